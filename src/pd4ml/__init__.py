@@ -1,0 +1,1 @@
+"""Physics Data for Machine Learning."""

@@ -1,0 +1,149 @@
+"""Cards: frozen records that say what a dataset is, where it comes from and how to cite it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+
+__all__ = ["ArraySpec", "Card", "Citation", "PublishedFile", "PublishedSource", "Task", "Variant"]
+
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """One array of a dataset.
+
+    ``shape`` is the shape of one event (without the batch axis N) or, if ``per_event`` is false, of the
+    whole array. ``padding`` is the value that fills the places where nothing was measured.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    unit: str
+    description: str
+    padding: float | None = None
+    per_event: bool = True
+
+    def full_shape(self, n_events: int) -> tuple[int, ...]:
+        """Shape of the array for ``n_events`` events."""
+        return (n_events, *self.shape) if self.per_event else self.shape
+
+    @property
+    def event_bytes(self) -> int:
+        """Bytes one event takes in this array."""
+        return int(np.dtype(self.dtype).itemsize * np.prod(self.shape, dtype=int)) if self.per_event else 0
+
+    def __str__(self) -> str:
+        shape = ", ".join(["N"] * self.per_event + [str(n) for n in self.shape])
+        padding = "" if self.padding is None else f", padding {self.padding:g}"
+        return f"{self.name} ({shape}) {self.dtype} [{self.unit}{padding}]: {self.description}"
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file that was published: its name here, its mirrors in the order they are tried, its hashes.
+
+    A hash that was never published is None; then the file's structure is all that can be checked.
+    ``content`` names what the file holds for the reader of its layout: the splits it contributes to.
+    """
+
+    name: str
+    mirrors: tuple[str, ...]
+    layout: Literal["npz", "pandas_table"]
+    splits: tuple[str, ...]
+    md5: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class PublishedSource:
+    """A complete set of files that together hold the published dataset."""
+
+    name: str
+    files: tuple[PublishedFile, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Citation:
+    """What to cite, as BibTeX."""
+
+    key: str
+    bibtex: str
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A named setting of the simulator, for example a systematic variation."""
+
+    description: str
+    config: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known about a dataset.
+
+    ``inputs`` are the arrays of X in their published order, ``target`` is y. ``splits`` gives the published
+    number of events, ``unknown`` lists what nobody has told; nothing on a card is guessed.
+    """
+
+    name: str
+    version: str
+    title: str
+    task: Task
+    description: str
+    inputs: tuple[ArraySpec, ...]
+    target: ArraySpec
+    splits: Mapping[str, int]
+    sources: tuple[PublishedSource, ...]
+    variants: Mapping[str, Variant]
+    licence: str
+    citations: tuple[Citation, ...]
+    classes: tuple[str, ...] = ()
+    graph: str = ""
+    generator: str = ""
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def arrays(self) -> tuple[ArraySpec, ...]:
+        """All arrays, the target last."""
+        return (*self.inputs, self.target)
+
+    @property
+    def test_fraction(self) -> float:
+        """Share of the test split in the published dataset; generated datasets are split the same way."""
+        return self.splits["test"] / sum(self.splits.values())
+
+    def array(self, name: str) -> ArraySpec:
+        """The array called ``name``."""
+        return next(spec for spec in self.arrays if spec.name == name)
+
+    def cite(self) -> str:
+        """All citations as BibTeX."""
+        return "\n\n".join(citation.bibtex.strip() for citation in self.citations)
+
+    def describe(self) -> str:
+        """The card as plain text, one fact a line."""
+        lines = [f"{self.name}: {self.title}", "", self.description.strip(), "", f"task: {self.task}"]
+        if self.classes:
+            lines.append("classes: " + ", ".join(f"{i} = {name}" for i, name in enumerate(self.classes)))
+        lines += [f"X[{i}]: {spec}" for i, spec in enumerate(self.inputs)]
+        lines.append(f"y: {self.target}")
+        lines += [f"split {name}: {n:,} published events" for name, n in self.splits.items()]
+        for source in self.sources:
+            files = ", ".join(f"{f.name} (md5 {f.md5 or 'unknown'})" for f in source.files)
+            lines.append(f"published files, {source.name}: {files}")
+            if source.note:
+                lines.append(f"  {source.note}")
+        lines += [f"graph: {self.graph}", f"generator: {self.generator}"]
+        lines += [f"variant {name}: {variant.description}" for name, variant in self.variants.items()]
+        lines += [f"unknown: {text}" for text in self.unknown]
+        lines += [f"licence: {self.licence}", "cite: " + ", ".join(c.key for c in self.citations)]
+        return "\n".join(lines)

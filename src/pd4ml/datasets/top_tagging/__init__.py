@@ -1,0 +1,1 @@
+"""TopTagging: hadronic top-quark jets against QCD jets."""

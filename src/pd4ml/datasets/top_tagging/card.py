@@ -1,0 +1,131 @@
+"""The card of TopTagging: what the published files hold and what the generator can vary."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from pd4ml.card import ArraySpec, Card, Citation, PublishedFile, PublishedSource, Variant
+
+__all__ = ["CARD"]
+
+_DESY = "https://syncandshare.desy.de/index.php/s/TWqT3E9j6q5yYSF/download/1_top_tagging_2M.npz"
+_ZENODO = "https://zenodo.org/records/2603256/files/{}?download=1"
+
+
+def _zenodo(part: str, split: str) -> PublishedFile:
+    """One part of Zenodo record 2603256, under a name that says what it is."""
+    return PublishedFile(
+        name=f"top_tagging_zenodo_2603256_{part}.h5",
+        mirrors=(_ZENODO.format(f"{part}.h5"),),
+        layout="pandas_table",
+        splits=(split,),
+    )
+
+
+CARD = Card(
+    name="TopTagging",
+    version="1",
+    title="hadronic top-quark jets against QCD jets at 14 TeV",
+    task="classification",
+    description="""
+Proton-proton collisions at 14 TeV, hadronically decaying top quarks (label 1) against QCD dijets (label 0),
+Pythia 8 without multiple parton interactions and pile-up, Delphes with its ATLAS card. Particle-flow objects are
+clustered with anti-kT, R = 0.8, into jets with 550 < pT < 650 GeV and |eta| < 2. Top jets are matched to a
+parton-level top within Delta R = 0.8, and all three of its decay quarks lie within 0.8. The leading 200
+constituents are kept, sorted by pT. References: arXiv:1902.09914, arXiv:1707.08966.
+""",
+    inputs=(
+        ArraySpec(
+            "constituents", (200, 4), "float32", "GeV", "four-momenta (E, px, py, pz), pT-sorted", padding=0
+        ),
+        ArraySpec(
+            "ttv",
+            (),
+            "uint8",
+            "1",
+            "part of the original split: 0 train, 1 test, 2 validation (merged into train here)",
+        ),
+    ),
+    target=ArraySpec("label", (), "uint8", "1", "1 for a top jet, 0 for a QCD jet"),
+    classes=("QCD", "top"),
+    splits=MappingProxyType({"train": 1_614_000, "test": 404_000}),
+    sources=(
+        PublishedSource(
+            "DESY",
+            (
+                PublishedFile(
+                    name="1_top_tagging_2M.npz",
+                    mirrors=(_DESY,),
+                    layout="npz",
+                    splits=("train", "test"),
+                    md5="708a8369d75ceff2229bd8c46b47afea",
+                ),
+            ),
+            note="the file of arXiv:2107.00656; its link is reported dead (404) since 2026",
+        ),
+        PublishedSource(
+            "Zenodo 2603256",
+            (_zenodo("train", "train"), _zenodo("val", "train"), _zenodo("test", "test")),
+            note="the reference set itself, in its three original parts",
+        ),
+    ),
+    variants=MappingProxyType(
+        {
+            "default": Variant("as published: no pile-up, no multiple parton interactions, Monash tune"),
+            "mpi": Variant("multiple parton interactions on", MappingProxyType({"mpi": True})),
+            "pileup50": Variant(
+                "50 minimum-bias events on average in each crossing", MappingProxyType({"pileup": 50.0})
+            ),
+            "tune_a14": Variant(
+                "ATLAS tune A14 (NNPDF2.3LO; Pythia's Tune:pp = 21), multiple parton interactions on",
+                MappingProxyType({"tune": 21, "mpi": True}),
+            ),
+            "scale_up": Variant("constituent energies up by 1 %", MappingProxyType({"energy_scale": 1.01})),
+            "scale_down": Variant("constituent energies down by 1 %", MappingProxyType({"energy_scale": 0.99})),
+        }
+    ),
+    graph="k = 7 nearest neighbours in (delta_eta, delta_phi) of the leading 100 constituents, made symmetric",
+    generator="Pythia 8, a vectorised detector response with the numbers of Delphes' ATLAS card, FastJet",
+    unknown=(
+        "MD5 of the Zenodo parts as served today (the SHA-256 of what arrived is recorded instead)",
+        "whether the DESY file keeps the order of the Zenodo parts",
+        "the pTHat range and any weighting used for the published jets",
+    ),
+    licence="CC BY 4.0 (Zenodo 2603256); generated events: yours, made with Pythia 8 and FastJet",
+    citations=(
+        Citation(
+            "Benato:2021olt",
+            """@article{Benato:2021olt,
+  author = "Benato, Lisa and others",
+  title = "{Shared Data and Algorithms for Deep Learning in Fundamental Physics}",
+  eprint = "2107.00656", archivePrefix = "arXiv", primaryClass = "cs.LG", year = "2021"
+}""",
+        ),
+        Citation(
+            "Kasieczka:2019dbj",
+            """@article{Kasieczka:2019dbj,
+  author = "Kasieczka, Gregor and others",
+  title = "{The Machine Learning landscape of top taggers}",
+  journal = "SciPost Phys.", volume = "7", pages = "014", year = "2019",
+  doi = "10.21468/SciPostPhys.7.1.014", eprint = "1902.09914", archivePrefix = "arXiv"
+}""",
+        ),
+        Citation(
+            "Kasieczka:2019data",
+            """@misc{Kasieczka:2019data,
+  author = "Kasieczka, Gregor and Plehn, Tilman and Thompson, Jennifer and Russell, Michael",
+  title = "{Top Quark Tagging Reference Dataset}", year = "2019",
+  publisher = "Zenodo", doi = "10.5281/zenodo.2603256"
+}""",
+        ),
+        Citation(
+            "Butter:2017cot",
+            """@article{Butter:2017cot,
+  author = "Butter, Anja and Kasieczka, Gregor and Plehn, Tilman and Russell, Michael",
+  title = "{Deep-learned Top Tagging with a Lorentz Layer}",
+  journal = "SciPost Phys.", volume = "5", pages = "028", year = "2018",
+  doi = "10.21468/SciPostPhys.5.3.028", eprint = "1707.08966", archivePrefix = "arXiv"
+}""",
+        ),
+    ),
+)

@@ -1,0 +1,106 @@
+"""The packed graph: the real form of a graph here; padding exists only where a dense array is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pd4ml.errors import missing_extra
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Batch
+
+__all__ = ["PackedGraphs"]
+
+
+@dataclass(frozen=True)
+class PackedGraphs:
+    """B graphs in three arrays.
+
+    nodes: (sum P, F) float32, node features, graph after graph.
+    edge_index: (2, E) int64, source row first, numbered within the packed nodes, sorted by target and then
+        source; symmetric (both directions are present) and without self-loops, so that a model states its own.
+    offsets: (B + 1,) int64; graph b owns nodes ``offsets[b]:offsets[b + 1]``.
+    max_nodes: the largest P an event of this dataset can have; the size of dense arrays.
+    """
+
+    nodes: NDArray[np.float32]
+    edge_index: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    max_nodes: int
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """(B,) number of nodes of each graph."""
+        return np.diff(self.offsets)
+
+    def __getitem__(self, b: int) -> PackedGraphs:
+        """Graph ``b`` as a pack of one."""
+        if not -len(self) <= b < len(self):
+            message = f"graph {b} of {len(self)}"
+            raise IndexError(message)
+        b %= len(self)
+        low, high = self.offsets[b : b + 2]
+        first, last = np.searchsorted(self.edge_index[1], (low, high))
+        edges = self.edge_index[:, first:last] - low
+        return PackedGraphs(self.nodes[low:high], edges, np.array([0, high - low]), self.max_nodes)
+
+    def __iter__(self) -> Iterator[PackedGraphs]:
+        return (self[b] for b in range(len(self)))
+
+    def to_dense(
+        self, *, self_loops: bool = False
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+        """Padded arrays with P = ``max_nodes``.
+
+        Returns features (B, P, F), adjacency (B, P, P) of 0 and 1, and mask (B, P), True where a node is real.
+        ``self_loops`` puts ones on the diagonal of real nodes.
+        """
+        n_graphs, n_max = len(self), self.max_nodes
+        graph = np.repeat(np.arange(n_graphs), self.sizes)
+        place = np.arange(len(self.nodes)) - self.offsets[graph]
+        features = np.zeros((n_graphs, n_max, self.nodes.shape[1]), np.float32)
+        features[graph, place] = self.nodes
+        mask = np.zeros((n_graphs, n_max), bool)
+        mask[graph, place] = True
+        adjacency = np.zeros((n_graphs, n_max, n_max), np.float32)
+        source, target = self.edge_index
+        adjacency[graph[target], place[target], place[source]] = 1
+        if self_loops:
+            adjacency[graph, place, place] = 1
+        return features, adjacency, mask
+
+    def to_awkward(self) -> Any:  # noqa: ANN401  awkward has no types
+        """An awkward array of B records with ``nodes`` (P, F) and ``edge_index`` (E, 2), numbered per graph."""
+        try:
+            import awkward as ak
+        except ImportError as error:
+            raise missing_extra("to_awkward", "generate", error) from error
+        first = np.searchsorted(self.edge_index[1], self.offsets)
+        graph = np.repeat(np.arange(len(self)), np.diff(first))
+        local = (self.edge_index - self.offsets[graph]).T
+        return ak.zip(
+            {
+                "nodes": ak.unflatten(self.nodes, self.sizes),
+                "edge_index": ak.unflatten(local, np.diff(first)),
+            },
+            depth_limit=1,
+        )
+
+    def to_pyg(self) -> Batch:
+        """A ``torch_geometric.data.Batch``; ``pip install torch_geometric`` brings that package."""
+        try:
+            import torch
+            from torch_geometric.data import Batch, Data
+        except ImportError as error:
+            raise missing_extra("to_pyg", "train", error) from error
+        return Batch.from_data_list(
+            [Data(x=torch.as_tensor(g.nodes), edge_index=torch.as_tensor(g.edge_index)) for g in self]
+        )

@@ -1,0 +1,1 @@
+"""Models that serve every dataset."""

@@ -1,0 +1,1 @@
+"""Physics that more than one simulator uses."""
