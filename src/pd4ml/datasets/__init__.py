@@ -1,1 +1,5 @@
-"""The datasets, one room each."""
+"""The datasets, one room each. A room that is imported here is in the register."""
+
+from pd4ml.datasets.top_tagging import TopTagging
+
+__all__ = ["TopTagging"]

@@ -1,1 +1,33 @@
 """TopTagging: hadronic top-quark jets against QCD jets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pd4ml.dataset import Dataset
+from pd4ml.datasets.top_tagging.card import CARD
+from pd4ml.generation.simulator import Simulator
+from pd4ml.graphs.packed import PackedGraphs
+from pd4ml.storage.store import Array
+
+__all__ = ["TopTagging"]
+
+
+class TopTagging(Dataset):
+    """Hadronic top-quark jets (label 1) against QCD jets (label 0) at 14 TeV; see ``TopTagging.card``."""
+
+    card = CARD
+
+    @classmethod
+    def simulator(cls) -> Simulator:
+        """Pythia 8, detector response and FastJet."""
+        from pd4ml.datasets.top_tagging.simulator import Config, simulate
+
+        return Simulator(simulate, Config, packages=("pythia8mc", "fastjet", "awkward", "numba", "numpy"))
+
+    @classmethod
+    def build_graphs(cls, arrays: Mapping[str, Array]) -> PackedGraphs:
+        """Seven features of the leading 100 constituents; 7 nearest neighbours in (delta_eta, delta_phi)."""
+        from pd4ml.datasets.top_tagging.graph import graphs
+
+        return graphs(arrays["constituents"])

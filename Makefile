@@ -1,0 +1,45 @@
+# make demo   generate 20,000 TopTagging jets, train FCN and GraphNet on them, print the table
+# make test   lint, types and tests
+# make bench  speed and memory against other packages, written to benchmarks/results.json
+# make evidence  the plots and numbers of the datasets' READMEs
+#
+# Everything happens in .venv, which is made when it is missing and kept when it is there.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+DEMO := demo
+PD4ML := $(BIN)/pd4ml
+
+.PHONY: demo test lint types bench evidence clean
+.DELETE_ON_ERROR:
+
+demo: .venv/all.stamp
+	$(PD4ML) generate TopTagging --events 20000 --path $(DEMO)/datasets
+	$(PD4ML) train TopTagging --recipe fcn_quick --path $(DEMO)/datasets --runs $(DEMO)/runs
+	$(PD4ML) train TopTagging --recipe graph_net_quick --path $(DEMO)/datasets --runs $(DEMO)/runs
+	$(PD4ML) results $(DEMO)/runs
+
+test: lint types
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev.stamp
+	$(BIN)/mypy
+
+bench: .venv/dev.stamp
+	$(BIN)/python benchmarks/run.py
+
+evidence: .venv/dev.stamp
+	$(BIN)/python benchmarks/top_tagging_evidence.py
+
+.venv/%.stamp: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$*]'
+	touch $@
+
+clean:
+	rm -rf .venv $(DEMO)

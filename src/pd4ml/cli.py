@@ -1,0 +1,211 @@
+"""The ``pd4ml`` command: it parses, calls the library and prints. Only results go to standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import pd4ml
+from pd4ml.errors import DataError, Pd4mlError
+
+__all__ = ["app", "main"]
+
+
+class _Group(TyperGroup):
+    """Prints what a user can act on as one line and exits with 2; a traceback is a bug of ours."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (Pd4mlError, OSError) as error:
+            _fail(str(error))
+        except MemoryError:
+            _fail("not enough memory: use fewer events, or `open` and `graphs`, which read only what is used")
+        except KeyboardInterrupt:
+            _fail("interrupted; finished parts are kept and the same command goes on from there")
+
+
+def _fail(message: str) -> None:
+    print("pd4ml: " + " ".join(message.split()), file=sys.stderr)
+    raise typer.Exit(2)
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="""
+Physics data for machine learning: get or generate a dataset, train a model on it, get honest numbers.
+
+A first session, on a laptop:
+
+    pd4ml list                                            what datasets there are
+
+    pd4ml info TopTagging                                 what every number of one means
+
+    pd4ml generate TopTagging --events 20000              make events with Pythia 8
+
+    pd4ml train TopTagging --recipe graph_net_quick       train on them, leave a record
+
+    pd4ml results runs                                    compare the records
+
+Published files instead of generated ones: `pd4ml download TopTagging`, then `--source published`.
+""",
+)
+
+DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset's name; `pd4ml list` shows them.")]
+DataPath = Annotated[Path, typer.Option("--path", help="The folder that holds the datasets.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+SourceName = Annotated[str, typer.Option("--source", help="`generated` or `published` events.")]
+VariantName = Annotated[str, typer.Option("--variant", help="Which generated variant; see `pd4ml info DATASET`.")]
+
+
+@app.command("list")
+def list_datasets(as_json: AsJson = False) -> None:
+    """List the datasets, those of other installed packages included."""
+    cards = [dataset.card for dataset in pd4ml.Dataset.datasets_register]
+    if as_json:
+        print(json.dumps([{"name": c.name, "task": c.task, "title": c.title} for c in cards], indent=1))
+        return
+    for card in cards:
+        print(f"{card.name:<14}{card.task:<16}{card.title}")
+
+
+@app.command()
+def info(
+    what: Annotated[str, typer.Argument(metavar="DATASET|FOLDER", help="A dataset's name, or a dataset folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show a dataset's card, or where the events in a folder come from.
+
+    Example: pd4ml info datasets/TopTagging/generated-default
+    """
+    from pd4ml.storage.manifest import Manifest
+
+    if os.sep in what or Path(what).is_dir():
+        manifest = Manifest.read(Path(what))
+        if as_json:
+            print(manifest.to_json(), end="")
+        else:
+            _print_manifest(manifest)
+        return
+    card = pd4ml.Dataset.datasets_register.find(what).card
+    print(json.dumps(_plain(asdict(card)), indent=1) if as_json else card.describe())
+
+
+def _plain(value: Any) -> Any:
+    """Mappings as dicts, tuples as lists."""
+    if hasattr(value, "items"):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def _print_manifest(manifest: Any) -> None:
+    print(f"{manifest.dataset}, {manifest.source} events, variant {manifest.variant}, made {manifest.created}")
+    print(f"fingerprint {manifest.fingerprint}")
+    for split, files in manifest.arrays.items():
+        print(f"{split}: {manifest.n_events(split):,} events")
+        for name, entry in files.items():
+            print(f"  {name} {entry.dtype} {entry.shape} sha256 {entry.sha256[:16]}...")
+    for key, value in manifest.provenance.items():
+        print(f"{key}: {value if isinstance(value, str | int | float) else json.dumps(value)}")
+
+
+@app.command()
+def cite(dataset: DatasetName) -> None:
+    """Print what to cite for a dataset, as BibTeX."""
+    print(pd4ml.Dataset.datasets_register.find(dataset).cite())
+
+
+@app.command()
+def download(dataset: DatasetName, path: DataPath = Path("datasets"), force: Force = False) -> None:
+    """Download a dataset's published files: mirrors in order, resumed, verified.
+
+    Proxies are taken from the environment; PD4ML_OFFLINE=1 forbids the network.
+    """
+    for file in pd4ml.Dataset.datasets_register.find(dataset).download(path, force=force):
+        print(file)
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A published file that you already have.")],
+    dataset: Annotated[str, typer.Option("--dataset", help="The dataset it belongs to.")],
+    path: DataPath = Path("datasets"),
+) -> None:
+    """Verify a published file that you already have and put it where the package looks for it.
+
+    Example: pd4ml import ~/Downloads/1_top_tagging_2M.npz --dataset TopTagging
+    """
+    print(pd4ml.Dataset.datasets_register.find(dataset).import_file(file, path))
+
+
+@app.command()
+def generate(
+    dataset: DatasetName,
+    events: Annotated[
+        int, typer.Option("--events", "-n", help="Events in all, train and test together.")
+    ] = 20_000,
+    seed: Annotated[int, typer.Option(help="The events follow from this, not from the number of workers.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes; 0 is one for each core.")] = 0,
+    variant: VariantName = "default",
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="An option of the simulator; repeatable."),
+    ] = None,
+    path: DataPath = Path("datasets"),
+    force: Force = False,
+) -> None:
+    """Generate a dataset from first principles. A run that was stopped goes on where it was.
+
+    Examples: pd4ml generate TopTagging -n 100000 --variant scale_up ;
+    pd4ml generate TopTagging --variant wide --set pt_min=500 --set pt_max=700
+    """
+    store = pd4ml.Dataset.datasets_register.find(dataset).generate(
+        path, events, seed, workers or os.cpu_count() or 1, variant, force=force, **_options(options or [])
+    )
+    counts = ", ".join(f"{store.manifest.n_events(split):,} {split}" for split in store.manifest.arrays)
+    print(f"{store.folder}: {counts}, fingerprint {store.manifest.fingerprint[:16]}")
+
+
+def _options(texts: list[str]) -> dict[str, Any]:
+    """KEY=VALUE with the value as JSON (1.5, true) or, failing that, as text."""
+    options: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise DataError(f"--set takes KEY=VALUE, found {text!r}")
+        try:
+            options[key] = json.loads(value)
+        except ValueError:
+            options[key] = value
+    return options
+
+
+@app.command()
+def verify(folder: Annotated[Path, typer.Argument(help="A dataset folder.")]) -> None:
+    """Hash every file of a dataset folder again and hold it against the manifest."""
+    from pd4ml.storage.store import Store
+
+    store = Store(folder)
+    store.verify()
+    print(f"{folder}: every file is as its manifest says (fingerprint {store.manifest.fingerprint[:16]})")
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("pd4ml: interrupted", file=sys.stderr)
+        sys.exit(2)

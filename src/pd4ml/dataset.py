@@ -1,0 +1,330 @@
+"""Dataset: the public handle of a dataset, and the register of all of them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+from warnings import warn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pd4ml.card import Card
+from pd4ml.errors import DataError, FetchError, StoreError, UnknownNameError, unknown_name
+from pd4ml.generation.simulator import Simulator
+from pd4ml.graphs.lazy import LazyGraphs
+from pd4ml.graphs.packed import PackedGraphs
+from pd4ml.storage.store import Array, Events, Store
+
+__all__ = ["ENTRY_POINTS", "Dataset", "Register", "Source"]
+
+Source = Literal["published", "generated"]
+
+# Packages that bring datasets name their Dataset subclasses in this entry-point group.
+ENTRY_POINTS = "pd4ml.datasets"
+_VARIANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+
+
+class Register:
+    """All datasets: those of this package, then those that other packages bring as entry points."""
+
+    def __init__(self) -> None:
+        self._datasets: dict[str, type[Dataset]] = {}
+        self._searched = False
+
+    def add(self, dataset: type[Dataset]) -> None:
+        """Take in a dataset; a later one of the same name replaces it."""
+        self._datasets[dataset.name] = dataset
+
+    def find(self, name: str) -> type[Dataset]:
+        """The dataset called ``name``, in any case and with or without underscores."""
+        wanted = name.lower().replace("_", "").replace("-", "")
+        for dataset in self:
+            if dataset.name.lower().replace("_", "") == wanted:
+                return dataset
+        raise unknown_name("dataset", name, self._datasets)
+
+    def __iter__(self) -> Iterator[type[Dataset]]:
+        self._search()
+        return iter(list(self._datasets.values()))
+
+    def __len__(self) -> int:
+        self._search()
+        return len(self._datasets)
+
+    def _search(self) -> None:
+        """Import what other packages bring, once; one that fails is named and left out."""
+        if self._searched:
+            return
+        self._searched = True
+        for entry in metadata.entry_points(group=ENTRY_POINTS):
+            try:
+                entry.load()
+            except Exception as error:  # noqa: BLE001, RUF100  another package's code may raise anything
+                warn(f"dataset {entry.name!r} of {entry.value} cannot be used: {error!r}", stacklevel=3)
+
+
+class Dataset:
+    """A dataset. Subclasses set ``card`` and say how events are simulated and become graphs.
+
+    Everything is a class method: ``TopTagging.load('train', path)``. ``path`` is a folder that may hold many
+    datasets. ``source`` is ``'published'`` (files that were published) or ``'generated'`` (made by ``generate``,
+    one folder per ``variant``); one never stands in silently for the other.
+    """
+
+    card: ClassVar[Card]
+    name: ClassVar[str]
+    task: ClassVar[str]
+    datasets_register: ClassVar[Register] = Register()
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.name, cls.task = cls.card.name, cls.card.task
+        cls.datasets_register.add(cls)
+
+    # What a room must say -------------------------------------------------------------------------------
+
+    @classmethod
+    def simulator(cls) -> Simulator:
+        """The simulator of this dataset; raises MissingExtraError where its packages are not installed."""
+        raise NotImplementedError
+
+    @classmethod
+    def build_graphs(cls, arrays: Mapping[str, Array]) -> PackedGraphs:
+        """Graphs of the events in ``arrays`` (raw, with the card's names and shapes)."""
+        raise NotImplementedError
+
+    # Description ----------------------------------------------------------------------------------------
+
+    @classmethod
+    def print_description(cls) -> None:
+        """Print the card."""
+        print(cls.card.describe())
+
+    @classmethod
+    def cite(cls) -> str:
+        """BibTeX of what to cite."""
+        return cls.card.cite()
+
+    # Getting events -------------------------------------------------------------------------------------
+
+    @classmethod
+    def folder(cls, path: str | Path, source: Source = "published", variant: str = "default") -> Path:
+        """The folder of the store below ``path``."""
+        if source == "published":
+            return Path(path) / cls.name / "published"
+        if source != "generated":
+            raise unknown_name("source", source, ("published", "generated"))
+        if not _VARIANT_NAME.fullmatch(variant):
+            raise UnknownNameError(f"variant {variant!r}: use letters, digits and any of _ . + -")
+        return Path(path) / cls.name / f"generated-{variant}"
+
+    @classmethod
+    def load(
+        cls,
+        split: str,
+        path: str | Path = "./datasets",
+        force_download: bool = False,
+        *,
+        source: Source = "published",
+        variant: str = "default",
+    ) -> tuple[list[Array], Array]:
+        """Read a whole split into memory: ``X, y`` with X the list of input arrays of the card.
+
+        Published files are downloaded once; ``force_download`` fetches them again.
+        """
+        cls._check_split(split)
+        folder = cls.folder(path, source, variant)
+        if source == "published" and (force_download or not folder.exists()):
+            arrays = cls._published(path, force=force_download).read(split)
+        else:
+            arrays = cls.open(split, path, source=source, variant=variant).take(slice(None))
+        return [arrays[spec.name] for spec in cls.card.inputs], arrays[cls.card.target.name]
+
+    @classmethod
+    def open(
+        cls,
+        split: str,
+        path: str | Path = "./datasets",
+        *,
+        source: Source = "published",
+        variant: str = "default",
+    ) -> Events:
+        """Open a split memory-mapped: nothing is read until it is used.
+
+        Published files are downloaded and converted, in chunks, the first time.
+        """
+        cls._check_split(split)
+        folder = cls.folder(path, source, variant)
+        if not folder.exists():
+            if source == "generated":
+                raise StoreError(
+                    f"no generated {cls.name} of variant {variant!r} in {path}: make it with "
+                    + cls._generate_hint(path, variant)
+                )
+            cls._published(path).convert(folder)
+        return Store(folder).events(split)
+
+    @classmethod
+    def graphs(
+        cls,
+        split: str,
+        path: str | Path = "./datasets",
+        *,
+        source: Source = "published",
+        variant: str = "default",
+    ) -> LazyGraphs:
+        """The split's events as packed graphs, built when they are looked at."""
+        return LazyGraphs(cls.open(split, path, source=source, variant=variant), cls.build_graphs)
+
+    @classmethod
+    def load_data(
+        cls,
+        split: str,
+        path: str | Path = "./datasets",
+        graph: bool = False,
+        force_download: bool = False,
+        *,
+        source: Source = "published",
+        variant: str = "default",
+    ) -> tuple[dict[str, NDArray[Any]], Array]:
+        """Read a split as padded model inputs: ``x, y``.
+
+        ``x['features']`` is (N, P, F) float32. With ``graph=True``, ``x['adj_matrix']`` is (N, P, P) uint8,
+        symmetric, with ones on the diagonal of real nodes. Dense adjacency of large splits does not fit into
+        memory; use ``graphs`` for those.
+        """
+        if force_download:
+            cls.download(path, force=True)
+        graphs = cls.graphs(split, path, source=source, variant=variant)
+        n_events, first = len(graphs), graphs[:1]
+        n_max, n_features = first.max_nodes, first.nodes.shape[1]
+        needed = n_events * n_max * (4 * n_features + n_max * graph)
+        if needed > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+            raise DataError(
+                f"{n_events:,} dense graphs take {needed / 1e9:.0f} GB, more than this machine's memory: use "
+                f"{cls.name}.graphs(...), which builds packed graphs where they are looked at"
+            )
+        x: dict[str, NDArray[Any]] = {"features": np.zeros((n_events, n_max, n_features), np.float32)}
+        if graph:
+            x["adj_matrix"] = np.zeros((n_events, n_max, n_max), np.uint8)
+        start = 0
+        for pack in graphs.batches(1024):
+            here = slice(start, start + len(pack))
+            x["features"][here] = pack.dense_nodes()[0]
+            if graph:
+                x["adj_matrix"][here] = pack.adjacency(self_loops=True)
+            start = here.stop
+        return x, np.array(graphs.events.y)
+
+    # Making and fetching --------------------------------------------------------------------------------
+
+    @classmethod
+    def generate(
+        cls,
+        path: str | Path = "./datasets",
+        n_events: int = 100_000,
+        seed: int = 1,
+        workers: int | Executor = 1,
+        variant: str = "default",
+        *,
+        force: bool = False,
+        **config: Any,
+    ) -> Store:
+        """Simulate ``n_events`` events (train and test together, split as published) into a store.
+
+        ``variant`` names the folder and, if the card knows it, the settings; ``config`` sets further options of
+        the simulator. The events depend on n_events, seed and settings, not on ``workers`` (a number of
+        processes or any ``concurrent.futures.Executor``). What is there already is kept; a run that was
+        stopped goes on. ``force`` replaces a folder of other settings.
+        """
+        from pd4ml.generation.engine import plan_chunks, run_chunks
+        from pd4ml.storage.writer import StoreWriter
+
+        simulator = cls.simulator()
+        settings = simulator.config(cls._variant_config(variant, config))
+        n_test = round(n_events * cls.card.test_fraction)
+        if n_test < 1 or n_events - n_test < 1:
+            raise DataError(f"n_events is {n_events}: too few to fill a train and a test split")
+        if seed < 0:
+            raise DataError(f"seed must not be negative, found {seed}")
+        splits = {"train": n_events - n_test, "test": n_test}
+        plan = {
+            "dataset": cls.name,
+            "card_version": cls.card.version,
+            "simulator": f"{simulator.simulate.__module__}.{simulator.simulate.__name__}",
+            "config": asdict(settings),
+            "seed": seed,
+            "n_events": splits,
+            "chunk_events": simulator.chunk_events,
+        }
+        folder = cls.folder(path, "generated", variant)
+        if not force and folder.exists():
+            return cls._same(Store(folder), plan, variant)
+        simulator.require()
+        plan_with_versions = {**plan, "versions": simulator.versions()}
+        with StoreWriter(folder, cls.card, splits, plan_with_versions, force=force) as writer:
+            chunks = plan_chunks(splits, seed, simulator.chunk_events)
+            run_chunks(simulator, settings, chunks, writer, workers)
+            writer.finish("generated", variant, plan_with_versions)
+        return Store(folder)
+
+    @classmethod
+    def download(cls, path: str | Path = "./datasets", *, force: bool = False) -> list[Path]:
+        """Download the published files into ``path`` and verify them; returns where they are."""
+        return list(cls._published(path, force=force).paths.values())
+
+    @classmethod
+    def import_file(cls, file: str | Path, path: str | Path = "./datasets") -> Path:
+        """Verify a published ``file`` that one already has and place it in ``path``."""
+        from pd4ml.storage.published import import_file
+
+        return import_file(cls.card, Path(file), Path(path))
+
+    # ----------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def _check_split(cls, split: str) -> None:
+        if split not in cls.card.splits:
+            raise unknown_name("split", split, cls.card.splits)
+
+    @classmethod
+    def _published(cls, path: str | Path, *, force: bool = False) -> Any:
+        from pd4ml.storage.published import fetch_published
+
+        try:
+            return fetch_published(cls.card, Path(path), force=force)
+        except FetchError as error:
+            hint = cls._generate_hint(path, "default")
+            raise FetchError(f"{error}; events of the same schema can be generated: {hint}") from error
+
+    @classmethod
+    def _generate_hint(cls, path: str | Path, variant: str) -> str:
+        option = "" if variant == "default" else f", variant={variant!r}"
+        return f"pd4ml.{cls.__name__}.generate({str(path)!r}, n_events=100_000{option})"
+
+    @classmethod
+    def _variant_config(cls, variant: str, config: Mapping[str, Any]) -> dict[str, Any]:
+        if variant in cls.card.variants:
+            return {**cls.card.variants[variant].config, **config}
+        if not config:
+            raise unknown_name("variant", variant, cls.card.variants)
+        return dict(config)
+
+    @classmethod
+    def _same(cls, store: Store, plan: Mapping[str, Any], variant: str) -> Store:
+        """The store that is there, if it follows the same plan (versions may differ)."""
+        found = {key: store.manifest.provenance.get(key) for key in plan}
+        for key, value in plan.items():
+            if found[key] != value:
+                raise StoreError(
+                    f"{store.folder} exists with {key} {found[key]}, asked for {value}: choose another name "
+                    f"than variant {variant!r}, or replace it with force (--force)"
+                )
+        return store

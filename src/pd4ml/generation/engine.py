@@ -1,0 +1,132 @@
+"""Running a simulator: chunks with seeds of their own, on any executor, into a store."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, Future, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pd4ml.errors import DataError, missing_extra
+from pd4ml.generation.simulator import Simulate, Simulator
+from pd4ml.progress import progress
+from pd4ml.storage.writer import StoreWriter
+
+__all__ = ["Chunk", "plan_chunks", "run_chunks"]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some consecutive events of a split, made from one seed."""
+
+    split: str
+    number: int
+    start: int
+    n_events: int
+    seed: np.random.SeedSequence
+
+
+def plan_chunks(splits: Mapping[str, int], seed: int, chunk_events: int) -> list[Chunk]:
+    """Cut ``splits`` into chunks. A chunk's seed depends on ``seed``, its split and its number only."""
+    chunks = []
+    for (split, n_events), split_seed in zip(
+        splits.items(), np.random.SeedSequence(seed).spawn(len(splits)), strict=True
+    ):
+        starts = range(0, n_events, chunk_events)
+        for number, (start, chunk_seed) in enumerate(zip(starts, split_seed.spawn(len(starts)), strict=True)):
+            chunks.append(Chunk(split, number, start, min(chunk_events, n_events - start), chunk_seed))
+    return chunks
+
+
+def run_chunks(
+    simulator: Simulator,
+    config: Any,
+    chunks: list[Chunk],
+    writer: StoreWriter,
+    workers: int | Executor,
+) -> None:
+    """Simulate the chunks that ``writer`` does not have yet and write them as they come.
+
+    ``workers`` is a number of local processes (1: in this one) or any ``concurrent.futures.Executor``, for
+    example ``distributed.Client.get_executor()``. The events do not depend on it.
+    """
+    missing = [chunk for chunk in chunks if (chunk.split, chunk.number) not in writer.done]
+    total = sum(chunk.n_events for chunk in chunks)
+    name = writer.card.name
+    with progress(f"generating {name}", total) as bar:
+        bar.advance(total - sum(chunk.n_events for chunk in missing))
+        for chunk, arrays in _simulated(simulator, config, missing, workers):
+            writer.write(chunk.split, chunk.number, chunk.start, arrays)
+            bar.advance(chunk.n_events)
+
+
+def _simulated(
+    simulator: Simulator,
+    config: Any,
+    chunks: list[Chunk],
+    workers: int | Executor,
+) -> Iterator[tuple[Chunk, Mapping[str, NDArray[np.generic]]]]:
+    if not isinstance(workers, Executor):
+        if workers < 1:
+            raise DataError(f"workers must be at least 1, found {workers}")
+        if workers == 1 or len(chunks) <= 1:
+            for chunk in chunks:
+                yield chunk, _simulate(simulator.simulate, chunk, config)
+            return
+    with _executor(workers, len(chunks)) as executor:
+        futures: dict[Future[Mapping[str, NDArray[np.generic]]], Chunk] = {
+            executor.submit(_simulate, simulator.simulate, chunk, config): chunk for chunk in chunks
+        }
+        try:
+            for future in as_completed(futures):
+                chunk = futures.pop(future)  # the result is freed once it is written
+                yield chunk, future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _simulate(simulate: Simulate, chunk: Chunk, config: Any) -> Mapping[str, NDArray[np.generic]]:
+    return simulate(chunk.n_events, chunk.seed, config, chunk.split)
+
+
+@contextmanager
+def _executor(workers: int | Executor, n_chunks: int) -> Iterator[Executor]:
+    """The caller's executor as it is, or a pool of processes of our own that never outlives the block."""
+    if isinstance(workers, Executor):
+        yield workers
+        return
+    try:
+        # loky rather than the standard pool: a user's script needs no ``if __name__ == "__main__"``
+        from loky import ProcessPoolExecutor
+    except ImportError as error:
+        raise missing_extra("generating with several workers", "generate", error) from error
+    pool = ProcessPoolExecutor(
+        max_workers=min(workers, n_chunks), initializer=_prepare_worker, initargs=(os.getpid(),)
+    )
+    try:
+        yield pool
+    finally:
+        # On success nothing runs any more; on an error or Ctrl-C what still runs is thrown away.
+        pool.shutdown(wait=True, kill_workers=True)
+
+
+def _prepare_worker(parent: int) -> None:
+    """Leave Ctrl-C to the parent, use one thread (the processes are the parallelism), and never outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["NUMBA_NUM_THREADS"] = "1"
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

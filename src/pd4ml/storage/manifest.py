@@ -1,0 +1,95 @@
+"""The manifest: what a dataset folder holds and where its events come from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pd4ml.errors import StoreError
+
+__all__ = ["MANIFEST_NAME", "ArrayFile", "Manifest"]
+
+MANIFEST_NAME = "manifest.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """One .npy file: its path within the folder, dtype, shape and SHA-256."""
+
+    file: str
+    dtype: str
+    shape: tuple[int, ...]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is written beside the arrays as ``manifest.json``.
+
+    ``arrays[split][name]`` describes a file; ``target`` names the array that is y. ``provenance`` says how the
+    events were made: simulator, configuration, seed, versions, or the published files and their hashes.
+    """
+
+    dataset: str
+    card_version: str
+    source: str
+    variant: str
+    target: str
+    arrays: Mapping[str, Mapping[str, ArrayFile]]
+    provenance: Mapping[str, Any]
+    created: str
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the name and hash of every array: two datasets are the same events if these agree."""
+        hashes = {s: {name: a.sha256 for name, a in files.items()} for s, files in self.arrays.items()}
+        text = json.dumps([self.dataset, hashes], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def n_events(self, split: str) -> int:
+        """Number of events of ``split``."""
+        return self.arrays[split][self.target].shape[0]
+
+    def to_json(self) -> str:
+        """The manifest as JSON text."""
+        body = {"format": _FORMAT, "fingerprint": self.fingerprint, **asdict(self)}
+        return json.dumps(body, indent=1) + "\n"
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read the manifest of ``folder``; StoreError if there is none or it is not one."""
+        path = folder / MANIFEST_NAME
+        try:
+            body = json.loads(path.read_text(encoding="utf-8"))
+            if body.pop("format") != _FORMAT:
+                raise StoreError(f"{path}: this version of pd4ml reads manifests of format {_FORMAT} only")
+            fingerprint = body.pop("fingerprint")
+            body["arrays"] = {
+                split: {name: _array_file(**entry) for name, entry in files.items()}
+                for split, files in body["arrays"].items()
+            }
+            manifest = cls(**body)
+            for split in manifest.arrays:
+                manifest.n_events(split)
+        except FileNotFoundError:
+            raise StoreError(f"{folder} is not a dataset folder: it has no {MANIFEST_NAME}") from None
+        except StoreError:
+            raise
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            raise StoreError(f"{path} is damaged ({error!r}): generate or convert the dataset again") from error
+        if fingerprint != manifest.fingerprint:
+            raise StoreError(f"{path} is damaged: its fingerprint does not match its hashes")
+        return manifest
+
+
+def _array_file(file: str, dtype: str, shape: list[int], sha256: str) -> ArrayFile:
+    """Check one entry; a path that leaves the folder is refused."""
+    path = PurePosixPath(file)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"file {file!r} lies outside the folder")
+    return ArrayFile(file, dtype, tuple(int(n) for n in shape), sha256)

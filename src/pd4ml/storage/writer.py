@@ -1,0 +1,265 @@
+"""Writing a store: chunk by chunk, journalled, one writer, and visible only when it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import numpy as np
+
+from pd4ml.card import ArraySpec, Card
+from pd4ml.errors import DataError, LockedError, StoreError
+from pd4ml.storage.hashing import sha256_of
+from pd4ml.storage.manifest import MANIFEST_NAME, ArrayFile, Manifest
+from pd4ml.storage.store import Array
+
+__all__ = ["StoreWriter", "check_arrays"]
+
+_JOURNAL = "journal.jsonl"
+_PLAN = "plan.json"
+_SPARE_BYTES = 16 * 2**20
+
+
+def check_arrays(specs: Sequence[ArraySpec], arrays: Mapping[str, Array], n_events: int) -> None:
+    """Hold ``arrays`` against the card's ``specs``; DataError says the first thing that is wrong."""
+    if set(arrays) != {spec.name for spec in specs}:
+        raise DataError(f"expected the arrays {[spec.name for spec in specs]}, found {sorted(arrays)}")
+    for spec in specs:
+        array = arrays[spec.name]
+        if array.shape != spec.full_shape(n_events) or array.dtype != np.dtype(spec.dtype):
+            raise DataError(
+                f"{spec.name}: expected {spec.dtype} {spec.full_shape(n_events)}, "
+                f"found {array.dtype} {array.shape}"
+            )
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise DataError(f"{spec.name}: not finite in event {int(np.argwhere(~np.isfinite(array))[0][0])}")
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Turn what the operating system says into one line that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {folder}: {error.strerror or error}; choose another path or make room, "
+            "then run the same command again (finished chunks are kept)"
+        ) from error
+
+
+class StoreWriter:
+    """Writes the arrays of ``card`` for ``splits`` (events of each) into ``folder``.
+
+    Everything goes to ``<folder>.partial`` first. A finished chunk is synced, then noted in a journal with its
+    hash, so that a run killed at any point goes on with the chunks that are missing; ``finish`` hashes the
+    files, writes the manifest and renames the folder. ``plan`` is what the events follow from: partial work of
+    another plan is not continued but refused, or dropped with ``force``. A lock lets one writer in.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        card: Card,
+        splits: Mapping[str, int],
+        plan: Mapping[str, Any],
+        *,
+        force: bool = False,
+        wait: float = 0,
+    ) -> None:
+        self.folder, self.card, self.splits, self.force, self.wait = folder, card, dict(splits), force, wait
+        self.partial = folder.with_name(folder.name + ".partial")
+        self.plan = json.loads(json.dumps(plan))
+        self.done: set[tuple[str, int]] = set()
+        self._files: dict[tuple[str, str], IO[bytes]] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with _readable(self.folder):
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            self._lock()
+            try:
+                self._resume()
+                self._open_files()
+            except BaseException:
+                self._stack.close()
+                raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, t: TracebackType | None) -> None:
+        self._stack.close()
+
+    def write(self, split: str, chunk: int, start: int, arrays: Mapping[str, Array]) -> None:
+        """Write events ``start`` onwards of ``split`` as chunk number ``chunk``, checked against the card."""
+        n_events = arrays[self.card.target.name].shape[0]
+        check_arrays(self.card.arrays, arrays, n_events)
+        with _readable(self.folder):
+            digest = hashlib.sha256()
+            for spec in self.card.arrays:
+                data = np.ascontiguousarray(arrays[spec.name]).data.cast("B")
+                file, offset = self._place(split, spec, start)
+                file.seek(offset)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+                digest.update(data)
+            note = {"split": split, "chunk": chunk, "start": start, "n": n_events, "sha256": digest.hexdigest()}
+            with (self.partial / _JOURNAL).open("a", encoding="utf-8") as journal:
+                journal.write(json.dumps(note) + "\n")
+                journal.flush()
+                os.fsync(journal.fileno())
+        self.done.add((split, chunk))
+
+    def finish(self, source: str, variant: str, provenance: Mapping[str, Any]) -> None:
+        """Hash the files, write the manifest, and make the folder visible under its name."""
+        with _readable(self.folder):
+            for file in self._files.values():
+                file.close()
+            arrays = {
+                split: {
+                    spec.name: ArrayFile(
+                        f"{split}/{spec.name}.npy",
+                        spec.dtype,
+                        spec.full_shape(n),
+                        sha256_of(self.partial / split / f"{spec.name}.npy"),
+                    )
+                    for spec in self.card.arrays
+                }
+                for split, n in self.splits.items()
+            }
+            created = datetime.now(UTC).isoformat(timespec="seconds")
+            manifest = Manifest(
+                dataset=self.card.name,
+                card_version=self.card.version,
+                source=source,
+                variant=variant,
+                target=self.card.target.name,
+                arrays=arrays,
+                provenance=provenance,
+                created=created,
+            )
+            _write_synced(self.partial / MANIFEST_NAME, manifest.to_json())
+            self._swap()
+            for name in (_JOURNAL, _PLAN):  # last, so that a kill before the renaming loses nothing
+                (self.folder / name).unlink(missing_ok=True)
+
+    def _swap(self) -> None:
+        """Put the finished folder in its place; the one it replaces goes only afterwards."""
+        old = self.folder.with_name(self.folder.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        if self.folder.exists():
+            self.folder.rename(old)
+        self.partial.rename(self.folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _lock(self) -> None:
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.folder.with_name(f".{self.folder.name}.lock"))
+        try:
+            lock.acquire(timeout=self.wait)
+        except Timeout:
+            raise LockedError(
+                f"another process is writing {self.folder}: wait for it, or choose another path or variant"
+            ) from None
+        self._stack.callback(lock.release)
+
+    def _resume(self) -> None:
+        """Continue the partial folder if it follows the same plan; otherwise begin anew or refuse."""
+        plan_file = self.partial / _PLAN
+        if self.partial.exists() and not self.force:
+            try:
+                found = json.loads(plan_file.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                found = None  # killed before the plan was written: nothing of value is there
+            if found == self.plan:
+                self.done = self._finished_chunks()
+                return
+            if found is not None:
+                raise StoreError(
+                    f"{self.partial} holds unfinished work with other settings: finish it with those, "
+                    "choose another variant, or drop it with force (--force)"
+                )
+        shutil.rmtree(self.partial, ignore_errors=True)
+        needed = sum(n * spec.event_bytes for n in self.splits.values() for spec in self.card.arrays)
+        free = shutil.disk_usage(self.folder.parent).free
+        if needed + _SPARE_BYTES > free:
+            raise StoreError(
+                f"{self.folder.parent} has {free / 1e9:.2f} GB free, the dataset needs {needed / 1e9:.2f} GB: "
+                "choose another path or fewer events"
+            )
+        for split in self.splits:
+            (self.partial / split).mkdir(parents=True)
+        _write_synced(plan_file, json.dumps(self.plan))
+
+    def _open_files(self) -> None:
+        for split, n_events in self.splits.items():
+            for spec in self.card.arrays:
+                path = self.partial / split / f"{spec.name}.npy"
+                if not path.exists() or path.stat().st_size < self._header_bytes(spec, n_events):
+                    path.write_bytes(self._header(spec, n_events))
+                file = self._stack.enter_context(path.open("r+b"))
+                file.truncate(self._header_bytes(spec, n_events) + _data_bytes(spec, n_events))
+                self._files[split, spec.name] = file
+
+    def _finished_chunks(self) -> set[tuple[str, int]]:
+        """Chunks that are journalled and whose bytes still have the journalled hash."""
+        try:
+            lines = (self.partial / _JOURNAL).read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return set()
+        done = set()
+        for line in lines:
+            try:
+                note = json.loads(line)
+                if self._chunk_hash(note["split"], note["start"], note["n"]) == note["sha256"]:
+                    done.add((note["split"], note["chunk"]))
+            except (ValueError, KeyError, OSError):
+                continue  # a line cut off by a crash: that chunk is made again
+        return done
+
+    def _chunk_hash(self, split: str, start: int, n_events: int) -> str:
+        digest = hashlib.sha256()
+        for spec in self.card.arrays:
+            with (self.partial / split / f"{spec.name}.npy").open("rb") as file:
+                file.seek(self._header_bytes(spec, self.splits[split]) + start * spec.event_bytes)
+                digest.update(file.read(_data_bytes(spec, n_events)))
+        return digest.hexdigest()
+
+    def _place(self, split: str, spec: ArraySpec, start: int) -> tuple[IO[bytes], int]:
+        header = self._header_bytes(spec, self.splits[split])
+        return self._files[split, spec.name], header + start * spec.event_bytes
+
+    @staticmethod
+    def _header(spec: ArraySpec, n_events: int) -> bytes:
+        from io import BytesIO
+
+        buffer = BytesIO()
+        description = {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(spec.dtype)),
+            "fortran_order": False,
+            "shape": spec.full_shape(n_events),
+        }
+        np.lib.format.write_array_header_2_0(buffer, description)
+        return buffer.getvalue()
+
+    def _header_bytes(self, spec: ArraySpec, n_events: int) -> int:
+        return len(self._header(spec, n_events))
+
+
+def _data_bytes(spec: ArraySpec, n_events: int) -> int:
+    return int(np.dtype(spec.dtype).itemsize * np.prod(spec.full_shape(n_events), dtype=int))
+
+
+def _write_synced(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
