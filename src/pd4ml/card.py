@@ -19,7 +19,8 @@ class ArraySpec:
     """One array of a dataset.
 
     ``shape`` is the shape of one event (without the batch axis N) or, if ``per_event`` is false, of the
-    whole array. ``padding`` is the value that fills the places where nothing was measured.
+    whole array. ``padding`` is the value that fills the places where nothing was measured. ``non_negative``
+    are the components of the last axis that cannot be below zero, such as an energy.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ArraySpec:
     description: str
     padding: float | None = None
     per_event: bool = True
+    non_negative: tuple[int, ...] = ()
 
     def full_shape(self, n_events: int) -> tuple[int, ...]:
         """Shape of the array for ``n_events`` events."""
@@ -50,7 +52,9 @@ class PublishedFile:
     """A file that was published: its name here, its mirrors in the order they are tried, its hashes.
 
     A hash that was never published is None; then the file's structure is all that can be checked.
-    ``content`` names what the file holds for the reader of its layout: the splits it contributes to.
+    ``splits`` are those the file contributes to. In layout ``npz`` the arrays are X_<split>_0, X_<split>_1, ...
+    in the order of the card, and y_<split>; in layout ``pandas_table``, ``columns`` maps each array of the
+    card to the names of its columns, nested as one event of it is.
     """
 
     name: str
@@ -59,6 +63,7 @@ class PublishedFile:
     splits: tuple[str, ...]
     md5: str | None = None
     sha256: str | None = None
+    columns: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from warnings import warn
 
 import numpy as np
@@ -21,6 +21,9 @@ from pd4ml.generation.simulator import Simulator
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.graphs.packed import PackedGraphs
 from pd4ml.storage.store import Array, Events, Store
+
+if TYPE_CHECKING:
+    from pd4ml.storage.published import Published
 
 __all__ = ["ENTRY_POINTS", "Dataset", "Register", "Source"]
 
@@ -141,8 +144,10 @@ class Dataset:
         """
         cls._check_split(split)
         folder = cls.folder(path, source, variant)
-        if source == "published" and (force_download or not folder.exists()):
-            arrays = cls._published(path, force=force_download).read(split)
+        if force_download and source == "published":
+            cls.download(path, force=True)
+        if source == "published" and not folder.exists():
+            arrays = cls._published(path).read(split)
         else:
             arrays = cls.open(split, path, source=source, variant=variant).take(slice(None))
         return [arrays[spec.name] for spec in cls.card.inputs], arrays[cls.card.target.name]
@@ -200,7 +205,7 @@ class Dataset:
         symmetric, with ones on the diagonal of real nodes. Dense adjacency of large splits does not fit into
         memory; use ``graphs`` for those.
         """
-        if force_download:
+        if force_download and source == "published":
             cls.download(path, force=True)
         graphs = cls.graphs(split, path, source=source, variant=variant)
         n_events, first = len(graphs), graphs[:1]
@@ -277,8 +282,14 @@ class Dataset:
 
     @classmethod
     def download(cls, path: str | Path = "./datasets", *, force: bool = False) -> list[Path]:
-        """Download the published files into ``path`` and verify them; returns where they are."""
-        return list(cls._published(path, force=force).paths.values())
+        """Download the published files into ``path`` and verify them; returns where they are.
+
+        ``force`` fetches them again, and converts them again if they had been.
+        """
+        published = cls._published(path, force=force)
+        if force and cls.folder(path).exists():
+            published.convert(cls.folder(path), force=True)
+        return published.paths
 
     @classmethod
     def import_file(cls, file: str | Path, path: str | Path = "./datasets") -> Path:
@@ -295,7 +306,7 @@ class Dataset:
             raise unknown_name("split", split, cls.card.splits)
 
     @classmethod
-    def _published(cls, path: str | Path, *, force: bool = False) -> Any:
+    def _published(cls, path: str | Path, *, force: bool = False) -> Published:
         from pd4ml.storage.published import fetch_published
 
         try:

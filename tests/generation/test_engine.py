@@ -58,7 +58,9 @@ def test_dask_gives_the_same_events(tmp_path: Path, reference: str) -> None:
     from distributed import Client
 
     with (
-        Client(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as client,
+        Client(  # type: ignore[no-untyped-call]
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        ) as client,
         client.get_executor() as executor,
     ):
         assert fingerprint(tmp_path, workers=executor) == reference

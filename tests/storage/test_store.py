@@ -14,7 +14,6 @@ from filelock import FileLock
 
 from helpers.toy import Toy, ToyConfig, simulate
 from pd4ml.errors import DataError, LockedError, StoreError, UnknownNameError
-from pd4ml.storage import writer as writer_module
 from pd4ml.storage.store import Array, Store
 from pd4ml.storage.writer import StoreWriter, check_arrays
 
@@ -199,7 +198,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_finished(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         with monkeypatch.context() as patch:
-            patch.setattr(writer_module.os, "fsync", full)
+            patch.setattr(os, "fsync", full)
             with pytest.raises(StoreError, match="No space left on device; choose another path"):
                 writer.write("train", 1, 20, toy_arrays(10, 1))
     with StoreWriter(folder, Toy.card, SPLITS, PLAN) as writer:
@@ -219,7 +218,7 @@ def test_a_disk_that_is_too_small_is_refused_at_once(tmp_path: Path) -> None:
 def test_an_unwritable_place_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with (
-        pytest.raises(StoreError, match="cannot write .*choose another path"),
+        pytest.raises(StoreError, match=r"cannot write .*choose another path"),
         StoreWriter(tmp_path / "file" / "toy", Toy.card, SPLITS, PLAN),
     ):
         pass
@@ -238,11 +237,12 @@ def test_the_lock_is_released(tmp_path: Path) -> None:
         ({"points": np.zeros((4, 5, 2), np.float64)}, "found float64"),
         ({"points": np.full((4, 5, 2), np.nan, np.float32)}, "not finite in event 0"),
         ({"more": np.zeros(4)}, "expected the arrays"),
+        ({"label": np.array([0, 1, 2, 1], np.uint8)}, "label: expected 0 to 1"),
     ],
 )
 def test_arrays_are_held_against_the_card(change: dict[str, Array], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        check_arrays(Toy.card.arrays, {**toy_arrays(4), **change}, 4)
+        check_arrays(Toy.card, {**toy_arrays(4), **change}, 4)
 
 
 def test_the_manifest_is_plain_json(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import ItemsView, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +16,7 @@ from pd4ml.storage.manifest import ArrayFile, Manifest
 
 __all__ = ["Array", "Events", "Store"]
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 
 
 class Events:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pd4ml.card import ArraySpec, Card
 from pd4ml.errors import DataError, LockedError, StoreError
@@ -26,21 +27,36 @@ __all__ = ["StoreWriter", "check_arrays"]
 _JOURNAL = "journal.jsonl"
 _PLAN = "plan.json"
 _SPARE_BYTES = 16 * 2**20
+_CHECKED_AT_ONCE = 4096
 
 
-def check_arrays(specs: Sequence[ArraySpec], arrays: Mapping[str, Array], n_events: int) -> None:
-    """Hold ``arrays`` against the card's ``specs``; DataError says the first thing that is wrong."""
-    if set(arrays) != {spec.name for spec in specs}:
-        raise DataError(f"expected the arrays {[spec.name for spec in specs]}, found {sorted(arrays)}")
-    for spec in specs:
+def check_arrays(card: Card, arrays: Mapping[str, Array], n_events: int) -> None:
+    """Hold ``arrays`` against the card; DataError says the first thing that is wrong, and in which event."""
+    if set(arrays) != {spec.name for spec in card.arrays}:
+        raise DataError(f"expected the arrays {[spec.name for spec in card.arrays]}, found {sorted(arrays)}")
+    for spec in card.arrays:
         array = arrays[spec.name]
         if array.shape != spec.full_shape(n_events) or array.dtype != np.dtype(spec.dtype):
             raise DataError(
                 f"{spec.name}: expected {spec.dtype} {spec.full_shape(n_events)}, "
                 f"found {array.dtype} {array.shape}"
             )
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise DataError(f"{spec.name}: not finite in event {int(np.argwhere(~np.isfinite(array))[0][0])}")
+        for start in range(0, len(array), _CHECKED_AT_ONCE):  # in pieces: no second array of this size
+            _check_values(spec, array[start : start + _CHECKED_AT_ONCE], start)
+    if card.classes and n_events and int(arrays[card.target.name].max()) >= len(card.classes):
+        raise DataError(f"{card.target.name}: expected 0 to {len(card.classes) - 1}, found larger ones")
+
+
+def _check_values(spec: ArraySpec, array: Array, start: int) -> None:
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise DataError(f"{spec.name}: not finite in event {start + _first(~np.isfinite(array))}")
+    for component in spec.non_negative:
+        if (below := array[..., component] < 0).any():
+            raise DataError(f"{spec.name}: component {component} is negative in event {start + _first(below)}")
+
+
+def _first(wrong: NDArray[np.bool_]) -> int:
+    return int(np.argwhere(wrong)[0][0])
 
 
 @contextmanager
@@ -99,7 +115,7 @@ class StoreWriter:
     def write(self, split: str, chunk: int, start: int, arrays: Mapping[str, Array]) -> None:
         """Write events ``start`` onwards of ``split`` as chunk number ``chunk``, checked against the card."""
         n_events = arrays[self.card.target.name].shape[0]
-        check_arrays(self.card.arrays, arrays, n_events)
+        check_arrays(self.card, arrays, n_events)
         with _readable(self.folder):
             digest = hashlib.sha256()
             for spec in self.card.arrays:

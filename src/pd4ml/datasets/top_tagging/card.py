@@ -11,6 +11,14 @@ __all__ = ["CARD"]
 _DESY = "https://syncandshare.desy.de/index.php/s/TWqT3E9j6q5yYSF/download/1_top_tagging_2M.npz"
 _ZENODO = "https://zenodo.org/records/2603256/files/{}?download=1"
 
+_ZENODO_COLUMNS = MappingProxyType(
+    {
+        "constituents": [[f"{component}_{i}" for component in ("E", "PX", "PY", "PZ")] for i in range(200)],
+        "ttv": "ttv",
+        "label": "is_signal_new",
+    }
+)
+
 
 def _zenodo(part: str, split: str) -> PublishedFile:
     """One part of Zenodo record 2603256, under a name that says what it is."""
@@ -19,6 +27,7 @@ def _zenodo(part: str, split: str) -> PublishedFile:
         mirrors=(_ZENODO.format(f"{part}.h5"),),
         layout="pandas_table",
         splits=(split,),
+        columns=_ZENODO_COLUMNS,
     )
 
 
@@ -36,7 +45,13 @@ constituents are kept, sorted by pT. References: arXiv:1902.09914, arXiv:1707.08
 """,
     inputs=(
         ArraySpec(
-            "constituents", (200, 4), "float32", "GeV", "four-momenta (E, px, py, pz), pT-sorted", padding=0
+            "constituents",
+            (200, 4),
+            "float32",
+            "GeV",
+            "four-momenta (E, px, py, pz), pT-sorted",
+            padding=0,
+            non_negative=(0,),
         ),
         ArraySpec(
             "ttv",
