@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 from warnings import warn
 
 import numpy as np
@@ -25,9 +25,7 @@ from pd4ml.storage.store import Array, Events, Store
 if TYPE_CHECKING:
     from pd4ml.storage.published import Published
 
-__all__ = ["ENTRY_POINTS", "Dataset", "Register", "Source"]
-
-Source = Literal["published", "generated"]
+__all__ = ["ENTRY_POINTS", "Dataset", "Register"]
 
 # Packages that bring datasets name their Dataset subclasses in this entry-point group.
 ENTRY_POINTS = "pd4ml.datasets"
@@ -76,7 +74,7 @@ class Register:
 class Dataset:
     """A dataset. Subclasses set ``card`` and say how events are simulated and become graphs.
 
-    Everything is a class method: ``TopTagging.load('train', path)``. ``path`` is a folder that may hold many
+    Everything is a class method: ``dataset.load('train', path)``. ``path`` is a folder that may hold many
     datasets. ``source`` is ``'published'`` (files that were published) or ``'generated'`` (made by ``generate``,
     one folder per ``variant``); one never stands in silently for the other.
     """
@@ -118,7 +116,7 @@ class Dataset:
     # Getting events -------------------------------------------------------------------------------------
 
     @classmethod
-    def folder(cls, path: str | Path, source: Source = "published", variant: str = "default") -> Path:
+    def folder(cls, path: str | Path, source: str = "published", variant: str = "default") -> Path:
         """The folder of the store below ``path``."""
         if source == "published":
             return Path(path) / cls.name / "published"
@@ -135,7 +133,7 @@ class Dataset:
         path: str | Path = "./datasets",
         force_download: bool = False,
         *,
-        source: Source = "published",
+        source: str = "published",
         variant: str = "default",
     ) -> tuple[list[Array], Array]:
         """Read a whole split into memory: ``X, y`` with X the list of input arrays of the card.
@@ -158,7 +156,7 @@ class Dataset:
         split: str,
         path: str | Path = "./datasets",
         *,
-        source: Source = "published",
+        source: str = "published",
         variant: str = "default",
     ) -> Events:
         """Open a split memory-mapped: nothing is read until it is used.
@@ -182,7 +180,7 @@ class Dataset:
         split: str,
         path: str | Path = "./datasets",
         *,
-        source: Source = "published",
+        source: str = "published",
         variant: str = "default",
     ) -> LazyGraphs:
         """The split's events as packed graphs, built when they are looked at."""
@@ -196,7 +194,7 @@ class Dataset:
         graph: bool = False,
         force_download: bool = False,
         *,
-        source: Source = "published",
+        source: str = "published",
         variant: str = "default",
     ) -> tuple[dict[str, NDArray[Any]], Array]:
         """Read a split as padded model inputs: ``x, y``.
