@@ -1,0 +1,196 @@
+import pickle
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pd4ml.datasets.top_tagging.card import CARD
+from pd4ml.datasets.top_tagging.matching import match_tops
+from pd4ml.datasets.top_tagging.simulator import Config, simulate
+from pd4ml.errors import DataError, UnknownNameError
+from pd4ml.physics.kinematics import pt_eta_phi_mass
+from pd4ml.physics.pythia import EventRecord
+
+pytest.importorskip("pythia8mc")
+pytest.importorskip("fastjet")
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def make(n_events: int = 40, seed: int = 1, config: Config = Config(), split: str = "train") -> Arrays:  # noqa: B008
+    return simulate(n_events, np.random.SeedSequence(seed), config, split)
+
+
+def jets(arrays: Arrays) -> tuple[NDArray[np.float64], ...]:
+    """pt, eta, phi, mass of the jets, and how many constituents they have."""
+    p4 = arrays["constituents"].astype(np.float64)
+    return *pt_eta_phi_mass(p4.sum(axis=1)), np.count_nonzero(p4[..., 0], axis=1)
+
+
+@pytest.fixture(scope="module")
+def batch() -> Arrays:
+    return make(601, seed=7)
+
+
+def test_the_arrays_are_those_of_the_card(batch: Arrays) -> None:
+    assert set(batch) == {spec.name for spec in CARD.arrays}
+    for spec in CARD.arrays:
+        assert batch[spec.name].shape == spec.full_shape(601)
+        assert batch[spec.name].dtype == np.dtype(spec.dtype)
+        assert np.isfinite(batch[spec.name]).all()
+
+
+def test_half_of_the_jets_are_tops_and_the_order_is_random(batch: Arrays) -> None:
+    label = batch["label"]
+    assert label.sum() in (300, 301)
+    assert abs(label[:300].mean() - 0.5) < 0.15
+    assert {int(make(1, seed)["label"].sum()) for seed in range(6)} == {0, 1}  # an odd one out may be either
+
+
+def test_the_split_is_marked() -> None:
+    assert (make(4)["ttv"] == 0).all()
+    assert (make(4, split="test")["ttv"] == 1).all()
+
+
+def test_the_same_arguments_give_the_same_bytes_whatever_came_before() -> None:
+    first = make(40, seed=3)
+    make(10, seed=4, config=Config(mpi=True))
+    sequence = np.random.SeedSequence(3)
+    sequence.spawn(2)  # what was spawned from a seed before is history, too
+    again = simulate(40, sequence, Config(), "train")
+    for name, array in first.items():
+        assert array.tobytes() == again[name].tobytes()
+    assert first["constituents"].tobytes() != make(40, seed=5)["constituents"].tobytes()
+
+
+def test_it_travels_to_a_worker() -> None:
+    function, config = pickle.loads(pickle.dumps((simulate, Config(pileup=3.0))))
+    assert function is simulate
+    assert config == Config(pileup=3.0)
+
+
+def test_the_jets_are_in_the_window(batch: Arrays) -> None:
+    pt, eta, _, _, n = jets(batch)
+    whole = n < 200  # beyond the 200th constituent a jet's sum is cut
+    assert whole.mean() > 0.99
+    assert pt[whole].min() > 549.99
+    assert pt.max() < 650.01
+    assert np.abs(eta).max() < 2.0 + 1e-3
+
+
+def test_constituents_are_sorted_massless_and_padded_at_the_end(batch: Arrays) -> None:
+    p4 = batch["constituents"].astype(np.float64)
+    pt = np.hypot(p4[..., 1], p4[..., 2])
+    assert (np.diff(pt, axis=1) <= 1e-4 * pt[:, :-1]).all()
+    np.testing.assert_allclose(p4[..., 0], np.linalg.norm(p4[..., 1:], axis=-1), rtol=1e-5, atol=1e-6)
+    real = p4[..., 0] > 0
+    assert (np.diff(real.astype(int), axis=1) <= 0).all()
+    assert real.any(axis=1).all()
+
+
+def test_no_jet_comes_twice(batch: Arrays) -> None:
+    assert len(np.unique(batch["constituents"][:, 0], axis=0)) == 601
+
+
+def test_tops_look_like_tops(batch: Arrays) -> None:
+    _, _, _, mass, n = jets(batch)
+    top = batch["label"] == 1
+    assert np.median(mass[top]) == pytest.approx(173, abs=5)
+    assert np.mean((mass[top] > 140) & (mass[top] < 210)) > 0.75
+    assert np.mean((mass[~top] > 140) & (mass[~top] < 210)) < 0.25
+    assert n[top].mean() > n[~top].mean() + 5
+
+
+def test_the_energy_scale_scales_the_jets() -> None:
+    # In a window as wide as this nearly all jets pass with both scales: the same jets come out, scaled.
+    wide = Config(pt_min=300.0, pt_max=2500.0)
+    nominal, scaled = make(30, config=wide), make(30, config=replace(wide, energy_scale=1.01))
+    leading = {tuple(row) for row in np.round(nominal["constituents"][:, 0, 1:] * np.float32(1.01), 1).tolist()}
+    same = [tuple(row) in leading for row in np.round(scaled["constituents"][:, 0, 1:], 1).tolist()]
+    assert np.mean(same) > 0.5
+    ratio = jets(scaled)[0].mean() / jets(nominal)[0].mean()
+    assert ratio == pytest.approx(1.01, abs=0.05)
+
+
+@pytest.mark.parametrize(("config", "n_jets"), [(Config(mpi=True), 400), (Config(pileup=10.0), 30)])
+def test_more_interactions_make_more_constituents(config: Config, n_jets: int, batch: Arrays) -> None:
+    n, nominal = jets(make(n_jets, config=config))[-1], jets(batch)[-1]
+    error = np.hypot(n.std() / np.sqrt(n.size), nominal.std() / np.sqrt(nominal.size))
+    assert n.mean() > nominal.mean() + 3 * error
+
+
+@pytest.mark.parametrize("config", [Config(tune=21), Config(pt_min=400.0, pt_max=600.0, pt_spectrum="natural")])
+def test_other_configurations_keep_the_contract(config: Config) -> None:
+    arrays = make(20, config=config)
+    pt = jets(arrays)[0]
+    assert arrays["constituents"].shape == (20, 200, 4)
+    assert pt.min() > config.pt_min - 0.01
+    assert pt.max() < config.pt_max + 0.01
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"pileup": -1.0}, "pileup must be a mean number"),
+        ({"pileup": float("nan")}, "pileup must be"),
+        ({"mpi": "yes"}, "mpi must be true or false, not yes"),
+        ({"tune": 99}, "Tune:pp"),
+        ({"pt_min": 700.0}, "pt_min and pt_max must be a window in GeV"),
+        ({"pt_max": 9000.0}, "not 550.0 to 9000.0"),
+        ({"energy_scale": 0.0}, "energy_scale must be a factor"),
+    ],
+)
+def test_a_bad_configuration_is_refused_in_one_line(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        Config(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_spectrum_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'natural'"):
+        Config(pt_spectrum="naturl")  # type: ignore[arg-type]
+
+
+def test_a_window_without_tops_is_given_up() -> None:
+    with pytest.raises(DataError, match="only 0 top jets of 200 to 201 GeV"):
+        make(2, config=Config(pt_min=200.0, pt_max=201.0))
+
+
+def hand_made_top(quark_eta: float, hadronic: bool = True) -> EventRecord:
+    """t -> t (radiates) -> b W, W -> W -> q q; the last copies point to eta 0.1, the b to ``quark_eta``."""
+    w_child = 2 if hadronic else 11
+    #                    system top      gluon  top      b      W         W          q          q
+    pdg_id = np.array([90, 6, 21, 6, 5, 24, 24, w_child, -1], dtype=np.int32)
+    first = np.array([0, 2, 0, 4, 0, 6, 7, 0, 0], dtype=np.int32)
+    last = np.array([0, 3, 0, 5, 0, 6, 8, 0, 0], dtype=np.int32)
+    eta = np.array([0, 3.0, 0, 0.1, quark_eta, 0.1, 0.1, 0.3, -0.2])
+    one, pt = np.ones(9), 100 * np.ones(9)
+    return EventRecord(
+        np.array([0, 9]),
+        pdg_id,
+        one.astype(np.int32),
+        first,
+        last,
+        pt * np.cosh(eta),
+        pt,
+        0 * one,
+        pt * np.sinh(eta),
+    )
+
+
+@pytest.mark.parametrize(
+    ("record", "eta", "phi", "matched"),
+    [
+        (hand_made_top(0.5), 0.0, 0.0, True),
+        (hand_made_top(0.9), 0.0, 0.0, False),  # the b is too far away
+        (hand_made_top(0.5), 1.0, 0.0, False),  # the top is too far away
+        (hand_made_top(0.5), 0.0, 0.75, False),  # near the top (0.76), not near a quark (0.81)
+        (hand_made_top(0.5), 3.0, 0.0, False),  # the first copy of the top does not count
+        (hand_made_top(0.5, hadronic=False), 0.0, 0.0, False),
+    ],
+)
+def test_tops_are_matched_as_published(record: EventRecord, eta: float, phi: float, matched: bool) -> None:
+    found = match_tops(record, np.array([0]), np.array([eta]), np.array([phi]))
+    assert found.tolist() == [matched]
