@@ -1,0 +1,206 @@
+"""Published files in the user's folder: fetched from their mirrors or placed from a copy, verified either way."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pd4ml.card import PublishedFile
+from pd4ml.errors import DataError, FetchError, LockedError, Pd4mlError, StoreError
+from pd4ml.progress import progress
+from pd4ml.storage import fetch_settings
+from pd4ml.storage.hashing import file_hashes
+from pd4ml.storage.layouts import check_file
+from pd4ml.storage.partial import Partial
+
+__all__ = ["fetch", "place", "read_record"]
+
+
+def fetch(file: PublishedFile, folder: Path, *, force: bool = False) -> Path:
+    """Return the path of ``file`` in ``folder``, fetched from its mirrors unless it is there already.
+
+    A file that is there needs no network; ``force`` fetches it again, and the old one stays until the new one
+    is verified. With ``PD4ML_OFFLINE=1`` in the environment nothing is fetched. One process fetches at a
+    time; others wait and then find the file.
+
+    Raises FetchError when no mirror delivers, DataError when the file that is there is not the published one,
+    StoreError when ``folder`` cannot be written, LockedError when another process does not finish.
+    """
+    target = _target(file, folder)
+    with _disk_errors(target):
+        if not force and _is_here(file, target):
+            return target
+        if os.environ.get("PD4ML_OFFLINE", "0") not in ("", "0"):
+            message = (
+                f"{file.name} is not in {folder}, and PD4ML_OFFLINE forbids the network: "
+                "unset it, or place a copy with 'pd4ml import'"
+            )
+            raise FetchError(message)
+        with _writer(target):
+            # Another process may have fetched it while this one waited.
+            if force or not _is_here(file, target):
+                _fetch(file, target)
+    return target
+
+
+def _fetch(file: PublishedFile, target: Path) -> None:
+    # Here, not above: the network libraries are slow to import, and most calls need no network.
+    from pd4ml.storage.download import download
+
+    partial = Partial(target)
+    hashes: dict[str, str] = {}
+
+    def verify(path: Path) -> None:
+        hashes.update(_verified(file, path))
+
+    url = download(file, partial, verify)
+    _record_path(target).unlink(missing_ok=True)
+    partial.finish(target)
+    _write_record(target, hashes, url)
+
+
+def place(file: PublishedFile, given: Path, folder: Path) -> Path:
+    """Put a copy of ``file`` that the user already has, at ``given``, where ``fetch`` looks for it.
+
+    It is verified first; ``given`` itself stays as it is. Raises DataError if it is not the published file.
+    """
+    target = _target(file, folder)
+    if not given.is_file():
+        message = f"no file at {given}"
+        raise DataError(message)
+    try:
+        hashes = _verified(file, given)
+    except DataError as error:
+        message = f"{given} is not {file.name}: {error}"
+        raise DataError(message) from error
+    with _disk_errors(target), _writer(target):
+        if not (target.exists() and target.samefile(given)):
+            copy = target.with_name(target.name + ".copy")
+            try:
+                _copy(given.resolve(), copy)
+                _record_path(target).unlink(missing_ok=True)
+                copy.replace(target)
+            finally:
+                copy.unlink(missing_ok=True)
+        _write_record(target, hashes, given.resolve().as_uri())
+    return target
+
+
+def _target(file: PublishedFile, folder: Path) -> Path:
+    """Where ``file`` belongs; refuses a name that leads out of ``folder``."""
+    if file.name in ("", ".", "..") or "\\" in file.name or Path(file.name).name != file.name:
+        message = f"{file.name!r} is not a plain file name; correct the card's PublishedFile"
+        raise DataError(message)
+    target = folder / file.name
+    if target.is_dir():
+        message = f"{target} is a folder where the file {file.name} belongs"
+        raise StoreError(message)
+    return target
+
+
+@contextlib.contextmanager
+def _disk_errors(target: Path) -> Iterator[None]:
+    """Turn what the disk refuses into one line."""
+    try:
+        yield
+    except Pd4mlError:
+        raise  # FetchError is an OSError too
+    except OSError as error:
+        message = f"cannot use {target.parent} for {target.name}: {error.strerror or error}"
+        raise StoreError(message) from error
+
+
+@contextlib.contextmanager
+def _writer(target: Path) -> Iterator[None]:
+    """Be the only process that writes ``target``; the lock of a killed process is free again."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(target.with_name(target.name + ".lock"))
+    seconds = fetch_settings.SETTINGS.lock_timeout
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"{target.name}: another process is fetching it; waiting", file=sys.stderr, flush=True)
+            lock.acquire(timeout=seconds)
+    except Timeout as error:
+        message = f"another process still holds {error.lock_file} after {seconds:g} s; try again later"
+        raise LockedError(message) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _copy(given: Path, copy: Path) -> None:
+    """A hard link where the file system allows one, which takes neither time nor space; else a synced copy."""
+    copy.unlink(missing_ok=True)
+    try:
+        copy.hardlink_to(given)
+    except OSError:
+        shutil.copyfile(given, copy)
+        with copy.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _verified(file: PublishedFile, path: Path) -> dict[str, str]:
+    """Check structure and hashes of what is at ``path``; returns its hashes."""
+    check_file(path, file.layout)
+    with progress(f"verifying {path.name}", path.stat().st_size, "bytes") as bar:
+        hashes = file_hashes(path, bar)
+    for kind, expected in (("md5", file.md5), ("sha256", file.sha256)):
+        if expected and hashes[kind] != expected.lower():
+            message = f"expected {kind} {expected}, found {hashes[kind]}"
+            raise DataError(message)
+    return hashes
+
+
+def _is_here(file: PublishedFile, target: Path) -> bool:
+    """Whether ``target`` holds ``file``; DataError if it holds something else.
+
+    Gigabytes are hashed once: the record beside the file is believed as long as size and time of change fit.
+    """
+    if not target.is_file():
+        return False
+    record, stat = read_record(target), target.stat()
+    published = {"md5": file.md5, "sha256": file.sha256}
+    unchanged = (record.get("size"), record.get("mtime_ns")) == (stat.st_size, stat.st_mtime_ns)
+    if unchanged and all(record.get(k) == v.lower() for k, v in published.items() if v):
+        return True
+    try:
+        hashes = _verified(file, target)
+        if record.get("sha256", hashes["sha256"]) != hashes["sha256"]:
+            message = f"expected sha256 {record['sha256']}, recorded when it came, found {hashes['sha256']}"
+            raise DataError(message)
+    except DataError as error:
+        message = f"{target} is not the published file: {error}; remove it, or fetch it again by force"
+        raise DataError(message) from error
+    _write_record(target, hashes, record.get("url"))
+    return True
+
+
+def _record_path(target: Path) -> Path:
+    return target.with_name(target.name + ".json")
+
+
+def read_record(target: Path) -> dict[str, object]:
+    """What was noted when the file at ``target`` was verified: size, time of change, hashes, url; else empty."""
+    try:
+        record = json.loads(_record_path(target).read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _write_record(target: Path, hashes: dict[str, str], url: object) -> None:
+    """Note what was verified. A folder that cannot be written only costs the next call the time to hash again."""
+    stat = target.stat()
+    record = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, **hashes, "url": url}
+    with contextlib.suppress(OSError):
+        _record_path(target).write_text(json.dumps(record, indent=2) + "\n")

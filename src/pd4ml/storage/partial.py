@@ -1,0 +1,59 @@
+"""A file that is still arriving: its bytes so far, and where they come from, so that the rest can be asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+__all__ = ["Origin", "Partial"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the bytes come from: the mirror, its ETag or Last-Modified date, and the length it promised."""
+
+    url: str
+    validator: str | None
+    total: int | None
+
+
+class Partial:
+    """The bytes ``<name>.part`` of a file and their Origin in ``<name>.part.json``."""
+
+    def __init__(self, target: Path) -> None:
+        self.path = target.with_name(target.name + ".part")
+        self._origin_path = target.with_name(target.name + ".part.json")
+
+    @property
+    def size(self) -> int:
+        """Bytes that are here."""
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    def origin(self) -> Origin | None:
+        """Where the bytes that are here come from; None if there are none or nobody knows."""
+        try:
+            return Origin(**json.loads(self._origin_path.read_text())) if self.size else None
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def begin(self, origin: Origin) -> None:
+        """Start from zero with bytes from ``origin``."""
+        # In this order: bytes must never be taken for those of another origin, whenever the process dies.
+        self.discard()
+        self._origin_path.write_text(json.dumps(asdict(origin)))
+
+    def discard(self) -> None:
+        """Forget all that is here."""
+        self.path.unlink(missing_ok=True)
+        self._origin_path.unlink(missing_ok=True)
+
+    def finish(self, target: Path) -> None:
+        """Sync the bytes and give them their name at once."""
+        with self.path.open("rb+") as file:
+            os.fsync(file.fileno())
+        self.path.replace(target)
+        with contextlib.suppress(OSError):
+            self._origin_path.unlink()
