@@ -1,1 +1,5 @@
-"""Tables and pages, made only from records."""
+"""Reports, made only from records."""
+
+from pd4ml.report.table import format_measurement, to_json, to_markdown, to_rich
+
+__all__ = ["format_measurement", "to_json", "to_markdown", "to_rich"]

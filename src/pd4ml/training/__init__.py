@@ -1,1 +1,8 @@
-"""Recipes, the Lightning module and the data module."""
+"""Training: recipes as data, and the loop that follows them.
+
+Importing this room loads neither torch nor Lightning; ``pd4ml.training.fit`` does.
+"""
+
+from pd4ml.training.recipe import OneCycle, Plateau, Recipe, available_recipes, load_recipe
+
+__all__ = ["OneCycle", "Plateau", "Recipe", "available_recipes", "load_recipe"]

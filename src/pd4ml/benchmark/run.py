@@ -1,0 +1,189 @@
+"""A run: train a recipe on a dataset, predict its test split, leave a record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pd4ml.benchmark.record import RECORD_NAME, Record, machine, now, read_record, versions
+from pd4ml.dataset import Dataset
+from pd4ml.errors import DataError, LockedError, missing_extra
+from pd4ml.evaluation.metrics import Measurement, metrics
+from pd4ml.evaluation.predictions import Predictions
+from pd4ml.storage.hashing import sha256_of
+from pd4ml.storage.store import Events
+from pd4ml.training.recipe import Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from pd4ml.training.fit import Fit
+
+__all__ = ["evaluate", "run_name", "train"]
+
+_PREDICTIONS = "predictions.npz"
+
+
+def train(
+    dataset: type[Dataset],
+    recipe: Recipe | str,
+    *,
+    path: str | Path = "./datasets",
+    source: str = "published",
+    variant: str = "default",
+    seed: int = 1,
+    runs_dir: str | Path = "./runs",
+    n_train: int | None = None,
+    force: bool = False,
+) -> Record:
+    """Train, predict the test split, and write the record into a folder of its own below ``runs_dir``.
+
+    ``n_train`` takes the first events of the train split only (validation included). A run that is finished is
+    not repeated: its record is returned; one that was stopped goes on. ``force`` starts it again. Raises
+    LockedError while another process works on the same run.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    if seed < 0:
+        raise DataError(f"seed must not be negative, found {seed}")
+    events = dataset.open("train", path, source=source, variant=variant)
+    test = dataset.open("test", path, source=source, variant=variant)
+    folder = Path(runs_dir) / run_name(events, recipe, seed, n_train)
+    with _one_writer(folder):
+        if force and folder.exists():
+            shutil.rmtree(folder)
+        if (folder / RECORD_NAME).exists():
+            print(f"already trained: {folder / RECORD_NAME} (--force trains it again)", file=sys.stderr)
+            return read_record(folder)
+        return _train(dataset, recipe, events, test, folder, seed, n_train)
+
+
+def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, Measurement]:
+    """Compute the metrics of a finished run again from its predictions and the dataset in ``path``.
+
+    Raises DataError if predictions, events or metrics are not those of the record.
+    """
+    record = read_record(Path(run_dir))
+    file = Path(run_dir) / record.predictions["file"]
+    if not file.exists() or sha256_of(file) != record.predictions["sha256"]:
+        raise DataError(f"predictions {file} are missing or not those of the record: train again with force")
+    facts = record.dataset
+    dataset = Dataset.datasets_register.find(facts["name"])
+    test = dataset.open("test", path, source=facts["source"], variant=facts["variant"])
+    if test.manifest.fingerprint != facts["fingerprint"]:
+        raise DataError(
+            f"{test!r} in {path} are not the events of the record: fingerprint {test.manifest.fingerprint[:12]}, "
+            f"recorded {facts['fingerprint'][:12]}"
+        )
+    measured = _measure(Predictions.read(file, facts["task"]), test)
+    for name, recorded in record.metrics.items():
+        if name not in measured or not _same(measured[name], recorded):
+            raise DataError(f"{name} is {measured.get(name)}, but the record says {recorded}")
+    return measured
+
+
+def run_name(events: Events, recipe: Recipe, seed: int, n_train: int | None) -> str:
+    """Name of a run's folder: what a reader wants to know, and a hash of all that decides the result."""
+    manifest = events.manifest
+    facts = [manifest.fingerprint, recipe.to_dict(), seed, n_train]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{manifest.dataset}-{manifest.source}-{manifest.variant}-{recipe.name}-seed{seed}-{digest}"
+
+
+def _train(
+    dataset: type[Dataset],
+    recipe: Recipe,
+    events: Events,
+    test: Events,
+    folder: Path,
+    seed: int,
+    n_train: int | None,
+) -> Record:
+    try:
+        from pd4ml.evaluation.evaluate import predict
+        from pd4ml.training.fit import fit
+    except ImportError as error:
+        raise missing_extra("training", "train", error) from error
+    fitted = fit(dataset, events, recipe, folder, seed=seed, n_events=n_train)
+    start = time.monotonic()
+    predictions = predict(fitted.model, dataset, test)
+    seconds = time.monotonic() - start
+    predictions.write(folder / _PREDICTIONS)
+    record = Record(
+        dataset=_dataset_facts(dataset, events),
+        model={"name": recipe.model, "parameters": sum(p.numel() for p in fitted.model.parameters())},
+        recipe=recipe.to_dict(),
+        seed=seed,
+        events={"train": fitted.n_train, "valid": fitted.n_valid, "test": len(predictions)},
+        epochs={"trained": fitted.epochs, "best": fitted.best_epoch},
+        metrics=_measure(predictions, test),
+        timing=_timing(fitted, len(predictions), seconds),
+        predictions={"file": _PREDICTIONS, "sha256": sha256_of(folder / _PREDICTIONS)},
+        versions=versions(),
+        machine=machine(),
+        created=now(),
+    )
+    record.write(folder / RECORD_NAME)
+    return replace(record, folder=folder)
+
+
+def _dataset_facts(dataset: type[Dataset], events: Events) -> dict[str, Any]:
+    manifest = events.manifest
+    return {
+        "name": manifest.dataset,
+        "card_version": manifest.card_version,
+        "task": dataset.card.task,
+        "source": manifest.source,
+        "variant": manifest.variant,
+        "fingerprint": manifest.fingerprint,
+        "provenance": dict(manifest.provenance),
+    }
+
+
+def _timing(fitted: Fit, n_test: int, predict_seconds: float) -> dict[str, float]:
+    """Wall times; the smallest step of the clock stands for none at all."""
+    train_seconds = max(fitted.seconds, 1e-3)
+    predict_seconds = max(predict_seconds, 1e-3)
+    return {
+        "train_seconds": round(train_seconds, 3),
+        "predict_seconds": round(predict_seconds, 3),
+        "train_events_per_second": round(fitted.n_train * fitted.epochs / train_seconds, 1),
+        "predict_events_per_second": round(n_test / predict_seconds, 1),
+    }
+
+
+def _measure(predictions: Predictions, test: Events) -> dict[str, Measurement]:
+    """Metrics of predictions whose event ids are places in ``test``, each at most once."""
+    ids = predictions.event_id
+    if len(np.unique(ids)) != len(ids) or len(ids) == 0 or ids.min() < 0 or ids.max() >= len(test):
+        raise DataError(f"event ids must be different and from 0 to {len(test) - 1}")
+    return metrics(predictions.task, predictions.output, np.asarray(test.y)[ids])
+
+
+def _same(first: Measurement, second: Measurement) -> bool:
+    """Equal but for the rounding of sums in another version of NumPy."""
+    values = [(first.value, second.value), (first.error or 0.0, second.error or 0.0)]
+    return first.lower_limit == second.lower_limit and all(np.isclose(a, b, rtol=1e-6) for a, b in values)
+
+
+@contextmanager
+def _one_writer(folder: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise LockedError(f"another process is training {folder}: wait for it, or choose another --runs") from None
+    try:
+        yield
+    finally:
+        lock.release()

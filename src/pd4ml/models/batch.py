@@ -1,0 +1,89 @@
+"""The one batch type of all models: packed graphs as tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pd4ml.graphs import PackedGraphs
+from pd4ml.models.sparse import SparseMatrix
+
+__all__ = ["GraphBatch"]
+
+
+@dataclass(frozen=True)
+class GraphBatch:
+    """B graphs packed one after the other, without padding.
+
+    nodes: (sum P, F) float32.
+    edge_index: (2, E) int64, source row first, sorted by target; symmetric, no self-loops.
+    offsets: (B + 1,) int64; graph b owns nodes ``offsets[b]:offsets[b + 1]`` (possibly none).
+    max_nodes: the size that dense arrays are padded to.
+    """
+
+    nodes: Tensor
+    edge_index: Tensor
+    offsets: Tensor
+    max_nodes: int
+
+    @classmethod
+    def from_packed(cls, graphs: PackedGraphs) -> GraphBatch:
+        """Take over the arrays of ``graphs``."""
+        arrays = (graphs.nodes, graphs.edge_index, graphs.offsets)
+        nodes, edge_index, offsets = (torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
+        return cls(nodes, edge_index, offsets, graphs.max_nodes)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> GraphBatch:
+        """The same batch on ``device``."""
+        nodes, edge_index, offsets = (
+            t.to(device, non_blocking=non_blocking) for t in (self.nodes, self.edge_index, self.offsets)
+        )
+        return GraphBatch(nodes, edge_index, offsets, self.max_nodes)
+
+    @cached_property
+    def sizes(self) -> Tensor:
+        """(B,) number of nodes of each graph."""
+        return self.offsets.diff()
+
+    @cached_property
+    def graph_index(self) -> Tensor:
+        """(sum P,) the graph that each node belongs to."""
+        return torch.repeat_interleave(self.sizes, output_size=len(self.nodes))
+
+    def to_dense(self) -> Tensor:
+        """(B, max_nodes, F), zero where no node is."""
+        n_features = self.nodes.shape[1]
+        place = torch.arange(len(self.nodes), device=self.nodes.device) - self.offsets[self.graph_index]
+        dense = self.nodes.new_zeros(len(self) * self.max_nodes, n_features)
+        dense = dense.index_copy(0, self.graph_index * self.max_nodes + place, self.nodes)
+        return dense.view(len(self), self.max_nodes, n_features)
+
+    @cached_property
+    def normalised_adjacency(self) -> SparseMatrix:
+        """D^-1/2 (A + I) D^-1/2 over the packed nodes, with D the degrees of A + I (arXiv:1609.02907)."""
+        source, target = self.edge_index
+        n_nodes, device = len(self.nodes), self.nodes.device
+        degree = torch.bincount(target, minlength=n_nodes) + 1
+        offsets = torch.nn.functional.pad(degree.cumsum(0), (1, 0))
+        # Each row has its neighbours first and the node itself last.
+        columns = torch.empty(len(source) + n_nodes, dtype=torch.int64, device=device)
+        columns[torch.arange(len(source), device=device) + target] = source
+        columns[offsets[1:] - 1] = torch.arange(n_nodes, device=device)
+        scale = degree.to(self.nodes.dtype).rsqrt()
+        weights = scale[columns] * torch.repeat_interleave(scale, degree, output_size=len(columns))
+        return SparseMatrix(columns, offsets, weights)
+
+    @cached_property
+    def node_average(self) -> tuple[SparseMatrix, SparseMatrix]:
+        """The (B, sum P) matrix that averages over the nodes of each graph, and its transpose."""
+        per_node = torch.arange(len(self.nodes) + 1, device=self.nodes.device)
+        weights = self.sizes.to(self.nodes.dtype).reciprocal()[self.graph_index]
+        average = SparseMatrix(per_node[:-1], self.offsets, weights)
+        return average, SparseMatrix(self.graph_index, per_node, weights)

@@ -1,0 +1,74 @@
+"""The register of models: a name, a class, and what it needs to know about the data."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pd4ml.card import Task
+from pd4ml.errors import missing_extra, unknown_name
+
+if TYPE_CHECKING:
+    from pd4ml.models.base import Model
+
+__all__ = ["ModelInputs", "available", "build", "model_class", "register"]
+
+_MODELS: dict[str, type[Model]] = {}
+_Class = TypeVar("_Class", bound="type[Model]")
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """What a model must know of a dataset: features per node, the largest number of nodes, the task."""
+
+    n_features: int
+    max_nodes: int
+    task: Task
+
+
+def register(name: str) -> Callable[[_Class], _Class]:
+    """Class decorator that makes a model known as ``name``."""
+
+    def add(cls: _Class) -> _Class:
+        _MODELS[name] = cls
+        return cls
+
+    return add
+
+
+def available() -> tuple[str, ...]:
+    """Names of all models: those of this package's files and those registered from outside."""
+    _import_models()
+    return tuple(sorted(_MODELS))
+
+
+def model_class(name: str) -> type[Model]:
+    """The class registered as ``name``."""
+    known = available()
+    if name not in known:
+        raise unknown_name("model", name, known)
+    return _MODELS[name]
+
+
+def build(name: str, inputs: ModelInputs, **hyperparameters: Any) -> Model:
+    """Make the model called ``name``; a hyperparameter that it does not have is an error."""
+    cls = model_class(name)
+    known = [parameter for parameter in inspect.signature(cls).parameters if parameter != "inputs"]
+    for given in hyperparameters:
+        if given not in known:
+            raise unknown_name(f"hyperparameter of {name}", given, known)
+    return cls(inputs, **hyperparameters)
+
+
+def _import_models() -> None:
+    """Import every module of this room: a new model is one file, and no list to keep."""
+    package = importlib.import_module("pd4ml.models")
+    try:
+        for module in pkgutil.iter_modules(package.__path__, "pd4ml.models."):
+            importlib.import_module(module.name)
+    except ImportError as error:
+        raise missing_extra("a model", "train", error) from error

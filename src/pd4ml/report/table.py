@@ -1,0 +1,107 @@
+"""The comparison table of records: for the terminal, as Markdown, as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pd4ml.benchmark.record import Record
+from pd4ml.evaluation.metrics import Measurement
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["format_measurement", "to_json", "to_markdown", "to_rich"]
+
+# In the order of their columns; a column is there if a record has its metric. Log loss and bias are in the JSON.
+_HEADINGS = {
+    "accuracy": "ACC",
+    "auc": "AUC",
+    "background_rejection_0.3": "1/eps_B (eps_S = 0.3)",
+    "background_rejection_0.5": "1/eps_B (eps_S = 0.5)",
+    "mse": "MSE",
+    "resolution": "resolution",
+}
+_ABSENT = "-"
+
+
+def format_measurement(measured: Measurement) -> str:
+    """``value ± error``, the error with two significant digits up to 35 and one above; limits as ``> value``."""
+    if measured.lower_limit:
+        return f"> {_round(measured.value, _decimals(measured.value))}"
+    if not measured.error:
+        return f"{measured.value:.4g}"
+    decimals = _decimals(measured.error)
+    return f"{_round(measured.value, decimals)} ± {_round(measured.error, decimals)}"
+
+
+def to_rich(records: Sequence[Record]) -> Table:
+    """The table for the terminal."""
+    from rich.table import Table
+
+    headings, rows = _cells(records)
+    table = Table()
+    for i, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if i < 2 else "right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def to_markdown(records: Sequence[Record]) -> str:
+    """The table as plain Markdown."""
+    headings, rows = _cells(records)
+    rule = ["---" if i < 2 else "---:" for i in range(len(headings))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (headings, rule, *rows)) + "\n"
+
+
+def to_json(records: Sequence[Record]) -> str:
+    """The records themselves, each with the folder it is in, as a JSON list."""
+    return json.dumps([{**record.to_dict(), "folder": _folder(record.folder)} for record in records], indent=1)
+
+
+def _cells(records: Sequence[Record]) -> tuple[list[str], list[list[str]]]:
+    metrics = [name for name in _HEADINGS if any(name in record.metrics for record in records)]
+    headings = ["dataset", "model", "events", "epochs", *(_HEADINGS[name] for name in metrics), "seed", "training"]
+    return headings, [_row(record, metrics) for record in records]
+
+
+def _row(record: Record, metrics: Sequence[str]) -> list[str]:
+    """Events are those trained on; validation and test events are in the record."""
+    facts = record.dataset
+    variant = "" if facts["variant"] == "default" else f" {facts['variant']}"
+    measured = (record.metrics.get(name) for name in metrics)
+    return [
+        f"{facts['name']} ({facts['source']}{variant})",
+        record.recipe["name"],
+        f"{record.events['train']:,}",
+        f"{record.epochs['trained']}",
+        *(format_measurement(m) if m else _ABSENT for m in measured),
+        f"{record.seed}",
+        _duration(record.timing["train_seconds"]),
+    ]
+
+
+def _folder(folder: Path | None) -> Any:
+    return None if folder is None else str(folder)
+
+
+def _decimals(error: float) -> int:
+    """Decimal places that show ``error`` with one or two significant digits; negative: tens, hundreds."""
+    magnitude = math.floor(math.log10(error))
+    leading = error / 10 ** (magnitude - 1)
+    return 1 - magnitude if leading < 35.5 else -magnitude
+
+
+def _round(value: float, decimals: int) -> str:
+    return f"{round(value, decimals):,.{max(decimals, 0)}f}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,85 @@
+"""What happens during a training, one row an epoch: shown on standard error and kept as ``history.csv``."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from pd4ml.progress import Progress, progress
+
+__all__ = ["History", "read_history"]
+
+_COLUMNS = ("epoch", "train_loss", "valid_loss", "learning_rate", "seconds")
+
+
+def read_history(file: Path) -> list[dict[str, float]]:
+    """Rows of ``file``: epoch, mean training loss, validation loss, learning rate at its end, seconds."""
+    if not file.exists():
+        return []
+    with file.open(newline="", encoding="utf-8") as text:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(text)]
+
+
+class History(Callback):
+    """Writes the history and shows the progress.
+
+    Lightning's own CSV logger deletes the file of a training that is resumed; this one goes on.
+    """
+
+    def __init__(self, file: Path, title: str) -> None:
+        self.file, self.title = file, title
+        self._stack = ExitStack()
+        self._bar: Progress | None = None
+        self._epoch_start = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Drop rows of epochs that are trained again, open the bar."""
+        kept = [row for row in read_history(self.file) if row["epoch"] < trainer.current_epoch]
+        with self.file.open("w", newline="", encoding="utf-8") as text:
+            writer = csv.DictWriter(text, _COLUMNS)
+            writer.writeheader()
+            writer.writerows(kept)
+        if sys.stderr.isatty():
+            batches = int(trainer.num_training_batches) * ((trainer.max_epochs or 0) - trainer.current_epoch)
+            self._bar = self._stack.enter_context(progress(self.title, batches, "batches"))
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the epoch's clock."""
+        self._epoch_start = time.monotonic()
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.advance(1)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the epoch's row."""
+        metrics = trainer.callback_metrics
+        row = {
+            "epoch": trainer.current_epoch,
+            "train_loss": float(metrics["train_loss"]),
+            "valid_loss": float(metrics["valid_loss"]),
+            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+            "seconds": round(time.monotonic() - self._epoch_start, 3),
+        }
+        with self.file.open("a", newline="", encoding="utf-8") as text:
+            csv.DictWriter(text, _COLUMNS).writerow(row)
+        if self._bar is None:
+            print(
+                f"{self.title}: epoch {trainer.current_epoch + 1} of at most {trainer.max_epochs}, "
+                f"train loss {row['train_loss']:.5g}, validation loss {row['valid_loss']:.5g}, "
+                f"{row['seconds']:.1f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Close the bar, however the training ended."""
+        self._bar = None
+        self._stack.close()

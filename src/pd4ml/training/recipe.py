@@ -1,0 +1,171 @@
+"""Recipes: how a model is trained, as data. The recipes of this package are TOML files in ``recipes/``."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Self
+
+from pd4ml.errors import DataError, unknown_name
+
+__all__ = ["OneCycle", "Plateau", "Recipe", "available_recipes", "load_recipe"]
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """The learning rate times ``factor`` after ``patience`` epochs without improvement, not below ``floor``."""
+
+    factor: float = 0.75
+    patience: int = 8
+    floor: float = 1e-5
+    kind: str = field(default="plateau", init=False)
+
+    def __post_init__(self) -> None:
+        _require(0 < self.factor < 1, "schedule.factor", self.factor, "between 0 and 1")
+        _require(self.patience >= 0, "schedule.patience", self.patience, "at least 0")
+        _require(self.floor >= 0, "schedule.floor", self.floor, "at least 0")
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """One cycle over all epochs (arXiv:1708.07120).
+
+    The learning rate rises to the recipe's during the share ``warmup`` of the steps, then falls to nearly zero.
+    """
+
+    warmup: float = 0.3
+    kind: str = field(default="one_cycle", init=False)
+
+    def __post_init__(self) -> None:
+        _require(0 < self.warmup < 1, "schedule.warmup", self.warmup, "between 0 and 1")
+
+
+_SCHEDULES: dict[str, type[Plateau | OneCycle]] = {"plateau": Plateau, "one_cycle": OneCycle}
+_OPTIMISERS = ("adam",)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained and how.
+
+    Training stops after ``max_epochs``, or after ``patience`` epochs in which the validation loss has not fallen
+    by ``min_delta``; the weights of the best epoch are kept. Validation is the last ``validation_fraction`` of
+    the train split.
+    """
+
+    name: str
+    model: str
+    description: str
+    reference: str
+    learning_rate: float
+    batch_size: int
+    max_epochs: int
+    patience: int
+    min_delta: float
+    schedule: Plateau | OneCycle
+    optimiser: str = "adam"
+    validation_fraction: float = 0.2
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.optimiser not in _OPTIMISERS:
+            raise unknown_name("optimiser", self.optimiser, _OPTIMISERS)
+        _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
+        for name in ("batch_size", "max_epochs", "patience"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        _require(self.min_delta >= 0, "min_delta", self.min_delta, "at least 0")
+        fraction = self.validation_fraction
+        _require(0 < fraction < 1, "validation_fraction", fraction, "between 0 and 1")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Make a recipe from plain values, as in a TOML file or a record; unknown or missing keys are errors."""
+        values = dict(values)
+        known = _field_names(cls)
+        _require_known("recipe key", values, known)
+        missing = [f.name for f in dataclasses.fields(cls) if f.name not in values and _is_required(f)]
+        if missing:
+            raise DataError(f"a recipe needs {', '.join(missing)}")
+        if isinstance(values.get("schedule"), Mapping):
+            values["schedule"] = _schedule(values["schedule"])
+        return cls(**_converted(cls, values))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {**dataclasses.asdict(self), "hyperparameters": dict(self.hyperparameters)}
+
+    def override(self, **changes: Any) -> Self:
+        """The same recipe with other values."""
+        return self.from_dict({**self.to_dict(), **changes})
+
+
+def available_recipes() -> tuple[str, ...]:
+    """Names of the recipes of this package."""
+    files = resources.files("pd4ml.training").joinpath("recipes").iterdir()
+    return tuple(sorted(Path(file.name).stem for file in files if file.name.endswith(".toml")))
+
+
+def load_recipe(recipe: str | Path) -> Recipe:
+    """The recipe called ``recipe`` here, or the one in the TOML file ``recipe``."""
+    path = Path(recipe)
+    if path.suffix != ".toml":
+        known = available_recipes()
+        if str(recipe) not in known:
+            raise unknown_name("recipe", str(recipe), known)
+        text = resources.files("pd4ml.training").joinpath("recipes", f"{recipe}.toml").read_text(encoding="utf-8")
+    else:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"recipe file {path} cannot be read: {error.strerror}") from error
+    try:
+        return Recipe.from_dict({"name": path.stem, **tomllib.loads(text)})
+    except (tomllib.TOMLDecodeError, DataError) as error:
+        raise DataError(f"recipe {recipe}: {error}") from error
+
+
+def _schedule(values: Mapping[str, Any]) -> Plateau | OneCycle:
+    values = dict(values)
+    kind = values.pop("kind", None)
+    if kind not in _SCHEDULES:
+        raise unknown_name("schedule.kind", str(kind), _SCHEDULES)
+    cls = _SCHEDULES[kind]
+    _require_known(f"key of schedule {kind}", values, _field_names(cls))
+    return cls(**_converted(cls, values))
+
+
+def _field_names(cls: type[Any]) -> list[str]:
+    return [f.name for f in dataclasses.fields(cls) if f.init]
+
+
+def _is_required(f: dataclasses.Field[Any]) -> bool:
+    return f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+
+
+def _require_known(kind: str, values: Iterable[str], known: list[str]) -> None:
+    for name in values:
+        if name not in known:
+            raise unknown_name(kind, name, known)
+
+
+def _converted(cls: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with numbers as the field's type, so that ``1`` is a good learning rate and ``"1"`` is not."""
+    types = {f.name: str(f.type) for f in dataclasses.fields(cls)}
+    accepted: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
+    converted = dict(values)
+    for name, value in values.items():
+        wanted = accepted.get(types[name])
+        if wanted and (isinstance(value, bool) or not isinstance(value, wanted)):
+            raise DataError(f"{name} must be of type {types[name]}, found {value!r}")
+        if types[name] == "float":
+            converted[name] = float(value)
+    return converted
+
+
+def _require(holds: bool, name: str, found: object, wanted: str) -> None:
+    if not holds:
+        raise DataError(f"{name} must be {wanted}, found {found}")
