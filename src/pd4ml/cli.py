@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,24 +43,20 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    help="""
-Physics data for machine learning: get or generate a dataset, train a model on it, get honest numbers.
+    rich_markup_mode="rich",
+    help="""Physics data for machine learning: get or generate a dataset, train a model on it, get honest numbers.
 
-A first session, on a laptop:
+    A first session, on a laptop:
 
-    pd4ml list                                            what datasets there are
+    \b
+    pd4ml list                                     what datasets there are
+    pd4ml info TopTagging                          what its numbers mean
+    pd4ml generate TopTagging --events 20000       make events with Pythia 8
+    pd4ml train TopTagging --recipe fcn_quick      train on them, leave a record
+    pd4ml results runs                             compare the records
 
-    pd4ml info TopTagging                                 what every number of one means
-
-    pd4ml generate TopTagging --events 20000              make events with Pythia 8
-
-    pd4ml train TopTagging --recipe graph_net_quick       train on them, leave a record
-
-    pd4ml results runs                                    compare the records
-
-Published files instead of generated ones: `pd4ml download TopTagging`, then `--source published`.
-""",
+    Published files instead of generated ones: [bold]pd4ml download TopTagging[/bold], then --source published.
+    """,
 )
 
 DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset's name; `pd4ml list` shows them.")]
@@ -68,6 +65,21 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine t
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 SourceName = Annotated[str, typer.Option("--source", help="`generated` or `published` events.")]
 VariantName = Annotated[str, typer.Option("--variant", help="Which generated variant; see `pd4ml info DATASET`.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(metadata.version("pd4ml-physics"))
+        raise typer.Exit
+
+
+@app.callback()
+def _start(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Hold the options of the command itself; its help is given above."""
 
 
 @app.command("list")

@@ -97,8 +97,19 @@ class Dataset:
         raise NotImplementedError
 
     @classmethod
-    def build_graphs(cls, arrays: Mapping[str, Array]) -> PackedGraphs:
-        """Graphs of the events in ``arrays`` (raw, with the card's names and shapes)."""
+    def fit_features(cls, events: Events) -> dict[str, Any]:
+        """What the features need to know of the train split, such as a mean and a spread; plain JSON values.
+
+        It is fitted on ``events`` of the train split only and used unchanged on all others.
+        """
+        return {}
+
+    @classmethod
+    def build_graphs(cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any]) -> PackedGraphs:
+        """Graphs of the events in ``arrays`` (raw, with the card's names and shapes).
+
+        ``fitted`` is what ``fit_features`` gave for the train split.
+        """
         raise NotImplementedError
 
     # Description ----------------------------------------------------------------------------------------
@@ -183,8 +194,13 @@ class Dataset:
         source: str = "published",
         variant: str = "default",
     ) -> LazyGraphs:
-        """The split's events as packed graphs, built when they are looked at."""
-        return LazyGraphs(cls.open(split, path, source=source, variant=variant), cls.build_graphs)
+        """The split's events as packed graphs, built when they are looked at.
+
+        What features must know of the data is fitted on the train split, whichever split is asked for.
+        """
+        fitted = cls.fit_features(cls.open("train", path, source=source, variant=variant))
+        events = cls.open(split, path, source=source, variant=variant)
+        return LazyGraphs(events, lambda arrays: cls.build_graphs(arrays, fitted))
 
     @classmethod
     def load_data(

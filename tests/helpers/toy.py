@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ class Toy(Dataset):
         return Simulator(simulate, ToyConfig, chunk_events=CHUNK_EVENTS)
 
     @classmethod
-    def build_graphs(cls, arrays: Mapping[str, Array]) -> PackedGraphs:
+    def build_graphs(cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any]) -> PackedGraphs:
         """A chain of the five points."""
         points = np.asarray(arrays["points"], np.float32)
         n = len(points)
