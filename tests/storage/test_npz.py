@@ -125,7 +125,7 @@ def one_line_or_equal(path: Path) -> None:
     """Damage is either told in one line or leaves the numbers as they were."""
     message, arrays = "", {}
     try:
-        arrays = read_npz(path)
+        arrays = read_npz(path, "x", "y", "f")
     except DataError as error:
         message = str(error)
     assert "\n" not in message
