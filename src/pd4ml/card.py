@@ -123,8 +123,8 @@ class Card:
 
     @property
     def test_fraction(self) -> float:
-        """Share of the test split in the published dataset; generated datasets are split the same way."""
-        return self.splits["test"] / sum(self.splits.values())
+        """Share of the test split in the published dataset, to a per cent; generated ones are split like this."""
+        return round(self.splits["test"] / sum(self.splits.values()), 2)
 
     def array(self, name: str) -> ArraySpec:
         """The array called ``name``."""

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 from warnings import warn
 
@@ -105,7 +106,9 @@ class Dataset:
         return {}
 
     @classmethod
-    def build_graphs(cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any]) -> PackedGraphs:
+    def build_graphs(
+        cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any] = MappingProxyType({})
+    ) -> PackedGraphs:
         """Graphs of the events in ``arrays`` (raw, with the card's names and shapes).
 
         ``fitted`` is what ``fit_features`` gave for the train split.
