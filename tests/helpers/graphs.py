@@ -1,0 +1,34 @@
+"""Random packed graphs, for tests of models."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pd4ml.graphs import PackedGraphs
+
+__all__ = ["permuted", "random_graphs"]
+
+
+def random_graphs(sizes: list[int], n_features: int, max_nodes: int, seed: int = 0) -> PackedGraphs:
+    """Graphs of the given sizes with normal features and each pair of nodes joined with probability 0.4."""
+    rng = np.random.default_rng(seed)
+    offsets = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
+    nodes = rng.normal(size=(offsets[-1], n_features)).astype(np.float32)
+    pairs = []
+    for low, size in zip(offsets, sizes, strict=False):
+        joined = np.triu(rng.random((size, size)) < 0.4, 1)
+        pairs.append(np.argwhere(joined | joined.T) + low)
+    target, source = np.concatenate(pairs).T
+    return PackedGraphs(nodes, np.stack([source, target]), offsets, max_nodes)
+
+
+def permuted(graphs: PackedGraphs, seed: int) -> PackedGraphs:
+    """The same graphs with their nodes in another order."""
+    rng = np.random.default_rng(seed)
+    old_of_new = np.concatenate(
+        [low + rng.permutation(size) for low, size in zip(graphs.offsets, graphs.sizes, strict=False)]
+    )
+    source, target = np.argsort(old_of_new)[graphs.edge_index]
+    order = np.lexsort((source, target))
+    edges = np.stack([source, target])[:, order]
+    return PackedGraphs(graphs.nodes[old_of_new], edges, graphs.offsets, graphs.max_nodes)
