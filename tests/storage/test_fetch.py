@@ -222,6 +222,13 @@ def test_a_rest_that_does_not_fit_starts_again(
     assert server.ranges()[1]
 
 
+def test_a_rest_of_another_length_starts_again(server: Server, tmp_path: Path) -> None:
+    # Without a hash nothing else would tell: the directory at the end of the mixture is whole.
+    longer = server_that.cut_off(npz_bytes(60_000), 2)
+    address = server.on("/a", server_that.in_turn(longer, server_that.well(BODY)))
+    assert fetch(published(address, md5=None), tmp_path).read_bytes() == BODY
+
+
 def test_a_wrong_hash_after_a_resume_gets_a_second_chance(server: Server, tmp_path: Path) -> None:
     address = server.on("/a", server_that.in_turn(server_that.cut_off(OTHER, 2), server_that.well(BODY)))
     assert fetch(published(address), tmp_path).read_bytes() == BODY
@@ -291,6 +298,21 @@ def test_a_file_that_was_put_there_or_changed_is_verified(tmp_path: Path, monkey
     for md5 in (MD5, None):
         with pytest.raises(DataError, match=r"is not the published file: expected .* found .*; remove it"):
             fetch(published(md5=md5), tmp_path)
+
+
+def test_a_kill_between_the_file_and_its_record(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    address = server.on("/a", server_that.in_turn(server_that.well(BODY), server_that.well(OTHER)))
+    fetch(published(address, md5=None), tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("pd4ml.storage.fetch._write_record", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(published(address, md5=None), tmp_path, force=True)
+    assert fetch(published(address, md5=None), tmp_path).read_bytes() == OTHER
 
 
 def test_links(server: Server, tmp_path: Path) -> None:
