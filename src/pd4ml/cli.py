@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +25,9 @@ class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # the reader, such as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
         except (Pd4mlError, OSError) as error:
             _fail(str(error))
         except MemoryError:
@@ -64,6 +67,7 @@ DataPath = Annotated[Path, typer.Option("--path", help="The folder that holds th
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 SourceName = Annotated[str, typer.Option("--source", help="`generated` or `published` events.")]
+RunsPath = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
 VariantName = Annotated[str, typer.Option("--variant", help="Which generated variant; see `pd4ml info DATASET`.")]
 
 
@@ -112,11 +116,13 @@ def info(
             _print_manifest(manifest)
         return
     card = pd4ml.Dataset.datasets_register.find(what).card
-    print(json.dumps(_plain(asdict(card)), indent=1) if as_json else card.describe())
+    print(json.dumps(_plain(card), indent=1) if as_json else card.describe())
 
 
 def _plain(value: Any) -> Any:
-    """Mappings as dicts, tuples as lists."""
+    """Records and mappings as dicts, tuples as lists."""
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if hasattr(value, "items"):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
@@ -212,6 +218,119 @@ def verify(folder: Annotated[Path, typer.Argument(help="A dataset folder.")]) ->
     store = Store(folder)
     store.verify()
     print(f"{folder}: every file is as its manifest says (fingerprint {store.manifest.fingerprint[:16]})")
+
+
+@app.command()
+def train(
+    dataset: DatasetName,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            "--recipe", "--model", help="A recipe of this package (`pd4ml recipes`) or a TOML file of your own."
+        ),
+    ],
+    seed: Annotated[int, typer.Option(help="Of the weights and the order of the events.")] = 1,
+    n_train: Annotated[
+        int | None, typer.Option("--events", "-n", help="Train on the first events only, validation included.")
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe; repeatable."),
+    ] = None,
+    source: SourceName = "generated",
+    variant: VariantName = "default",
+    path: DataPath = Path("datasets"),
+    runs: RunsPath = Path("runs"),
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model as its recipe says, evaluate it on the test split, leave a record.
+
+    A training that was stopped goes on; one that is finished is not repeated.
+
+    Example: pd4ml train TopTagging --recipe graph_net --set max_epochs=20 --seed 2
+    """
+    from pd4ml.benchmark.run import train
+    from pd4ml.training.recipe import load_recipe
+
+    chosen = load_recipe(recipe).override(**_options(options or []))
+    record = train(
+        pd4ml.Dataset.datasets_register.find(dataset),
+        chosen,
+        path=path,
+        source=source,
+        variant=variant,
+        seed=seed,
+        runs_dir=runs,
+        n_train=n_train,
+        force=force,
+    )
+    _print_records([record], as_json)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    path: DataPath = Path("datasets"),
+    as_json: AsJson = False,
+) -> None:
+    """Compute a run's metrics again from its predictions and the dataset, and hold them against its record."""
+    from pd4ml.benchmark.run import evaluate
+    from pd4ml.report.table import format_measurement
+
+    measured = evaluate(run, path)
+    if as_json:
+        print(json.dumps({name: asdict(value) for name, value in measured.items()}, indent=1))
+        return
+    for name, value in measured.items():
+        print(f"{name:<28}{format_measurement(value)}")
+
+
+@app.command()
+def results(
+    runs: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
+    as_json: AsJson = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+) -> None:
+    """Compare the records of finished runs in a table, with errors, and say where the record files are."""
+    from pd4ml.benchmark.record import find_records, read_record
+    from pd4ml.report.table import to_markdown
+
+    files = find_records(runs)
+    if not files:
+        raise DataError(f"no records in {runs}: train something first, for example with `pd4ml train`")
+    records = [read_record(file) for file in files]
+    if markdown:
+        print(to_markdown(records), end="")
+    else:
+        _print_records(records, as_json)
+
+
+@app.command()
+def recipes(as_json: AsJson = False) -> None:
+    """List the recipes: which model is trained and how, and where the settings come from."""
+    from pd4ml.training.recipe import available_recipes, load_recipe
+
+    found = [load_recipe(name) for name in available_recipes()]
+    if as_json:
+        print(json.dumps([recipe.to_dict() for recipe in found], indent=1))
+        return
+    for recipe in found:
+        print(f"{recipe.name:<18}{' '.join(recipe.description.split())} [{recipe.reference}]")
+
+
+def _print_records(records: list[Any], as_json: bool) -> None:
+    from pd4ml.report.table import to_json, to_rich
+
+    if as_json:
+        print(to_json(records))
+        return
+    from rich.console import Console
+
+    # Wide enough for the whole table where there is no terminal to fit it to.
+    Console(width=None if sys.stdout.isatty() else 160).print(to_rich(records))
+    for record in records:
+        print(f"record: {record.folder / 'record.json'}")
 
 
 def main() -> None:

@@ -90,8 +90,9 @@ def _simulated(
                 chunk = futures.pop(future)  # the result is freed once it is written
                 yield chunk, future.result()
         finally:
-            for future in futures:
-                future.cancel()
+            if executor is workers:  # the caller's own; a pool of ours is ended as a whole
+                for future in futures:
+                    future.cancel()
 
 
 def _simulate(simulate: Simulate, chunk: Chunk, config: Any) -> Mapping[str, NDArray[np.generic]]:

@@ -1,0 +1,171 @@
+"""The command line: what it prints, and one clear line with exit code 2 for everything that can go wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from helpers.jets import small_card, write_npz
+from helpers.toy import Toy
+from pd4ml import TopTagging
+from pd4ml.cli import app
+
+COMMANDS = (
+    *("list", "info", "cite", "download", "import", "generate", "verify"),
+    *("recipes", "train", "evaluate", "results"),
+)
+RECIPE = """
+model = "fcn"
+description = "for tests"
+reference = "none"
+learning_rate = 1e-3
+batch_size = 32
+max_epochs = 2
+patience = 2
+min_delta = 0
+schedule = { kind = "plateau" }
+"""
+
+
+def pd4ml(*args: object) -> Result:
+    return CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+def fails(*args: object) -> str:
+    """Run a command that must fail as a user's mistake does; returns its one line."""
+    result = pd4ml(*args)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("pd4ml: ")
+    return lines[0]
+
+
+@pytest.fixture
+def generated(tmp_path: Path) -> Path:
+    Toy.generate(tmp_path, 200)
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", [[], *([c] for c in COMMANDS)], ids=lambda c: " ".join(c) or "pd4ml")
+def test_help_teaches(command: list[str]) -> None:
+    result = pd4ml(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.output
+    for name in COMMANDS if not command else []:
+        assert name in result.output
+
+
+def test_list_and_info() -> None:
+    assert "TopTagging" in pd4ml("list").stdout
+    cards = json.loads(pd4ml("list", "--json").stdout)
+    assert {"name", "task", "title"} == set(cards[0])
+    assert "708a8369d75ceff2229bd8c46b47afea" in pd4ml("info", "top_tagging").stdout
+    card = json.loads(pd4ml("info", "TopTagging", "--json").stdout)
+    assert card["inputs"][0]["shape"] == [200, 4]
+    assert "@article{Kasieczka:2019dbj" in pd4ml("cite", "TopTagging").stdout
+
+
+def test_generate_info_verify(tmp_path: Path) -> None:
+    result = pd4ml("generate", "toy", "-n", 200, "--workers", 1, "--path", tmp_path, "--set", "shift=2")
+    assert result.exit_code == 0, result.output
+    folder = tmp_path / "Toy" / "generated-default"
+    assert "160 train, 40 test" in result.stdout
+    info = pd4ml("info", folder).stdout
+    for fact in ("generated", "simulator", '"shift": 2', "seed: 1", "versions"):
+        assert fact in info
+    assert json.loads(pd4ml("info", folder, "--json").stdout)["provenance"]["config"]["shift"] == 2
+    assert "every file is as its manifest says" in pd4ml("verify", folder).stdout
+
+
+def test_train_evaluate_results(generated: Path) -> None:
+    recipe = generated / "tiny.toml"
+    recipe.write_text(RECIPE)
+    runs = generated / "runs"
+    train = ("train", "Toy", "--recipe", recipe, "--path", generated, "--runs", runs, "--set", "max_epochs=1")
+    result = pd4ml(*train)
+    assert result.exit_code == 0, result.output
+    assert "AUC" in result.stdout
+    (record,) = json.loads(pd4ml("results", runs, "--json").stdout)
+    assert record["recipe"]["max_epochs"] == 1
+    assert "already trained" in pd4ml(*train).stderr
+    assert record["folder"] in pd4ml("results", runs).stdout.replace("\n", "")
+    assert pd4ml("results", runs, "--markdown").stdout.startswith("| dataset |")
+    measured = json.loads(pd4ml("evaluate", record["folder"], "--path", generated, "--json").stdout)
+    assert measured["auc"] == record["metrics"]["auc"]
+    assert "auc" in pd4ml("evaluate", record["folder"], "--path", generated).stdout
+
+
+def test_import_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TopTagging, "card", small_card())
+    given = tmp_path / "1_top_tagging_2M.npz"
+    write_npz(given)
+    result = pd4ml("import", given, "--dataset", "TopTagging", "--path", tmp_path / "data")
+    assert result.exit_code == 0, result.output
+    monkeypatch.setenv("PD4ML_OFFLINE", "1")
+    assert len(TopTagging.load("train", tmp_path / "data")[1]) == 80
+    assert "1_top_tagging_2M.npz" in pd4ml("download", "TopTagging", "--path", tmp_path / "data").stdout
+
+
+def test_mistakes_are_one_line(generated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PD4ML_OFFLINE", "1")
+    path = ("--path", generated)
+    assert "did you mean 'TopTagging'" in fails("info", "TopTaging")
+    assert "did you mean 'far'" in fails("generate", "Toy", "--variant", "fra", *path)
+    assert "did you mean 'shift'" in fails("generate", "Toy", "--set", "shfit=1", "--variant", "x", *path)
+    assert "--set takes KEY=VALUE" in fails("generate", "Toy", "--set", "shift", *path)
+    assert "did you mean 'graph_net'" in fails("train", "Toy", "--model", "graphnet", *path)
+    assert "did you mean 'batch_size'" in fails("train", "Toy", "--recipe", "fcn", "--set", "batchsize=1", *path)
+    assert "did you mean 'generated'" in fails("train", "Toy", "--recipe", "fcn", "--source", "generate", *path)
+    assert "pd4ml.Toy.generate" in fails("train", "Toy", "--recipe", "fcn", "--variant", "far", *path)
+    assert "PD4ML_OFFLINE" in fails("download", "TopTagging", *path)
+    assert "exists with seed 1, asked for 2" in fails("generate", "Toy", "-n", 200, "--seed", 2, *path)
+    assert "not a dataset folder" in fails("verify", generated)
+    assert "no records in" in fails("results", generated / "none")
+    assert "no file at" in fails("import", generated / "1_top_tagging_2M.npz", "--dataset", "TopTagging")
+    assert "cannot be read" in fails("evaluate", generated)
+
+
+def test_an_error_page_is_refused_with_its_first_line(tmp_path: Path) -> None:
+    page = tmp_path / "1_top_tagging_2M.npz"
+    page.write_text("<!DOCTYPE html>\n<html>File not found</html>")
+    assert "<!DOCTYPE html>" in fails("import", page, "--dataset", "TopTagging", "--path", tmp_path / "data")
+    assert not (tmp_path / "data" / page.name).exists()
+
+
+def test_a_wrong_hash_is_refused(tmp_path: Path) -> None:
+    write_npz(tmp_path / "1_top_tagging_2M.npz")
+    message = fails(
+        "import", tmp_path / "1_top_tagging_2M.npz", "--dataset", "TopTagging", "--path", tmp_path / "d"
+    )
+    assert "expected md5 708a8369d75ceff2229bd8c46b47afea, found" in message
+
+
+def test_ctrl_c_is_one_line(tmp_path: Path) -> None:
+    script = "from helpers.toy import Toy; from pd4ml.cli import main; main()"
+    arguments = ["generate", "Toy", "-n", "500", "--workers", "2", "--path", str(tmp_path), "--set", "seconds=0.5"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    journal = tmp_path / "Toy/generated-default.partial/journal.jsonl"
+    deadline = time.monotonic() + 60
+    while not journal.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert message.strip() == "pd4ml: interrupted; finished parts are kept and the same command goes on from there"
+    assert pd4ml(*arguments).exit_code == 0
