@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pd4ml.benchmark.record import RECORD_NAME, Record, machine, now, read_record, versions
+from pd4ml.card import Task
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, LockedError, missing_extra
 from pd4ml.evaluation.metrics import Measurement, metrics
 from pd4ml.evaluation.predictions import Predictions
+from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.storage.hashing import sha256_of
+from pd4ml.storage.manifest import Manifest
 from pd4ml.storage.store import Events
 from pd4ml.training.recipe import Recipe, load_recipe
 
@@ -53,16 +56,15 @@ def train(
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     if seed < 0:
         raise DataError(f"seed must not be negative, found {seed}")
-    events = dataset.open("train", path, source=source, variant=variant)
-    test = dataset.open("test", path, source=source, variant=variant)
-    folder = Path(runs_dir) / run_name(events, recipe, seed, n_train)
+    graphs, test = (dataset.graphs(split, path, source=source, variant=variant) for split in ("train", "test"))
+    folder = Path(runs_dir) / run_name(graphs.events.manifest, recipe, seed, n_train)
     with _one_writer(folder):
         if force and folder.exists():
             shutil.rmtree(folder)
         if (folder / RECORD_NAME).exists():
             print(f"already trained: {folder / RECORD_NAME} (--force trains it again)", file=sys.stderr)
             return read_record(folder)
-        return _train(dataset, recipe, events, test, folder, seed, n_train)
+        return _train(dataset.card.task, recipe, graphs, test, folder, seed, n_train)
 
 
 def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, Measurement]:
@@ -89,19 +91,18 @@ def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, 
     return measured
 
 
-def run_name(events: Events, recipe: Recipe, seed: int, n_train: int | None) -> str:
+def run_name(manifest: Manifest, recipe: Recipe, seed: int, n_train: int | None) -> str:
     """Name of a run's folder: what a reader wants to know, and a hash of all that decides the result."""
-    manifest = events.manifest
     facts = [manifest.fingerprint, recipe.to_dict(), seed, n_train]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
     return f"{manifest.dataset}-{manifest.source}-{manifest.variant}-{recipe.name}-seed{seed}-{digest}"
 
 
 def _train(
-    dataset: type[Dataset],
+    task: Task,
     recipe: Recipe,
-    events: Events,
-    test: Events,
+    graphs: LazyGraphs,
+    test: LazyGraphs,
     folder: Path,
     seed: int,
     n_train: int | None,
@@ -111,19 +112,19 @@ def _train(
         from pd4ml.training.fit import fit
     except ImportError as error:
         raise missing_extra("training", "train", error) from error
-    fitted = fit(dataset, events, recipe, folder, seed=seed, n_events=n_train)
+    fitted = fit(graphs, task, recipe, folder, seed=seed, n_events=n_train)
     start = time.monotonic()
-    predictions = predict(fitted.model, dataset, test)
+    predictions = predict(fitted.model, test, task)
     seconds = time.monotonic() - start
     predictions.write(folder / _PREDICTIONS)
     record = Record(
-        dataset=_dataset_facts(dataset, events),
+        dataset=_dataset_facts(graphs.events.manifest, task),
         model={"name": recipe.model, "parameters": sum(p.numel() for p in fitted.model.parameters())},
         recipe=recipe.to_dict(),
         seed=seed,
         events={"train": fitted.n_train, "valid": fitted.n_valid, "test": len(predictions)},
         epochs={"trained": fitted.epochs, "best": fitted.best_epoch},
-        metrics=_measure(predictions, test),
+        metrics=_measure(predictions, test.events),
         timing=_timing(fitted, len(predictions), seconds),
         predictions={"file": _PREDICTIONS, "sha256": sha256_of(folder / _PREDICTIONS)},
         versions=versions(),
@@ -134,12 +135,11 @@ def _train(
     return replace(record, folder=folder)
 
 
-def _dataset_facts(dataset: type[Dataset], events: Events) -> dict[str, Any]:
-    manifest = events.manifest
+def _dataset_facts(manifest: Manifest, task: Task) -> dict[str, Any]:
     return {
         "name": manifest.dataset,
         "card_version": manifest.card_version,
-        "task": dataset.card.task,
+        "task": task,
         "source": manifest.source,
         "variant": manifest.variant,
         "fingerprint": manifest.fingerprint,

@@ -55,7 +55,8 @@ class Predictions:
     def read(cls, file: Path, task: Task) -> Predictions:
         """Read what `write` wrote; DataError if the file is missing, damaged or of another task."""
         try:
-            with np.load(file, allow_pickle=False) as arrays:
+            # Opened here: of a damaged file NumPy would leave it open.
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 return cls(task, arrays["event_id"], arrays[_OUTPUT[task]])
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise DataError(f"predictions {file} cannot be read ({error}): evaluate or train again") from error

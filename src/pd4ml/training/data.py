@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pd4ml.dataset import Dataset as PhysicsDataset
 from pd4ml.errors import DataError
+from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.models.batch import GraphBatch
-from pd4ml.storage.store import Events
 
 __all__ = ["EventBatches", "EventOrder", "TrainingBatch", "TrainingData", "batch_loader"]
 
@@ -62,14 +61,12 @@ class EventOrder(Sampler[NDArray[np.int64]]):
 class EventBatches(Dataset[TrainingBatch]):
     """Maps the events ``index`` of a split to their batch."""
 
-    def __init__(self, dataset: type[PhysicsDataset], events: Events) -> None:
-        self.dataset, self.events = dataset, events
+    def __init__(self, graphs: LazyGraphs) -> None:
+        self.graphs = graphs
 
     def __getitem__(self, index: NDArray[np.int64]) -> TrainingBatch:
-        arrays = self.events.take(index)
-        graphs = GraphBatch.from_packed(self.dataset.build_graphs(arrays))
-        target = np.asarray(arrays[self.dataset.card.target.name], np.float32).reshape(len(index))
-        return TrainingBatch(graphs, torch.from_numpy(target), index)
+        target = np.asarray(self.graphs.events.y[index], np.float32).reshape(len(index))
+        return TrainingBatch(GraphBatch.from_packed(self.graphs[index]), torch.from_numpy(target), index)
 
 
 def batch_loader(batches: EventBatches, order: EventOrder) -> DataLoader[TrainingBatch]:
@@ -82,8 +79,7 @@ class TrainingData(LightningDataModule):
 
     def __init__(
         self,
-        dataset: type[PhysicsDataset],
-        events: Events,
+        graphs: LazyGraphs,
         *,
         batch_size: int,
         validation_fraction: float,
@@ -91,12 +87,12 @@ class TrainingData(LightningDataModule):
         n_events: int | None = None,
     ) -> None:
         super().__init__()
-        n_events = len(events) if n_events is None else n_events
-        if not 2 <= n_events <= len(events):
-            raise DataError(f"asked to train on {n_events:,} events; the train split has {len(events):,}")
+        n_events = len(graphs) if n_events is None else n_events
+        if not 2 <= n_events <= len(graphs):
+            raise DataError(f"asked to train on {n_events:,} events; the train split has {len(graphs):,}")
         self.n_valid = min(max(round(validation_fraction * n_events), 1), n_events - 1)
         self.n_train = n_events - self.n_valid
-        self.batches = EventBatches(dataset, events)
+        self.batches = EventBatches(graphs)
         self.train_order = EventOrder(0, self.n_train, batch_size, seed)
         self.valid_order = EventOrder(self.n_train, n_events, batch_size)
 
@@ -110,5 +106,5 @@ class TrainingData(LightningDataModule):
 
     def target_statistics(self) -> tuple[float, float]:
         """Mean and standard deviation of the target of the training part."""
-        y = np.asarray(self.batches.events.y[: self.n_train], np.float64)
+        y = np.asarray(self.batches.graphs.events.y[: self.n_train], np.float64)
         return float(y.mean()), float(y.std()) or 1.0

@@ -19,11 +19,11 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import nn
 
-from pd4ml.dataset import Dataset
+from pd4ml.card import Task
 from pd4ml.errors import DataError
+from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.models import ModelInputs, build
 from pd4ml.models.base import Model
-from pd4ml.storage.store import Events
 from pd4ml.training.data import TrainingData
 from pd4ml.training.history import History, read_history
 from pd4ml.training.module import TrainingModule
@@ -48,8 +48,8 @@ class Fit:
 
 
 def fit(
-    dataset: type[Dataset],
-    events: Events,
+    graphs: LazyGraphs,
+    task: Task,
     recipe: Recipe,
     folder: Path,
     *,
@@ -57,7 +57,7 @@ def fit(
     n_events: int | None = None,
     model: nn.Module | None = None,
 ) -> Fit:
-    """Train on the first ``n_events`` of ``events`` (all, if None), keeping state in ``folder``.
+    """Train on the first ``n_events`` of ``graphs`` (all, if None), keeping state in ``folder``.
 
     A training that was stopped there goes on from its last whole epoch; the result is that of one that was
     never stopped. ``model`` may be any module from `GraphBatch` to (B,); by default the recipe's is built.
@@ -65,26 +65,26 @@ def fit(
     """
     folder.mkdir(parents=True, exist_ok=True)
     data = TrainingData(
-        dataset,
-        events,
+        graphs,
         batch_size=recipe.batch_size,
         validation_fraction=recipe.validation_fraction,
         seed=seed,
         n_events=n_events,
     )
-    task, history = dataset.card.task, folder / "history.csv"
+    history = folder / "history.csv"
     best, last, final = (folder / f"{name}.ckpt" for name in ("best", "last", "final"))
     # The user's random state is left alone.
     with torch.random.fork_rng(devices=[]), _quiet_lightning():
         if model is None:
-            model = make_model(recipe, model_inputs(dataset, events), seed)
+            model = make_model(recipe, model_inputs(graphs, task), seed)
         if task == "regression" and isinstance(model, Model):
             model.set_target(*data.target_statistics())
         module = TrainingModule(model, recipe, task, seed)
         if not final.exists():
+            resumed, data.train_order.epoch = _resume(last)
             with _interruptible():
                 trainer = _trainer(recipe, folder, history)
-                trainer.fit(module, datamodule=data, ckpt_path=_resumable(last), weights_only=True)
+                trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
             # The new name says that the training is over, not stopped.
             last.replace(final)
     load_weights(model, best)
@@ -99,10 +99,10 @@ def fit(
     )
 
 
-def model_inputs(dataset: type[Dataset], events: Events) -> ModelInputs:
-    """What a model must know, read off the graph of the first event."""
-    graphs = dataset.build_graphs(events.take(slice(0, 1)))
-    return ModelInputs(graphs.nodes.shape[1], graphs.max_nodes, dataset.card.task)
+def model_inputs(graphs: LazyGraphs, task: Task) -> ModelInputs:
+    """What a model must know, read off the first graph."""
+    first = graphs[0]
+    return ModelInputs(first.nodes.shape[1], first.max_nodes, task)
 
 
 def make_model(recipe: Recipe, inputs: ModelInputs, seed: int) -> Model:
@@ -131,15 +131,9 @@ def _trainer(recipe: Recipe, folder: Path, history: Path) -> Trainer:
                 check_on_train_epoch_end=True,
                 check_finite=False,
             ),
-            # Last: the state of the others is in the checkpoint.
-            ModelCheckpoint(
-                **monitored,
-                dirpath=folder,
-                filename="best",
-                save_last=True,
-                save_on_train_epoch_end=True,
-                enable_version_counter=False,
-            ),
+            # After the others, whose state is in the checkpoint.
+            _checkpoint(folder, "best", **monitored),
+            _checkpoint(folder, "last"),
         ],
         logger=False,
         enable_progress_bar=False,
@@ -148,25 +142,32 @@ def _trainer(recipe: Recipe, folder: Path, history: Path) -> Trainer:
     )
 
 
+def _checkpoint(folder: Path, name: str, **monitored: Any) -> ModelCheckpoint:
+    """Keeps one checkpoint called ``name``, written at the end of the (best) epoch."""
+    return ModelCheckpoint(
+        dirpath=folder, filename=name, save_on_train_epoch_end=True, enable_version_counter=False, **monitored
+    )
+
+
 def _read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         return dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:
         # torch.load raises anything from EOFError to UnpicklingError on a damaged file.
-        raise DataError(f"checkpoint {path} cannot be read ({type(error).__name__}): train again") from error
+        raise DataError(f"checkpoint {path} cannot be read ({type(error).__name__})") from error
 
 
-def _resumable(last: Path) -> Path | None:
-    """The checkpoint to go on from, if there is one that can be read."""
+def _resume(last: Path) -> tuple[Path | None, int]:
+    """The checkpoint to go on from, if there is one that can be read, and the epoch that comes next."""
     if not last.exists():
-        return None
+        return None, 0
     try:
-        epoch = _read_checkpoint(last)["epoch"]
+        epoch = int(_read_checkpoint(last)["epoch"]) + 1
     except DataError as error:
         print(f"{error}; starting from the first epoch", file=sys.stderr)
-        return None
-    print(f"going on after epoch {epoch + 1} ({last})", file=sys.stderr)
-    return last
+        return None, 0
+    print(f"going on after epoch {epoch} ({last})", file=sys.stderr)
+    return last, epoch
 
 
 @contextmanager

@@ -19,7 +19,7 @@ _COLUMNS = ("epoch", "train_loss", "valid_loss", "learning_rate", "seconds")
 
 
 def read_history(file: Path) -> list[dict[str, float]]:
-    """Rows of ``file``: epoch, mean training loss, validation loss, learning rate at its end, seconds."""
+    """Rows of ``file``: epoch, mean training loss, validation loss, learning rate of its last step, seconds."""
     if not file.exists():
         return []
     with file.open(newline="", encoding="utf-8") as text:
@@ -39,7 +39,8 @@ class History(Callback):
         self._epoch_start = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Drop rows of epochs that are trained again, open the bar."""
+        """Drop rows of epochs that are trained again, open the bar, start the first epoch's clock."""
+        self._epoch_start = time.monotonic()
         kept = [row for row in read_history(self.file) if row["epoch"] < trainer.current_epoch]
         with self.file.open("w", newline="", encoding="utf-8") as text:
             writer = csv.DictWriter(text, _COLUMNS)

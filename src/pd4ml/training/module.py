@@ -40,9 +40,10 @@ class TrainingModule(LightningModule):
         self.schedule = Schedule(self.recipe, optimiser, int(self.trainer.estimated_stepping_batches))
         return optimiser
 
-    def on_train_epoch_start(self) -> None:
-        """Seed dropout for this epoch."""
-        torch.manual_seed(self.seed + 1_000_003 * (self.current_epoch + 1))
+    def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
+        """Seed dropout for this epoch; Lightning calls no hook at the start of an epoch that it resumes at."""
+        if batch_idx == 0:
+            torch.manual_seed(self.seed + 1_000_003 * (self.current_epoch + 1))
 
     def training_step(self, batch: TrainingBatch) -> Tensor:
         """Loss of one batch; a loss that is not finite ends the training."""

@@ -1,0 +1,238 @@
+"""Training on small random events: that it learns, stops, resumes, and says what is wrong."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from helpers.toy import Toy
+from pd4ml.errors import DataError
+from pd4ml.graphs import PackedGraphs
+from pd4ml.graphs.lazy import LazyGraphs
+from pd4ml.models.batch import GraphBatch
+from pd4ml.storage.store import Array
+from pd4ml.training import Recipe, load_recipe
+from pd4ml.training.data import EventBatches, EventOrder, TrainingData
+from pd4ml.training.fit import Fit, fit, load_weights
+from pd4ml.training.history import read_history
+
+N_EVENTS = 400
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Networks this small are slower with more."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("toy")
+    Toy.generate(path, n_events=N_EVENTS, seed=1)
+    return path
+
+
+@pytest.fixture
+def graphs(store: Path) -> LazyGraphs:
+    return Toy.graphs("train", store, source="generated")
+
+
+def train(graphs: LazyGraphs, recipe: Recipe, folder: Path, **options: Any) -> Fit:
+    return fit(graphs, "classification", recipe, folder, **options)
+
+
+def small(name: str, **changes: Any) -> Recipe:
+    hyperparameters = {"fcn": {"width": 8, "depth": 2}, "graph_net": {"width": 8}}[name]
+    return load_recipe(name).override(
+        hyperparameters=hyperparameters, **{"max_epochs": 4, "batch_size": 32, "learning_rate": 0.01, **changes}
+    )
+
+
+def weights(model: nn.Module) -> list[Tensor]:
+    return list(model.state_dict().values())
+
+
+def test_learns_and_keeps_the_best_weights(graphs: LazyGraphs, tmp_path: Path) -> None:
+    fitted = train(graphs, small("fcn", max_epochs=12), tmp_path)
+    history = read_history(tmp_path / "history.csv")
+    losses = [row["valid_loss"] for row in history]
+    assert [row["epoch"] for row in history] == list(range(fitted.epochs))
+    assert losses[fitted.best_epoch - 1] == min(losses) < 0.4
+    assert (fitted.n_train, fitted.n_valid) == (256, 64)
+    data = TrainingData(graphs, batch_size=64, validation_fraction=0.2, seed=1)
+    (batch,) = data.val_dataloader()
+    with torch.no_grad():
+        loss = nn.functional.binary_cross_entropy_with_logits(fitted.model.eval()(batch.graphs), batch.target)
+    assert loss.item() == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_early_stopping(graphs: LazyGraphs, tmp_path: Path) -> None:
+    fitted = train(graphs, small("fcn", max_epochs=30, patience=2, min_delta=10.0), tmp_path)
+    assert fitted.epochs == 3
+
+
+def test_plateau_lowers_the_learning_rate(graphs: LazyGraphs, tmp_path: Path) -> None:
+    schedule = {"kind": "plateau", "factor": 0.5, "patience": 0, "floor": 0.004}
+    train(graphs, small("fcn", min_delta=10.0, schedule=schedule), tmp_path)
+    rates = [row["learning_rate"] for row in read_history(tmp_path / "history.csv")]
+    assert rates == pytest.approx([0.01, 0.01, 0.005, 0.004])
+
+
+def test_one_cycle_ends_at_nearly_zero(graphs: LazyGraphs, tmp_path: Path) -> None:
+    train(graphs, small("fcn", schedule={"kind": "one_cycle"}), tmp_path)
+    rates = [row["learning_rate"] for row in read_history(tmp_path / "history.csv")]
+    assert max(rates) <= 0.01
+    assert rates[-1] < 1e-4 < rates[0]
+
+
+def test_same_seed_same_weights_and_the_users_random_state_is_kept(graphs: LazyGraphs, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    recipe = small("graph_net", max_epochs=2)
+    one, two, other = (
+        train(graphs, recipe, tmp_path / name, seed=seed) for name, seed in (("1", 3), ("2", 3), ("3", 4))
+    )
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(a, b) for a, b in zip(weights(one.model), weights(two.model), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(weights(one.model), weights(other.model), strict=True))
+
+
+@pytest.mark.parametrize("schedule", [{"kind": "plateau", "patience": 0}, {"kind": "one_cycle"}])
+def test_killed_and_resumed_is_as_unbroken(
+    graphs: LazyGraphs, store: Path, tmp_path: Path, schedule: dict[str, Any]
+) -> None:
+    changes = {"max_epochs": 5, "min_delta": 0.01, "schedule": schedule}
+    unbroken = train(graphs, small("graph_net", **changes), tmp_path / "unbroken")
+    # The process dies, without a word, in the middle of the fourth epoch.
+    code = f"""
+        import os
+        from pathlib import Path
+        from training.test_fit import Toy, small, train
+        from pd4ml.training.module import TrainingModule
+        step = TrainingModule.training_step
+        def dying_step(self, batch):
+            if self.current_epoch == 3 and self.trainer.fit_loop.epoch_loop.batch_idx == 4:
+                os.kill(os.getpid(), {int(signal.SIGKILL)})
+            return step(self, batch)
+        TrainingModule.training_step = dying_step
+        graphs = Toy.graphs("train", {str(store)!r}, source="generated")
+        train(graphs, small("graph_net", **{changes!r}), Path({str(tmp_path / "killed")!r}))
+    """
+    tests = str(Path(__file__).parents[1])
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=tests, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert len(read_history(tmp_path / "killed" / "history.csv")) == 3
+    resumed = train(graphs, small("graph_net", **changes), tmp_path / "killed")
+    assert all(torch.equal(a, b) for a, b in zip(weights(unbroken.model), weights(resumed.model), strict=True))
+    drop_seconds = [
+        [{key: value for key, value in row.items() if key != "seconds"} for row in read_history(file)]
+        for file in (tmp_path / "unbroken" / "history.csv", tmp_path / "killed" / "history.csv")
+    ]
+    assert drop_seconds[0] == drop_seconds[1]
+
+
+def test_finished_training_is_not_repeated(
+    graphs: LazyGraphs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = train(graphs, small("fcn"), tmp_path)
+    assert "epoch 4 of at most 4" in capsys.readouterr().err
+    second = train(graphs, small("fcn"), tmp_path)
+    assert capsys.readouterr().err == ""
+    assert (first.epochs, first.best_epoch, first.seconds) == (second.epochs, second.best_epoch, second.seconds)
+    assert all(torch.equal(a, b) for a, b in zip(weights(first.model), weights(second.model), strict=True))
+
+
+def test_damaged_checkpoint_starts_again(
+    graphs: LazyGraphs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "last.ckpt").write_bytes(b"no checkpoint")
+    assert train(graphs, small("fcn"), tmp_path).epochs == 4
+    assert "starting from the first epoch" in capsys.readouterr().err
+    (tmp_path / "best.ckpt").write_bytes(b"")
+    with pytest.raises(DataError, match=r"best\.ckpt cannot be read"):
+        load_weights(nn.Linear(1, 1), tmp_path / "best.ckpt")
+
+
+def test_ctrl_c_keeps_the_last_checkpoint_and_the_signal(
+    graphs: LazyGraphs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = EventOrder.__iter__
+
+    def interrupted(self: EventOrder) -> Any:
+        if self.epoch == 2 and self.seed is not None:
+            raise KeyboardInterrupt
+        return order(self)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(EventOrder, "__iter__", interrupted)
+        train(graphs, small("fcn"), tmp_path)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert (tmp_path / "last.ckpt").exists()
+    assert train(graphs, small("fcn"), tmp_path).epochs == 4
+
+
+def test_loss_that_is_not_finite_names_the_events(graphs: LazyGraphs, tmp_path: Path) -> None:
+    poison = graphs.events["points"][17, 0, 0]
+
+    def build(arrays: Mapping[str, Array]) -> PackedGraphs:
+        built = Toy.build_graphs(arrays, {})
+        built.nodes[built.nodes == poison] = np.nan
+        return built
+
+    with pytest.raises(DataError, match=r"training loss became nan in epoch 0, batch of train events .*\b17\b"):
+        train(LazyGraphs(graphs.events, build), small("fcn", batch_size=4), tmp_path)
+
+
+class MeanOfX(nn.Module):
+    """A model from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(0.1))
+
+    def forward(self, batch: GraphBatch) -> Tensor:
+        return self.scale * batch.to_dense().mean(dim=(1, 2))
+
+
+def test_any_module_can_be_trained(graphs: LazyGraphs, tmp_path: Path) -> None:
+    fitted = train(graphs, small("fcn"), tmp_path, model=MeanOfX())
+    assert isinstance(fitted.model, MeanOfX)
+    assert fitted.model.scale > 0.1
+
+
+def test_fewer_events(graphs: LazyGraphs, tmp_path: Path) -> None:
+    fitted = train(graphs, small("fcn", max_epochs=1), tmp_path, n_events=101)
+    assert (fitted.n_train, fitted.n_valid) == (81, 20)
+    with pytest.raises(DataError, match="asked to train on 500 events; the train split has 320"):
+        train(graphs, small("fcn"), tmp_path, n_events=500)
+
+
+def test_order_is_shuffled_anew_and_complete() -> None:
+    order = EventOrder(10, 33, 5, seed=1)
+    first = [batch.tolist() for batch in order]
+    assert len(first) == len(order) == 5
+    assert sorted(np.concatenate(list(order)).tolist()) == list(range(10, 33))
+    assert [batch.tolist() for batch in order] == first
+    order.set_epoch(1)
+    assert [batch.tolist() for batch in order] != first
+    assert np.concatenate(list(EventOrder(0, 7, 3))).tolist() == list(range(7))
+
+
+def test_batches_are_the_events_of_their_index(graphs: LazyGraphs) -> None:
+    batch = EventBatches(graphs)[np.array([3, 8])]
+    np.testing.assert_array_equal(batch.graphs.to_dense()[:, :5].numpy(), graphs.events["points"][[3, 8]])
+    np.testing.assert_array_equal(batch.target.numpy(), graphs.events.y[[3, 8]])
+    assert batch.to("meta").target.device.type == "meta"

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pd4ml.errors import DataError, UnknownNameError
+from pd4ml.training import OneCycle, Plateau, Recipe, available_recipes, load_recipe
+
+
+@pytest.mark.parametrize("name", available_recipes())
+def test_recipes_of_the_package_load_and_survive_json(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+    assert recipe.reference.startswith("arXiv:")
+
+
+def test_published_values() -> None:
+    fcn, graph_net = load_recipe("fcn"), load_recipe("graph_net")
+    assert (fcn.learning_rate, fcn.batch_size, fcn.max_epochs) == (1e-3, 256, 300)
+    assert (fcn.patience, fcn.min_delta) == (15, 1e-3)
+    assert (graph_net.learning_rate, graph_net.batch_size, graph_net.max_epochs) == (1e-4, 32, 400)
+    assert (graph_net.patience, graph_net.min_delta) == (50, 1e-5)
+    for recipe in (fcn, graph_net):
+        assert recipe.schedule == Plateau(factor=0.75, patience=8, floor=1e-5)
+        assert recipe.validation_fraction == 0.2
+        assert recipe.optimiser == "adam"
+
+
+@pytest.mark.parametrize("name", [name for name in available_recipes() if name.endswith("_quick")])
+def test_short_runs_say_that_they_are_not_the_published_schedule(name: str) -> None:
+    recipe = load_recipe(name)
+    assert "not the published schedule" in recipe.description
+    assert recipe.hyperparameters == load_recipe(name.removesuffix("_quick")).hyperparameters
+
+
+def test_override() -> None:
+    recipe = load_recipe("fcn").override(max_epochs=3, schedule={"kind": "one_cycle", "warmup": 0.2})
+    assert recipe.max_epochs == 3
+    assert recipe.schedule == OneCycle(warmup=0.2)
+    assert recipe.batch_size == load_recipe("fcn").batch_size
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rat": 1e-3}, "unknown recipe key 'learning_rat'; did you mean 'learning_rate'"),
+        ({"schedule": {"kind": "plateu"}}, "did you mean 'plateau'"),
+        ({"schedule": {"kind": "plateau", "facto": 0.5}}, "did you mean 'factor'"),
+        ({"optimiser": "adamm"}, "did you mean 'adam'"),
+    ],
+)
+def test_unknown_keys_suggest_the_nearest(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(UnknownNameError, match=message):
+        load_recipe("fcn").override(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rate": 0}, "learning_rate must be above 0, found 0"),
+        ({"learning_rate": "fast"}, "learning_rate must be of type float, found 'fast'"),
+        ({"batch_size": 1.5}, "batch_size must be of type int, found 1.5"),
+        ({"max_epochs": 0}, "max_epochs must be at least 1"),
+        ({"validation_fraction": 1.0}, "validation_fraction must be between 0 and 1"),
+        ({"schedule": {"kind": "plateau", "factor": 2}}, "schedule.factor must be between 0 and 1"),
+        ({"min_delta": -1}, "min_delta must be at least 0"),
+    ],
+)
+def test_values_out_of_range(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load_recipe("fcn").override(**changes)
+
+
+def test_files(tmp_path: Path) -> None:
+    values = load_recipe("fcn").to_dict()
+    file = tmp_path / "mine.toml"
+    file.write_text('description = "x"\nreference = "x"\nmodel = "fcn"\nlearning_rate = 1\n')
+    with pytest.raises(DataError, match=r"mine\.toml: a recipe needs batch_size, max_epochs"):
+        load_recipe(file)
+    lines = [f"{key} = {value!r}" for key, value in values.items() if isinstance(value, str | int | float)]
+    file.write_text("\n".join([*lines, "[schedule]", 'kind = "one_cycle"']))
+    assert load_recipe(file).schedule == OneCycle()
+    file.write_text("= 3")
+    with pytest.raises(DataError, match=r"mine\.toml: Invalid"):
+        load_recipe(file)
+    with pytest.raises(DataError, match="cannot be read: No such file"):
+        load_recipe(tmp_path / "none.toml")
+    with pytest.raises(UnknownNameError, match="unknown recipe 'fnc'; did you mean 'fcn'"):
+        load_recipe("fnc")
+
+
+def test_recipes_need_no_torch() -> None:
+    code = (
+        "import sys, pd4ml.training, pd4ml.models, pd4ml.benchmark, pd4ml.report, pd4ml.evaluation;"
+        "pd4ml.training.load_recipe('fcn'); sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
