@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from helpers.records import example_record
+from pd4ml.evaluation import Measurement
+from pd4ml.report import format_measurement, to_json, to_markdown, to_rich
+
+
+@pytest.mark.parametrize(
+    ("measured", "text"),
+    [
+        (Measurement(0.968123, 0.001234), "0.9681 ± 0.0012"),
+        (Measurement(0.91234, 0.00456), "0.912 ± 0.005"),
+        (Measurement(0.5, 0.00096), "0.5000 ± 0.0010"),
+        (Measurement(123.4, 45.6), "120 ± 50"),
+        (Measurement(1234.5, 123.0), "1,230 ± 120"),
+        (Measurement(34.12, 0.47), "34.1 ± 0.5"),
+        (Measurement(-0.0312, 0.35), "-0.03 ± 0.35"),
+        (Measurement(667.6, None, lower_limit=True), "> 700"),
+        (Measurement(1.0, 0.0), "1"),
+    ],
+)
+def test_digits(measured: Measurement, text: str) -> None:
+    assert format_measurement(measured) == text
+
+
+def test_markdown() -> None:
+    heading, rule, row = to_markdown([example_record()]).splitlines()
+    assert heading == (
+        "| dataset | model | events | epochs | ACC | AUC | 1/eps_B (eps_S = 0.3) | 1/eps_B (eps_S = 0.5) | seed "
+        "| training |"
+    )
+    assert rule.count("---") == 10
+    assert row == (
+        "| Toy (generated) | fcn | 12,800 | 20 | 0.912 ± 0.005 | 0.9681 ± 0.0012 | > 700 | 120 ± 50 | 1 "
+        "| 1 min 23 s |"
+    )
+
+
+def test_tasks_side_by_side() -> None:
+    regression = example_record(
+        metrics={"mse": Measurement(1000.0, 52.0), "resolution": Measurement(31.32, 0.75)},
+        timing={**example_record().timing, "train_seconds": 7322.0},
+    )
+    rows = to_markdown([example_record(), regression]).splitlines()[2:]
+    assert rows[0].endswith("| - | - | 1 | 1 min 23 s |")
+    assert rows[1].endswith("| - | - | - | - | 1,000 ± 50 | 31.3 ± 0.8 | 1 | 2 h 02 min |")
+
+
+def test_terminal() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    console.print(to_rich([example_record()]))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    for part in ("AUC", "0.9681 ± 0.0012", "> 700", "1 min 23 s", "12,800"):
+        assert part in text
+
+
+def test_json_has_every_number() -> None:
+    (body,) = json.loads(to_json([example_record(folder=Path("runs") / "a")]))
+    assert body["metrics"]["auc"] == {"value": 0.968123, "error": 0.001234, "lower_limit": False}
+    assert body["folder"] == str(Path("runs") / "a")
