@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numba import njit
@@ -30,7 +30,16 @@ from pd4ml.physics.pythia import (
     stable_particles,
 )
 
-__all__ = ["N_CONSTITUENTS", "Config", "simulate"]
+__all__ = [
+    "BIAS_POWER",
+    "JET_ETA_MAX",
+    "JET_RADIUS",
+    "N_CONSTITUENTS",
+    "PTHAT_RANGE",
+    "Config",
+    "pythia_settings",
+    "simulate",
+]
 
 N_CONSTITUENTS = 200
 JET_RADIUS = 0.8
@@ -38,16 +47,17 @@ JET_ETA_MAX = 2.0
 
 # The partons' pT is generated in this range, in units of the jets' window: wide enough to shape the jets' spectrum
 # by 2 % at most (README). The natural spectrum needs more of the soft collisions, of which there are so many.
-_PTHAT_RANGE = {"reference": (0.7, 1.4), "natural": (0.6, 1.4)}
+PTHAT_RANGE = {"reference": (0.7, 1.4), "natural": (0.6, 1.4)}
 # Powers of pTHat by which hard collisions are favoured, tuned so that the jets meet the published pT spectrum.
-_BIAS_POWER = {"qcd": 2.5, "top": 1.2}
+BIAS_POWER = {"qcd": 2.5, "top": 1.7}
 _PROCESS = {
-    "qcd": ("HardQCD:all = on",),
     "top": ("Top:gg2ttbar = on", "Top:qqbar2ttbar = on", "24:onMode = off", "24:onIfAny = 1 2 3 4 5"),
+    "qcd": ("HardQCD:all = on",),
 }
 _MINIMUM_BIAS = ("SoftQCD:inelastic = on",)
 _MAX_EVENTS_PER_JET = 200  # beyond, the window holds no jets to speak of
-_TUNES = range(1, 35)  # Tune:pp of Pythia 8.3 (manual, "Tunes")
+# Tune:pp of Pythia 8.3 (manual, "Tunes"), without the four whose parton densities only LHAPDF brings.
+_TUNES = frozenset(range(1, 34)) - {11, 16, 17, 22}
 
 
 @dataclass(frozen=True)
@@ -70,21 +80,28 @@ class Config:
     pt_spectrum: Literal["reference", "natural"] = "reference"
 
     def __post_init__(self) -> None:
-        _check("pileup", self.pileup, 0.0 <= self.pileup <= 1000.0, "a mean number of events from 0 to 1000")
+        _check_number("pileup", self.pileup, 0.0, 1000.0, "events")
+        _check_number("pt_min", self.pt_min, 200.0, 4000.0, "GeV")
+        _check_number("pt_max", self.pt_max, 200.0, 4000.0, "GeV")
+        _check_number("energy_scale", self.energy_scale, 0.5, 2.0, "times the energy")
+        _check("pt_max", self.pt_max, self.pt_max > self.pt_min, f"above pt_min, {self.pt_min} GeV")
         _check("mpi", self.mpi, isinstance(self.mpi, bool), "true or false")
-        _check("tune", self.tune, self.tune in _TUNES, f"Pythia's Tune:pp, {_TUNES[0]} to {_TUNES[-1]}")
-        in_order = 200.0 <= self.pt_min < self.pt_max <= 4000.0
-        window = f"{self.pt_min} to {self.pt_max}"
-        _check("pt_min and pt_max", window, in_order, "a window in GeV within 200 to 4000")
-        _check("energy_scale", self.energy_scale, 0.5 <= self.energy_scale <= 2.0, "a factor from 0.5 to 2")
-        if self.pt_spectrum not in ("reference", "natural"):
-            raise unknown_name("pt_spectrum", self.pt_spectrum, ("reference", "natural"))
+        known = isinstance(self.tune, int) and self.tune in _TUNES
+        _check("tune", self.tune, known, "Pythia's Tune:pp, 1 to 33 without 11, 16, 17 and 22, which need LHAPDF")
+        if self.pt_spectrum not in PTHAT_RANGE:
+            raise unknown_name("pt_spectrum", str(self.pt_spectrum), PTHAT_RANGE)
+
+
+def _check_number(name: str, value: object, low: float, high: float, unit: str) -> None:
+    """Refuse what is not a number from ``low`` to ``high``."""
+    good = isinstance(value, (int, float)) and low <= value <= high
+    _check(name, value, good, f"from {low:g} to {high:g} {unit}")
 
 
 def _check(name: str, value: object, good: bool, expected: str) -> None:
     """Refuse a bad value of the configuration."""
     if not good:
-        msg = f"{name} must be {expected}, not {value}"
+        msg = f"{name} must be {expected}, not {value!r}"
         raise DataError(msg)
 
 
@@ -97,26 +114,25 @@ def simulate(
     ``label`` (N,) uint8. The result depends on the arguments only. All jets of an event that pass are taken, so
     two jets of this call may come from one event, but never jets of two calls.
     """
-    *pythia_seeds, own = (int(word) for word in seed.generate_state(5, np.uint64))
+    *hard_seeds, soft_seed, own = (int(word) for word in seed.generate_state(4, np.uint64))
     rng = np.random.default_rng(own)
     n_top = (n_events + int(rng.integers(2))) // 2  # an odd one out belongs to either class
     label = np.zeros(n_events, dtype=np.uint8)
     label[:n_top] = 1
     constituents = np.zeros((n_events, N_CONSTITUENTS, 4), dtype=np.float32)
-    top, qcd = constituents[:n_top], constituents[n_top:]
-    for process, jets, seeds in (("top", top, pythia_seeds[:2]), ("qcd", qcd, pythia_seeds[2:])):
-        _fill(jets, process, config, seeds, rng)
+    # Minimum-bias events start slowly (5 s), so both classes share one source of them.
+    soft = make_pythia([*_common(config), *_MINIMUM_BIAS], soft_seed) if config.pileup else None
+    for process, jets, hard_seed in zip(_PROCESS, np.split(constituents, [n_top]), hard_seeds, strict=True):
+        _fill(jets, process, config, make_pythia(pythia_settings(process, config), hard_seed), soft, rng)
     order = rng.permutation(n_events)
     ttv = np.full(n_events, split == "test", dtype=np.uint8)
     return {"constituents": constituents[order], "ttv": ttv, "label": label[order]}
 
 
 def _fill(
-    jets: NDArray[np.float32], process: str, config: Config, seeds: list[int], rng: np.random.Generator
+    jets: NDArray[np.float32], process: str, config: Config, hard: Any, soft: Any, rng: np.random.Generator
 ) -> None:
-    """Fill ``jets`` (n, 200, 4) with jets of ``process``; two Pythias at most, seeded with ``seeds``."""
-    hard = make_pythia(_settings(process, config), seeds[0])
-    soft = make_pythia([*_common(config), *_MINIMUM_BIAS], seeds[1]) if config.pileup else None
+    """Fill ``jets`` (n, 200, 4) with jets of ``process``, from a Pythia of hard and one of soft collisions."""
     n_done = n_tried = 0
     while n_done < len(jets):
         # As many events as the jets that are missing need, from what the events so far gave.
@@ -143,14 +159,14 @@ def _common(config: Config) -> list[str]:
     return [f"Tune:pp = {config.tune}", "Beams:eCM = 14000.", *decays]
 
 
-def _settings(process: str, config: Config) -> list[str]:
+def pythia_settings(process: str, config: Config) -> list[str]:
     """Pythia's settings for the hard collisions of ``process``."""
-    wider = _PTHAT_RANGE[config.pt_spectrum]
+    wider = PTHAT_RANGE[config.pt_spectrum]
     low, high = config.pt_min * wider[0], config.pt_max * wider[1]
     lines = [*_common(config), *_PROCESS[process], f"PartonLevel:MPI = {'on' if config.mpi else 'off'}"]
     lines += [f"PhaseSpace:pTHatMin = {low}", f"PhaseSpace:pTHatMax = {high}"]
     if config.pt_spectrum == "reference":
-        power = f"PhaseSpace:bias2SelectionPow = {_BIAS_POWER[process]}"
+        power = f"PhaseSpace:bias2SelectionPow = {BIAS_POWER[process]}"
         lines += ["PhaseSpace:bias2Selection = on", power, f"PhaseSpace:bias2SelectionRef = {low}"]
     return lines
 
