@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.errors import missing_extra
+from pd4ml.errors import MissingExtraError, missing_extra
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch
@@ -55,29 +55,36 @@ class PackedGraphs:
     def __iter__(self) -> Iterator[PackedGraphs]:
         return (self[b] for b in range(len(self)))
 
-    def to_dense(
-        self, *, self_loops: bool = False
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-        """Padded arrays with P = ``max_nodes``.
-
-        Returns features (B, P, F), adjacency (B, P, P) of 0 and 1, and mask (B, P), True where a node is real.
-        ``self_loops`` puts ones on the diagonal of real nodes.
-        """
-        n_graphs, n_max = len(self), self.max_nodes
-        graph = np.repeat(np.arange(n_graphs), self.sizes)
-        place = np.arange(len(self.nodes)) - self.offsets[graph]
-        features = np.zeros((n_graphs, n_max, self.nodes.shape[1]), np.float32)
+    def dense_nodes(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Padded node features (B, P, F) with P = ``max_nodes``, and mask (B, P), True where a node is real."""
+        graph, place = self._places()
+        features = np.zeros((len(self), self.max_nodes, self.nodes.shape[1]), np.float32)
         features[graph, place] = self.nodes
-        mask = np.zeros((n_graphs, n_max), bool)
-        mask[graph, place] = True
-        adjacency = np.zeros((n_graphs, n_max, n_max), np.float32)
+        return features, np.arange(self.max_nodes) < self.sizes[:, None]
+
+    def adjacency(self, *, self_loops: bool = False) -> NDArray[np.uint8]:
+        """Dense adjacency (B, P, P) of 0 and 1; ``self_loops`` puts ones on the diagonal of real nodes."""
+        graph, place = self._places()
+        adjacency = np.zeros((len(self), self.max_nodes, self.max_nodes), np.uint8)
         source, target = self.edge_index
         adjacency[graph[target], place[target], place[source]] = 1
         if self_loops:
             adjacency[graph, place, place] = 1
-        return features, adjacency, mask
+        return adjacency
 
-    def to_awkward(self) -> Any:  # noqa: ANN401  awkward has no types
+    def to_dense(
+        self, *, self_loops: bool = False
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_]]:
+        """Features (B, P, F), adjacency (B, P, P) and mask (B, P): ``dense_nodes`` and ``adjacency``."""
+        features, mask = self.dense_nodes()
+        return features, self.adjacency(self_loops=self_loops), mask
+
+    def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(sum P,) the graph that each node belongs to, and its place in it."""
+        graph = np.repeat(np.arange(len(self)), self.sizes)
+        return graph, np.arange(len(self.nodes)) - self.offsets[graph]
+
+    def to_awkward(self) -> Any:
         """An awkward array of B records with ``nodes`` (P, F) and ``edge_index`` (E, 2), numbered per graph."""
         try:
             import awkward as ak
@@ -100,7 +107,8 @@ class PackedGraphs:
             import torch
             from torch_geometric.data import Batch, Data
         except ImportError as error:
-            raise missing_extra("to_pyg", "train", error) from error
+            message = "to_pyg needs PyTorch Geometric: pip install torch torch_geometric"
+            raise MissingExtraError(message) from error
         return Batch.from_data_list(
             [Data(x=torch.as_tensor(g.nodes), edge_index=torch.as_tensor(g.edge_index)) for g in self]
         )
