@@ -17,7 +17,7 @@ from pd4ml.physics.pythia import EventRecord, make_pythia, next_batch
 
 __all__ = ["rows"]
 
-_REPEATS = 5
+_REPEATS = 3
 _JETS = 1000
 _SEED = np.random.SeedSequence(2024)
 

@@ -1,6 +1,9 @@
+import sys
+
 import numpy as np
 import pytest
 
+from pd4ml.errors import MissingExtraError
 from pd4ml.physics.jets import antikt_jets
 from pd4ml.physics.kinematics import pt_eta_phi_mass
 
@@ -57,3 +60,9 @@ def test_no_jets_are_no_error(capfd: pytest.CaptureFixture[str]) -> None:
     assert jets.p4.shape == (0, 4)
     assert jets.offsets.tolist() == [0]
     assert capfd.readouterr().out == ""  # FastJet's banner is off
+
+
+def test_a_missing_fastjet_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastjet", None)
+    with pytest.raises(MissingExtraError, match=r"fastjet: pip install 'pd4ml-physics\[generate\]'"):
+        antikt_jets(*random_events(1), 0.8, 0.0)

@@ -1,9 +1,10 @@
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pd4ml.errors import DataError
+from pd4ml.errors import DataError, MissingExtraError
 from pd4ml.physics import detector
 from pd4ml.physics.detector import ETA_MAX, TRACK, detector_response
 from pd4ml.physics.kinematics import pt_eta_phi_mass
@@ -130,3 +131,9 @@ def test_a_setting_that_pythia_does_not_know_is_named(capfd: pytest.CaptureFixtu
 def test_any_seed_is_a_seed(seed: int) -> None:
     pythia = make_pythia(SETTINGS, seed)
     assert 1 <= pythia.mode("Random:seed") <= 900_000_000
+
+
+def test_a_missing_pythia_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pythia8mc", None)
+    with pytest.raises(MissingExtraError, match=r"pythia8mc: pip install 'pd4ml-physics\[generate\]'"):
+        make_pythia(SETTINGS, 1)
