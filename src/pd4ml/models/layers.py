@@ -47,7 +47,14 @@ def average_nodes(x: Tensor, batch: GraphBatch) -> Tensor:
 
 
 class BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation that uses the running statistics where a single row has none of its own."""
+    """Batch normalisation that uses the running statistics where a single row has none of its own.
+
+    Its epsilon is 1e-3. After a ReLU many channels are zero for nearly all rows; with 1e-5, PyTorch's default,
+    the rare other value is scaled by 300, and what is learned in training mode fails in evaluation.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, eps=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, W) to (N, W)."""
