@@ -1,9 +1,10 @@
-"""The station response in the plainest way: one station after the other, one draw per particle."""
+"""The station response in the plainest way: one station after the other."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special  # type: ignore[import-untyped]
 
 from pd4ml.datasets.airshower.showers import Showers
 from pd4ml.physics.atmosphere import slant_depth
@@ -11,6 +12,7 @@ from pd4ml.physics.atmosphere import slant_depth
 __all__ = ["plain_detect", "plain_expectation"]
 
 Floats = NDArray[np.float64]
+_BINS = np.arange(0, 2001, 25)
 
 
 def plain_expectation(strength: float, mass: float, r: float, depth: float) -> tuple[float, ...]:
@@ -35,11 +37,29 @@ def _station(
     return plain_expectation(strength, mass, r, depth)
 
 
+def _histogram(
+    rng: np.random.Generator, signal: float, median: float, shift: float, one_by_one: bool
+) -> NDArray[np.int64]:
+    n = max(int(signal + signal**0.5 * rng.standard_normal()), 0)
+    if one_by_one or n < 400:
+        return np.histogram(rng.lognormal(np.log(median), 0.7, n) + shift, _BINS)[0]
+    share = np.diff(special.ndtr(np.log(np.maximum(_BINS - shift, 1e-300) / median) / 0.7))
+    return rng.multinomial(n, [*share, 1 - share.sum()])[:80]
+
+
 def plain_detect(
-    showers: Showers, stations: Floats, rng: np.random.Generator, noise: float, threshold: float
+    showers: Showers,
+    stations: Floats,
+    rng: np.random.Generator,
+    noise: float,
+    threshold: float,
+    *,
+    one_by_one: bool = True,
 ) -> tuple[Floats, Floats]:
-    """Traces (N, S, 80) and arrival times (N, S), as ``pd4ml.datasets.airshower.signal.detect`` gives them."""
-    bins = np.arange(0, 2001, 25)
+    """Traces (N, S, 80) and arrival times (N, S), as ``pd4ml.datasets.airshower.signal.detect`` gives them.
+
+    ``one_by_one`` draws every particle's time, however many there are; otherwise NumPy's multinomial is used.
+    """
     n_events, n_stations = len(showers.mass), len(stations)
     traces, times = np.full((n_events, n_stations, 80), -1.0), np.full((n_events, n_stations), -1.0)
     maximum = showers.maximum
@@ -51,10 +71,8 @@ def plain_detect(
             muon, em, muon_time, em_time, shift = _station(
                 stations[s], axis, core, maximum[event], strength, showers.mass[event]
             )
-            n_muon = max(int(muon + muon**0.5 * rng.standard_normal()), 0)
-            n_em = max(int(em + em**0.5 * rng.standard_normal()), 0)
-            trace = np.histogram(rng.lognormal(np.log(muon_time), 0.7, n_muon), bins)[0].astype(np.float64)
-            trace += np.histogram(rng.lognormal(np.log(em_time), 0.7, n_em) + shift, bins)[0]
+            trace = _histogram(rng, muon, muon_time, 0.0, one_by_one).astype(np.float64)
+            trace += _histogram(rng, em, em_time, shift, one_by_one)
             sigma = 60e-9 * 8 / (1 + np.log10(trace.sum() + 1))
             trace += 0.05 * trace * rng.standard_normal(80)
             trace += noise * (1 + 0.5 * rng.standard_normal(80))
