@@ -218,7 +218,8 @@ class Dataset:
     ) -> tuple[dict[str, NDArray[Any]], Array]:
         """Read a split as padded model inputs: ``x, y``.
 
-        ``x['features']`` is (N, P, F) float32. With ``graph=True``, ``x['adj_matrix']`` is (N, P, P) uint8,
+        ``x['features']`` is (N, P, F) float32; where nodes are of kinds, ``x['tokens']`` is (N, P) int64, -1 for
+        padding. With ``graph=True``, ``x['adj_matrix']`` is (N, P, P) uint8,
         symmetric, with ones on the diagonal of real nodes. Dense adjacency of large splits does not fit into
         memory; use ``graphs`` for those.
         """
@@ -227,19 +228,23 @@ class Dataset:
         graphs = cls.graphs(split, path, source=source, variant=variant)
         n_events, first = len(graphs), graphs[:1]
         n_max, n_features = first.max_nodes, first.nodes.shape[1]
-        needed = n_events * n_max * (4 * n_features + n_max * graph)
+        needed = n_events * n_max * (4 * n_features + 8 * (first.n_tokens > 0) + n_max * graph)
         if needed > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
             raise DataError(
                 f"{n_events:,} dense graphs take {needed / 1e9:.0f} GB, more than this machine's memory: use "
                 f"{cls.name}.graphs(...), which builds packed graphs where they are looked at"
             )
         x: dict[str, NDArray[Any]] = {"features": np.zeros((n_events, n_max, n_features), np.float32)}
+        if first.n_tokens:
+            x["tokens"] = np.zeros((n_events, n_max), np.int64)
         if graph:
             x["adj_matrix"] = np.zeros((n_events, n_max, n_max), np.uint8)
         start = 0
         for pack in graphs.batches(1024):
             here = slice(start, start + len(pack))
             x["features"][here] = pack.dense_nodes()[0]
+            if first.n_tokens:
+                x["tokens"][here] = pack.dense_tokens()
             if graph:
                 x["adj_matrix"][here] = pack.adjacency(self_loops=True)
             start = here.stop

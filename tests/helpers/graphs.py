@@ -9,8 +9,13 @@ from pd4ml.graphs import PackedGraphs
 __all__ = ["permuted", "random_graphs"]
 
 
-def random_graphs(sizes: list[int], n_features: int, max_nodes: int, seed: int = 0) -> PackedGraphs:
-    """Graphs of the given sizes with normal features and each pair of nodes joined with probability 0.4."""
+def random_graphs(
+    sizes: list[int], n_features: int, max_nodes: int, seed: int = 0, n_tokens: int = 0
+) -> PackedGraphs:
+    """Graphs of the given sizes with normal features and each pair of nodes joined with probability 0.4.
+
+    With ``n_tokens``, every node is of one of so many kinds.
+    """
     rng = np.random.default_rng(seed)
     offsets = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
     nodes = rng.normal(size=(offsets[-1], n_features)).astype(np.float32)
@@ -19,7 +24,8 @@ def random_graphs(sizes: list[int], n_features: int, max_nodes: int, seed: int =
         joined = np.triu(rng.random((size, size)) < 0.4, 1)
         pairs.append(np.argwhere(joined | joined.T) + low)
     target, source = np.concatenate(pairs).T
-    return PackedGraphs(nodes, np.stack([source, target]), offsets, max_nodes)
+    tokens = rng.integers(0, n_tokens, len(nodes)) if n_tokens else None
+    return PackedGraphs(nodes, np.stack([source, target]), offsets, max_nodes, tokens, n_tokens)
 
 
 def permuted(graphs: PackedGraphs, seed: int) -> PackedGraphs:
@@ -31,4 +37,5 @@ def permuted(graphs: PackedGraphs, seed: int) -> PackedGraphs:
     source, target = np.argsort(old_of_new)[graphs.edge_index]
     order = np.lexsort((source, target))
     edges = np.stack([source, target])[:, order]
-    return PackedGraphs(graphs.nodes[old_of_new], edges, graphs.offsets, graphs.max_nodes)
+    tokens = None if graphs.tokens is None else graphs.tokens[old_of_new]
+    return PackedGraphs(graphs.nodes[old_of_new], edges, graphs.offsets, graphs.max_nodes, tokens, graphs.n_tokens)

@@ -13,7 +13,7 @@ from torch.nn import functional
 from helpers.graphs import random_graphs
 from pd4ml.models import ModelInputs, build
 from pd4ml.models.batch import GraphBatch
-from pd4ml.models.layers import BatchNorm, PReLUDropout, average_nodes, keep_mask
+from pd4ml.models.layers import BatchNorm, NodeInput, PaddedInput, PReLUDropout, average_nodes, keep_mask
 from pd4ml.models.sparse import sparse_product
 
 
@@ -88,7 +88,7 @@ def reference_output(model: Any, batch: GraphBatch) -> Tensor:
     features, mask = batch.to_dense().double(), padded_mask(batch)
     adjacency = padded_adjacency(batch, mask)
     x = features
-    for layer in model.node_layers:
+    for layer in (model.first.features, *model.node_layers):
         x = functional.relu(layer(x))
         x = functional.prelu(x, torch.tensor(0.1, dtype=x.dtype))
     for convolution, (norm, activation) in zip(model.convolutions, model.node_activations, strict=True):
@@ -134,3 +134,22 @@ def test_graph_net_is_the_dense_network() -> None:
         assert q.grad is not None
         distance = (p.grad.double() - q.grad).norm() / q.grad.norm().clamp(min=1e-6)
         assert distance < 2e-3, f"{name}: {distance:.1e}"
+
+
+@pytest.mark.parametrize("first", [NodeInput(3, 4, 5), PaddedInput(6, 3, 4, 5)], ids=["nodes", "events"])
+def test_looking_kinds_up_is_a_dense_layer_on_a_one_hot(first: NodeInput | PaddedInput) -> None:
+    batch = GraphBatch.from_packed(random_graphs([4, 0, 6, 1], 3, 6, n_tokens=4))
+    assert batch.tokens is not None
+    assert first.kinds is not None
+    one_hot = functional.one_hot(batch.tokens, 4).to(torch.float32)
+    if isinstance(first, PaddedInput):
+        as_nodes = GraphBatch(one_hot, batch.edge_index, batch.offsets, batch.max_nodes)
+        expected = first.features(batch.to_dense().flatten(1)) + as_nodes.to_dense().flatten(1) @ first.kinds
+    else:
+        expected = first.features(batch.nodes) + one_hot @ first.kinds
+    got = first(batch)
+    torch.testing.assert_close(got, expected)
+    weights = torch.randn_like(got)
+    (fast,) = torch.autograd.grad((got * weights).sum(), first.kinds)
+    (plain,) = torch.autograd.grad((expected * weights).sum(), first.kinds)
+    torch.testing.assert_close(fast, plain)

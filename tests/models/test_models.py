@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -15,17 +16,23 @@ from pd4ml.models import ModelInputs, available, build
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
 
-F, MAX_NODES = 3, 12
+F, MAX_NODES, N_TOKENS = 3, 12, 0
 every_model = pytest.mark.parametrize("name", available())
+
+
+@pytest.fixture(autouse=True, params=[0, 4], ids=["without kinds", "with kinds"])
+def kinds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test is done for nodes without and with kinds."""
+    monkeypatch.setattr(sys.modules[__name__], "N_TOKENS", request.param)
 
 
 def make(name: str, task: Task = "classification", seed: int = 0) -> Model:
     torch.manual_seed(seed)
-    return build(name, ModelInputs(F, MAX_NODES, task))
+    return build(name, ModelInputs(F, MAX_NODES, task, N_TOKENS))
 
 
 def batch(sizes: list[int], seed: int = 0) -> GraphBatch:
-    return GraphBatch.from_packed(random_graphs(sizes, F, MAX_NODES, seed))
+    return GraphBatch.from_packed(random_graphs(sizes, F, MAX_NODES, seed, N_TOKENS))
 
 
 @torch.no_grad()

@@ -19,19 +19,23 @@ __all__ = ["PackedGraphs"]
 
 @dataclass(frozen=True)
 class PackedGraphs:
-    """B graphs in three arrays.
+    """B graphs in three arrays, and a fourth where nodes are of kinds.
 
     nodes: (sum P, F) float32, node features, graph after graph.
     edge_index: (2, E) int64, source row first, numbered within the packed nodes, sorted by target and then
         source; symmetric (both directions are present) and without self-loops, so that a model states its own.
     offsets: (B + 1,) int64; graph b owns nodes ``offsets[b]:offsets[b + 1]``.
     max_nodes: the largest P an event of this dataset can have; the size of dense arrays.
+    tokens: (sum P,) int64, the kind of each node, 0 to ``n_tokens - 1``; None where nodes have no kind. A model
+        looks kinds up, which equals a dense layer on a one-hot of ``n_tokens`` without ever making one.
     """
 
     nodes: NDArray[np.float32]
     edge_index: NDArray[np.int64]
     offsets: NDArray[np.int64]
     max_nodes: int
+    tokens: NDArray[np.int64] | None = None
+    n_tokens: int = 0
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -50,7 +54,9 @@ class PackedGraphs:
         low, high = self.offsets[b : b + 2]
         first, last = np.searchsorted(self.edge_index[1], (low, high))
         edges = self.edge_index[:, first:last] - low
-        return PackedGraphs(self.nodes[low:high], edges, np.array([0, high - low]), self.max_nodes)
+        offsets = np.array([0, high - low])
+        tokens = None if self.tokens is None else self.tokens[low:high]
+        return PackedGraphs(self.nodes[low:high], edges, offsets, self.max_nodes, tokens, self.n_tokens)
 
     def __iter__(self) -> Iterator[PackedGraphs]:
         return (self[b] for b in range(len(self)))
@@ -61,6 +67,13 @@ class PackedGraphs:
         features = np.zeros((len(self), self.max_nodes, self.nodes.shape[1]), np.float32)
         features[graph, place] = self.nodes
         return features, np.arange(self.max_nodes) < self.sizes[:, None]
+
+    def dense_tokens(self) -> NDArray[np.int64]:
+        """Padded kinds (B, P); -1 where no node is, and everywhere if nodes have no kind."""
+        tokens = np.full((len(self), self.max_nodes), -1, np.int64)
+        if self.tokens is not None:
+            tokens[self._places()] = self.tokens
+        return tokens
 
     def adjacency(self, *, self_loops: bool = False) -> NDArray[np.uint8]:
         """Dense adjacency (B, P, P) of 0 and 1; ``self_loops`` puts ones on the diagonal of real nodes."""
@@ -85,7 +98,10 @@ class PackedGraphs:
         return graph, np.arange(len(self.nodes)) - self.offsets[graph]
 
     def to_awkward(self) -> Any:
-        """An awkward array of B records with ``nodes`` (P, F) and ``edge_index`` (E, 2), numbered per graph."""
+        """An awkward array of B records: ``nodes`` (P, F), ``edge_index`` (E, 2), if any ``tokens`` (P,).
+
+        Edges are numbered within their graph.
+        """
         try:
             import awkward as ak
         except ImportError as error:
@@ -93,13 +109,13 @@ class PackedGraphs:
         first = np.searchsorted(self.edge_index[1], self.offsets)
         graph = np.repeat(np.arange(len(self)), np.diff(first))
         local = (self.edge_index - self.offsets[graph]).T
-        return ak.zip(
-            {
-                "nodes": ak.unflatten(self.nodes, self.sizes),
-                "edge_index": ak.unflatten(local, np.diff(first)),
-            },
-            depth_limit=1,
-        )
+        fields = {
+            "nodes": ak.unflatten(self.nodes, self.sizes),
+            "edge_index": ak.unflatten(local, np.diff(first)),
+        }
+        if self.tokens is not None:
+            fields["tokens"] = ak.unflatten(self.tokens, self.sizes)
+        return ak.zip(fields, depth_limit=1)
 
     def to_pyg(self) -> Batch:
         """A ``torch_geometric.data.Batch``; ``pip install torch_geometric`` brings that package."""
@@ -109,6 +125,8 @@ class PackedGraphs:
         except ImportError as error:
             message = "to_pyg needs PyTorch Geometric: pip install torch torch_geometric"
             raise MissingExtraError(message) from error
-        return Batch.from_data_list(
-            [Data(x=torch.as_tensor(g.nodes), edge_index=torch.as_tensor(g.edge_index)) for g in self]
-        )
+        graphs = []
+        for g in self:
+            kinds = {} if g.tokens is None else {"tokens": torch.as_tensor(g.tokens)}
+            graphs.append(Data(x=torch.as_tensor(g.nodes), edge_index=torch.as_tensor(g.edge_index), **kinds))
+        return Batch.from_data_list(graphs)

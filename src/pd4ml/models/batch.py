@@ -23,19 +23,22 @@ class GraphBatch:
     edge_index: (2, E) int64, source row first, sorted by target; symmetric, no self-loops.
     offsets: (B + 1,) int64; graph b owns nodes ``offsets[b]:offsets[b + 1]`` (possibly none).
     max_nodes: the size that dense arrays are padded to.
+    tokens: (sum P,) int64, the kind of each node, or None.
     """
 
     nodes: Tensor
     edge_index: Tensor
     offsets: Tensor
     max_nodes: int
+    tokens: Tensor | None = None
 
     @classmethod
     def from_packed(cls, graphs: PackedGraphs) -> GraphBatch:
         """Take over the arrays of ``graphs``."""
         arrays = (graphs.nodes, graphs.edge_index, graphs.offsets)
         nodes, edge_index, offsets = (torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
-        return cls(nodes, edge_index, offsets, graphs.max_nodes)
+        tokens = None if graphs.tokens is None else torch.from_numpy(np.ascontiguousarray(graphs.tokens))
+        return cls(nodes, edge_index, offsets, graphs.max_nodes, tokens)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -45,7 +48,8 @@ class GraphBatch:
         nodes, edge_index, offsets = (
             t.to(device, non_blocking=non_blocking) for t in (self.nodes, self.edge_index, self.offsets)
         )
-        return GraphBatch(nodes, edge_index, offsets, self.max_nodes)
+        tokens = None if self.tokens is None else self.tokens.to(device, non_blocking=non_blocking)
+        return GraphBatch(nodes, edge_index, offsets, self.max_nodes, tokens)
 
     @cached_property
     def sizes(self) -> Tensor:
@@ -57,12 +61,16 @@ class GraphBatch:
         """(sum P,) the graph that each node belongs to."""
         return torch.repeat_interleave(self.sizes, output_size=len(self.nodes))
 
+    @cached_property
+    def place(self) -> Tensor:
+        """(sum P,) the place of each node in its graph."""
+        return torch.arange(len(self.nodes), device=self.nodes.device) - self.offsets[self.graph_index]
+
     def to_dense(self) -> Tensor:
         """(B, max_nodes, F), zero where no node is."""
         n_features = self.nodes.shape[1]
-        place = torch.arange(len(self.nodes), device=self.nodes.device) - self.offsets[self.graph_index]
         dense = self.nodes.new_zeros(len(self) * self.max_nodes, n_features)
-        dense = dense.index_copy(0, self.graph_index * self.max_nodes + place, self.nodes)
+        dense = dense.index_copy(0, self.graph_index * self.max_nodes + self.place, self.nodes)
         return dense.view(len(self), self.max_nodes, n_features)
 
     @cached_property

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import ClassVar
 
 from torch import Tensor, nn
 
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
-from pd4ml.models.layers import dense
+from pd4ml.models.layers import PaddedInput, dense
 from pd4ml.models.registry import ModelInputs, register
 
 __all__ = ["FCN"]
@@ -23,15 +22,11 @@ class FCN(Model):
 
     def __init__(self, inputs: ModelInputs, *, width: int = 256, depth: int = 12) -> None:
         super().__init__(inputs)
-        widths = [inputs.max_nodes * inputs.n_features, *[width] * depth]
-        hidden = [layer for n_in, n_out in itertools.pairwise(widths) for layer in _step(n_in, n_out)]
-        self.layers = nn.Sequential(*hidden, dense(width, 1))
+        self.first = PaddedInput(inputs.max_nodes, inputs.n_features, inputs.n_tokens, width)
+        hidden = [layer for _ in range(depth - 1) for layer in (dense(width, width), nn.ReLU(inplace=True))]
+        self.layers = nn.Sequential(nn.ReLU(inplace=True), *hidden, dense(width, 1))
 
     def output(self, batch: GraphBatch) -> Tensor:
         """(B, 1)."""
-        result: Tensor = self.layers(batch.to_dense().flatten(1))
+        result: Tensor = self.layers(self.first(batch))
         return result
-
-
-def _step(n_in: int, n_out: int) -> tuple[nn.Module, nn.Module]:
-    return dense(n_in, n_out), nn.ReLU(inplace=True)

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
-from pd4ml.models.layers import BatchNorm, GraphConvolution, PReLUDropout, average_nodes, dense
+from pd4ml.models.layers import BatchNorm, GraphConvolution, NodeInput, PReLUDropout, average_nodes, dense
 from pd4ml.models.registry import ModelInputs, register
 
 __all__ = ["GraphNet"]
@@ -32,7 +32,8 @@ class GraphNet(Model):
         self, inputs: ModelInputs, *, width: int = 256, dropout: float = 0.2, last_dropout: float = 0.1
     ) -> None:
         super().__init__(inputs)
-        self.node_layers = nn.ModuleList(dense(n, width) for n in (inputs.n_features, width, width))
+        self.first = NodeInput(inputs.n_features, inputs.n_tokens, width)
+        self.node_layers = nn.ModuleList(dense(width, width) for _ in range(2))
         self.convolutions = nn.ModuleList(GraphConvolution(width, width) for _ in range(3))
         self.node_activations = nn.ModuleList(_activation(width, dropout) for _ in range(3))
         dropouts = [dropout] * 6 + [last_dropout]
@@ -42,7 +43,7 @@ class GraphNet(Model):
 
     def output(self, batch: GraphBatch) -> Tensor:
         """(B, 1)."""
-        x = batch.nodes
+        x = functional.relu(self.first(batch), inplace=True)
         for layer in self.node_layers:
             x = functional.relu(layer(x), inplace=True)
         for convolution, activation in zip(self.convolutions, self.node_activations, strict=True):

@@ -11,7 +11,7 @@ from torch.nn import functional
 from pd4ml.models.batch import GraphBatch
 from pd4ml.models.sparse import sparse_product
 
-__all__ = ["BatchNorm", "GraphConvolution", "PReLUDropout", "average_nodes", "dense"]
+__all__ = ["BatchNorm", "GraphConvolution", "NodeInput", "PReLUDropout", "PaddedInput", "average_nodes", "dense"]
 
 _RANDOM_BITS = 16
 
@@ -26,6 +26,53 @@ def dense(n_in: int, n_out: int) -> nn.Linear:
     nn.init.xavier_uniform_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer
+
+
+class NodeInput(nn.Module):
+    """The first dense layer of a network on nodes: on their features and, if they have one, their kind.
+
+    It equals a dense layer on the features joined with a one-hot of the kind; the kind is looked up.
+    """
+
+    def __init__(self, n_features: int, n_tokens: int, width: int) -> None:
+        super().__init__()
+        self.features, self.kinds = _split_dense(n_features, n_tokens, width)
+
+    def forward(self, batch: GraphBatch) -> Tensor:
+        """(sum P, width)."""
+        x: Tensor = self.features(batch.nodes)
+        if self.kinds is not None and batch.tokens is not None:
+            x = x + functional.embedding(batch.tokens, self.kinds)
+        return x
+
+
+class PaddedInput(nn.Module):
+    """The first dense layer of a network on whole events: the nodes one after the other, padded with zeros.
+
+    Kinds of nodes take part as their one-hot would, and are looked up by place and kind.
+    """
+
+    def __init__(self, max_nodes: int, n_features: int, n_tokens: int, width: int) -> None:
+        super().__init__()
+        self.n_tokens = n_tokens
+        self.features, self.kinds = _split_dense(max_nodes * n_features, max_nodes * n_tokens, width)
+
+    def forward(self, batch: GraphBatch) -> Tensor:
+        """(B, width)."""
+        x: Tensor = self.features(batch.to_dense().flatten(1))
+        if self.kinds is not None and batch.tokens is not None:
+            rows = batch.place * self.n_tokens + batch.tokens
+            x = x + functional.embedding_bag(rows, self.kinds, batch.offsets, mode="sum", include_last_offset=True)
+        return x
+
+
+def _split_dense(n_features: int, n_tokens: int, width: int) -> tuple[nn.Linear, nn.Parameter | None]:
+    """A dense layer on ``n_features + n_tokens`` inputs: the layer of the features, the rows of the tokens."""
+    whole = dense(n_features + n_tokens, width)
+    features = nn.Linear(n_features, width)
+    features.weight = nn.Parameter(whole.weight[:, :n_features].detach().clone())
+    nn.init.zeros_(features.bias)
+    return features, nn.Parameter(whole.weight[:, n_features:].detach().T.clone()) if n_tokens else None
 
 
 class GraphConvolution(nn.Module):

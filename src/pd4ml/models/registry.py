@@ -23,11 +23,15 @@ _Class = TypeVar("_Class", bound="type[Model]")
 
 @dataclass(frozen=True)
 class ModelInputs:
-    """What a model must know of a dataset: features per node, the largest number of nodes, the task."""
+    """What a model must know of a dataset: features per node, the largest number of nodes, the task, kinds of nodes.
+
+    ``n_tokens`` is the number of kinds; 0 where nodes have none.
+    """
 
     n_features: int
     max_nodes: int
     task: Task
+    n_tokens: int = 0
 
 
 def register(name: str) -> Callable[[_Class], _Class]:
