@@ -23,7 +23,7 @@ _Class = TypeVar("_Class", bound="type[Model]")
 
 @dataclass(frozen=True)
 class ModelInputs:
-    """What a model must know of a dataset: features per node, the largest number of nodes, the task, kinds of nodes.
+    """What a model must know of a dataset: features per node, the largest number of nodes, task, kinds of nodes.
 
     ``n_tokens`` is the number of kinds; 0 where nodes have none.
     """
