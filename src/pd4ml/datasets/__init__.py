@@ -1,5 +1,6 @@
 """The datasets, one room each. A room that is imported here is in the register."""
 
+from pd4ml.datasets.airshower import Airshower
 from pd4ml.datasets.top_tagging import TopTagging
 
-__all__ = ["TopTagging"]
+__all__ = ["Airshower", "TopTagging"]
