@@ -1,0 +1,132 @@
+"""The card of Belle: what the published file holds and what the generator can vary."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from pd4ml.card import ArraySpec, Card, Citation, PublishedFile, PublishedSource, Variant
+
+__all__ = ["CARD"]
+
+_DESY = "https://syncandshare.desy.de/index.php/s/CWD9CdCHgizgNxq/download/6_belle_selective_400k.npz"
+
+
+def _variant(description: str, **config: float) -> Variant:
+    return Variant(description, MappingProxyType(config))
+
+
+CARD = Card(
+    name="Belle",
+    version="1",
+    title="decays of the Upsilon(4S) that pass a selection of hadronic B0 (smartBKG)",
+    task="classification",
+    description="""
+Generated decays of the Upsilon(4S) to B0 anti-B0 at Belle II, 7 GeV electrons on 4 GeV positrons. The label is 1
+if an event passes a selection, applied after detector simulation and reconstruction: a candidate for a
+hadronically decaying B0 (full event interpretation) and cuts on the whole event. Models see the generated
+particles only and are to say beforehand which events are worth a detector simulation. Up to 100 particles, from
+the Upsilon(4S) down to what lives long, each with production time and vertex, four-momentum, a token that stands
+for its PDG code, and the index of its mother. Half of the events pass. References: arXiv:2107.00656,
+github.com/kahn-jms/belle-selective-mc-dataset.
+""",
+    inputs=(
+        ArraySpec(
+            "particles",
+            (100, 9),
+            "float32",
+            "ns, GeV, cm, cm, cm, GeV, GeV, GeV, 1",
+            "prod_time (from the first particle's), energy, production vertex x, y, z, momentum px, py, pz in the "
+            "laboratory, PID (consecutive token of the PDG code, from 1); units and the room's table "
+            "pdg_tokens.csv are those of generated events, both are unknown for the published file",
+            padding=0,
+            non_negative=(1, 8),
+        ),
+        ArraySpec("mother_index", (100,), "int16", "1", "place of the mother, -1 for none", padding=-1),
+    ),
+    target=ArraySpec("label", (), "uint8", "1", "1 if the event passes the selection"),
+    classes=("fails", "passes"),
+    splits=MappingProxyType({"train": 280_000, "test": 120_000}),
+    sources=(
+        PublishedSource(
+            "DESY",
+            (
+                PublishedFile(
+                    name="6_belle_selective_400k.npz",
+                    mirrors=(_DESY,),
+                    layout="npz",
+                    splits=("train", "test"),
+                    md5="85b10c9df3903455ab247a0ab4b51e5f",
+                ),
+            ),
+            note="the file of arXiv:2107.00656; its link is reported dead (404) since 2026",
+        ),
+    ),
+    variants=MappingProxyType(
+        {
+            "default": _variant("as Belle II's design"),
+            "resolution_up": _variant(
+                "momenta, energies and angles measured 20 % less well", track_resolution=1.2, photon_resolution=1.2
+            ),
+            "resolution_down": _variant(
+                "momenta, energies and angles measured 20 % better", track_resolution=0.8, photon_resolution=0.8
+            ),
+            "tracking_down": _variant("5 % fewer tracks", tracking_efficiency=0.9025),
+            "photons_down": _variant("5 % fewer photons", photon_efficiency=0.9025),
+            "identification_down": _variant(
+                "kaons identified less well: 85 % of them, and 10 % of the pions",
+                kaon_efficiency=0.85,
+                kaon_fake_rate=0.10,
+            ),
+            "tight": _variant(
+                "a narrower selection: M_bc above 5.27 GeV, |Delta E| below 0.1 GeV",
+                m_bc_min=5.27,
+                delta_e_max=0.1,
+            ),
+            "kekb_beams": _variant(
+                "the beams of KEKB: 8 GeV on 3.5 GeV, crossing at 22 mrad",
+                electron_energy=8.0,
+                positron_energy=3.5,
+                crossing_angle=0.022,
+            ),
+        }
+    ),
+    graph="mothers and daughters joined, made symmetric; 8 standardised features, token of the 182 most frequent",
+    generator=(
+        "Pythia 8's decay tables, smearing and efficiencies of Belle II's size, all combinations of a B0 to D or "
+        "D* and one to three pions"
+    ),
+    unknown=(
+        "units of the published file (GeV, cm and ns are those of Belle II's software)",
+        "which token of the published file stands for which PDG code",
+        "natural efficiency of the published selection, its cuts on the event and its candidates",
+        "which particles of an event with more than 100 the published file keeps",
+    ),
+    licence="of the published file: unknown; generated events: yours, made with Pythia 8",
+    citations=(
+        Citation(
+            "Benato:2021olt",
+            """@article{Benato:2021olt,
+  author = "Benato, Lisa and others",
+  title = "{Shared Data and Algorithms for Deep Learning in Fundamental Physics}",
+  eprint = "2107.00656", archivePrefix = "arXiv", primaryClass = "cs.LG", year = "2021"
+}""",
+        ),
+        Citation(
+            "Keck:2018lcd",
+            """@article{Keck:2018lcd,
+  author = "Keck, T. and others",
+  title = "{The Full Event Interpretation: An Exclusive Tagging Algorithm for the Belle II Experiment}",
+  journal = "Comput. Softw. Big Sci.", volume = "3", pages = "6", year = "2019",
+  eprint = "1807.08680", archivePrefix = "arXiv", primaryClass = "hep-ex"
+}""",
+        ),
+        Citation(
+            "Bierlich:2022pfr",
+            """@article{Bierlich:2022pfr,
+  author = "Bierlich, Christian and others",
+  title = "{A comprehensive guide to the physics and usage of PYTHIA 8.3}",
+  eprint = "2203.11601", archivePrefix = "arXiv", primaryClass = "hep-ph", year = "2022"
+}""",
+        ),
+    ),
+)
