@@ -51,6 +51,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "toy").iterdir()) == ["manifest.json", "test", "train"]
 
 
+def test_an_array_as_long_as_the_split_is_not_taken_for_events(tmp_path: Path) -> None:
+    with StoreWriter(tmp_path / "toy", Toy.card, {"train": 3, "test": 1}, PLAN) as writer:
+        writer.write("train", 0, 0, toy_arrays(3))
+        writer.write("test", 0, 0, toy_arrays(1))
+        writer.finish("generated", "default", PLAN)
+    np.testing.assert_array_equal(Store(tmp_path / "toy").events("train").take([1])["grid"], [0, 1, 2])
+
+
 def test_fingerprint_follows_the_events(tmp_path: Path) -> None:
     same = write(tmp_path / "a").manifest.fingerprint
     assert write(tmp_path / "b").manifest.fingerprint == same

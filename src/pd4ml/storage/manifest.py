@@ -19,12 +19,16 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """One .npy file: its path within the folder, dtype, shape and SHA-256."""
+    """One .npy file: its path within the folder, dtype, shape and SHA-256.
+
+    ``per_event`` says whether its first axis counts events.
+    """
 
     file: str
     dtype: str
     shape: tuple[int, ...]
     sha256: str
+    per_event: bool
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,9 @@ class Manifest:
         return manifest
 
 
-def _array_file(file: str, dtype: str, shape: list[int], sha256: str) -> ArrayFile:
+def _array_file(file: str, dtype: str, shape: list[int], sha256: str, per_event: bool) -> ArrayFile:
     """Check one entry; a path that leaves the folder is refused."""
     path = PurePosixPath(file)
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"file {file!r} lies outside the folder")
-    return ArrayFile(file, dtype, tuple(int(n) for n in shape), sha256)
+    return ArrayFile(file, dtype, tuple(int(n) for n in shape), sha256, bool(per_event))

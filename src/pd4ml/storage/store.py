@@ -60,8 +60,8 @@ class Events:
     def take(self, index: ArrayLike | slice) -> dict[str, Array]:
         """Copy the events at ``index`` (integers or a slice) into memory, all arrays."""
         rows = index if isinstance(index, slice) else np.asarray(index)
-        n = len(self)
-        return {name: np.array(a[rows] if a.shape[:1] == (n,) else a) for name, a in self.items()}
+        files = self.manifest.arrays[self.split]
+        return {name: np.array(a[rows] if files[name].per_event else a) for name, a in self.items()}
 
 
 class Store:

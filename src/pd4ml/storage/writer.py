@@ -145,6 +145,7 @@ class StoreWriter:
                         spec.dtype,
                         spec.full_shape(n),
                         sha256_of(self.partial / split / f"{spec.name}.npy"),
+                        spec.per_event,
                     )
                     for spec in self.card.arrays
                 }
