@@ -1,17 +1,26 @@
-"""Write the pages that follow from the code: one per dataset, from its card, and the table of speeds."""
+"""Write what follows from code and records: a page per dataset, the table of speeds, the README's results.
+
+`python docs/make_pages.py --demo demo/runs` first takes the records of a new demo into ``docs/results/demo``.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import sys
 from pathlib import Path
 
 import pd4ml
+from pd4ml.benchmark.record import find_records, read_record
 from pd4ml.card import Card
+from pd4ml.report.table import to_markdown
 
 __all__ = ["card_page", "pages", "speed_page"]
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
+DEMO = ROOT / "docs" / "results" / "demo"
 _NOTE = "<!-- written by docs/make_pages.py; do not edit -->"
 
 
@@ -55,16 +64,41 @@ def speed_page(results: dict[str, object]) -> str:
     return "\n".join([*lines, ""])
 
 
+def readme() -> str:
+    """The README with the table of the demo's records."""
+    records = [read_record(file) for file in sorted(DEMO.glob("*.json"))]
+    first = records[0]
+    where = f"{first.machine['cpu']}, {first.machine['cores']} cores; test on {first.events['test']:,} events"
+    table = (
+        f"{to_markdown(records)}\nErrors are bootstrap errors of the test sample, one training each ({where}).\n"
+    )
+    text = (ROOT / "README.md").read_text()
+    return re.sub(
+        r"(<!-- demo: .*? -->\n).*?(<!-- end of demo -->)", lambda m: m[1] + table + m[2], text, flags=re.DOTALL
+    )
+
+
+def take_demo(runs: Path) -> None:
+    """Keep the records of a demo, one file a recipe."""
+    DEMO.mkdir(parents=True, exist_ok=True)
+    for file in find_records(runs):
+        shutil.copy(file, DEMO / f"{read_record(file).recipe['name']}.json")
+
+
 def pages() -> dict[Path, str]:
     """All pages and where they belong."""
     own = [d for d in pd4ml.Dataset.datasets_register if d.__module__.startswith("pd4ml.")]
     found = {ROOT / "docs" / "datasets" / f"{d.name}.md": card_page(d.card) for d in own}
     if RESULTS.exists():
         found[ROOT / "docs" / "speed.md"] = speed_page(json.loads(RESULTS.read_text()))
+    if DEMO.exists():
+        found[ROOT / "README.md"] = readme()
     return found
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--demo"]:
+        take_demo(Path(sys.argv[2]))
     for path, text in pages().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

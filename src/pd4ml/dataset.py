@@ -9,7 +9,6 @@ from concurrent.futures import Executor
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 from warnings import warn
 
@@ -106,9 +105,7 @@ class Dataset:
         return {}
 
     @classmethod
-    def build_graphs(
-        cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any] = MappingProxyType({})
-    ) -> PackedGraphs:
+    def build_graphs(cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any]) -> PackedGraphs:
         """Graphs of the events in ``arrays`` (raw, with the card's names and shapes).
 
         ``fitted`` is what ``fit_features`` gave for the train split.

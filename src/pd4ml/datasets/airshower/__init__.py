@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from pd4ml.dataset import Dataset
@@ -35,9 +34,7 @@ class Airshower(Dataset):
         return {"time_spread": fit_time_spread(events["arrival_time"])}
 
     @classmethod
-    def build_graphs(
-        cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any] = MappingProxyType({})
-    ) -> PackedGraphs:
+    def build_graphs(cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any]) -> PackedGraphs:
         """81 features of all 81 stations; neighbours in the array, diagonals included."""
         from pd4ml.datasets.airshower.graph import graphs
 

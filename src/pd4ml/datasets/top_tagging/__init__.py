@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from pd4ml.dataset import Dataset
@@ -28,9 +27,7 @@ class TopTagging(Dataset):
         return Simulator(simulate, Config, packages=("pythia8mc", "fastjet", "awkward", "numba", "numpy"))
 
     @classmethod
-    def build_graphs(
-        cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any] = MappingProxyType({})
-    ) -> PackedGraphs:
+    def build_graphs(cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any]) -> PackedGraphs:
         """Seven features of the leading 100 constituents; 7 nearest neighbours in (delta_eta, delta_phi)."""
         from pd4ml.datasets.top_tagging.graph import graphs
 
