@@ -1,6 +1,7 @@
 """The datasets, one room each. A room that is imported here is in the register."""
 
 from pd4ml.datasets.airshower import Airshower
+from pd4ml.datasets.belle import Belle
 from pd4ml.datasets.top_tagging import TopTagging
 
-__all__ = ["Airshower", "TopTagging"]
+__all__ = ["Airshower", "Belle", "TopTagging"]

@@ -29,7 +29,7 @@ _SETTINGS = (
     "ParticleDecays:mixB = off",
     f"{UPSILON_4S}:new = Upsilon(4S) void 3 0 0 10.5794 0 0 0 0",
 )
-# Without this, Pythia would make all decays that go over quarks, so most of those of B mesons, by phase space alone.
+# Without this, Pythia would make decays that go over quarks, so most of those of B mesons, by phase space alone.
 # It leaves gluons of the J/psi and its kin undecayed; those events, one in 1,000, are left out.
 _PARTONS_TOO, _GLUON, _LAST_QUARK = True, 21, 6
 # PDG: mean life of the B0 in ps, difference of the mass eigenstates in 1/ps.
