@@ -46,7 +46,7 @@ JET_RADIUS = 0.8
 JET_ETA_MAX = 2.0
 
 # The partons' pT is generated in this range, in units of the jets' window: wide enough to shape the jets' spectrum
-# by 2 % at most (README). The natural spectrum needs more of the soft collisions, of which there are so many.
+# by a few per cent at most (README). The natural spectrum needs more of the soft collisions, which are so many.
 PTHAT_RANGE = {"reference": (0.7, 1.4), "natural": (0.6, 1.4)}
 # Powers of pTHat by which hard collisions are favoured, tuned so that the jets meet the published pT spectrum.
 BIAS_POWER = {"qcd": 2.5, "top": 1.7}

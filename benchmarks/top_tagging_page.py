@@ -1,0 +1,145 @@
+"""Figures and tables of the TopTagging room's README, from ``top_tagging_evidence.json``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+import mplhep
+
+HERE = Path(__file__).parent
+ROOM = HERE.parent / "src" / "pd4ml" / "datasets" / "top_tagging"
+BEGIN, END = "<!-- numbers: benchmarks/top_tagging_evidence.py -->", "<!-- end of numbers -->"
+CLASSES = ("qcd", "top")
+COLOURS = {"qcd": "tab:blue", "top": "tab:red"}
+LABELS = {
+    "mass": "jet mass [GeV]",
+    "multiplicity": "constituents in a jet",
+    "leading_energy": "energy of the leading constituent [GeV]",
+    "pt": "jet pT [GeV]",
+}
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _facts(record: dict[str, Any]) -> str:
+    s, leading = record["shapes"], record["histograms"]["leading_energy"]
+    peaks = {p: leading["edges"][int(np.argmax(leading[p]))] + 10.0 for p in CLASSES}
+    return f"""Of {record["jets"]:,} default jets:
+
+- The mass of top jets peaks at {s["top_mass_peak"]:.1f} GeV. Within 35 GeV of 173 GeV lie {s["top_in_peak"]:.1%}
+  of the top jets and {s["qcd_in_peak"]:.1%} of the QCD jets; within 15 GeV of the W mass, where a top jet is that
+  has lost its b quark, {s["top_in_w"]:.2%} of the top jets: the matching asks for all three quarks.
+- The energy of the leading constituent peaks at {peaks["qcd"]:.0f} GeV in QCD jets and {peaks["top"]:.0f} GeV in
+  top jets (bins of 20 GeV), and reaches {s["leading_energy_max"]:,.0f} GeV (published: near 120 GeV, and about
+  2,200 GeV; for which class is not said)."""
+
+
+def _spectra(record: dict[str, Any]) -> str:
+    rows = []
+    for kind, classes in record["spectrum"].items():
+        for process, x in classes.items():
+            ours, published = x["generated"], x["published"]
+            chi2 = f"{x['chi2']:.1f} / {x['ndf']} = {x['chi2'] / x['ndf']:.2f}"
+            mean = f"{ours['mean']:.1f} ({published['mean']:.1f})"
+            slope = (
+                f"{ours['slope']:.2f} ± {ours['error']:.2f} ({published['slope']:.2f} ± {published['error']:.2f})"
+            )
+            rows.append([kind, process, f"{x['jets']:,}", chi2, mean, slope])
+    header = ["pt_spectrum", "class", "jets", "chi2 / ndf", "mean pT [GeV] (published)", "exponent (published)"]
+    return table(header, rows)
+
+
+def _kept(record: dict[str, Any]) -> str:
+    rows = [
+        [kind, process, *(f"{share:.3f}" for share in classes[process])]
+        for kind, classes in record["kept"].items()
+        for process in CLASSES
+    ]
+    return table(["pt_spectrum", "class", "550 to 575", "575 to 600", "600 to 625", "625 to 650 GeV"], rows)
+
+
+def _variants(record: dict[str, Any]) -> str:
+    rows = []
+    for name, classes in record["variants"].items():
+        cells = [classes[process][quantity] for process in CLASSES for quantity in ("mass", "multiplicity")]
+        rows.append([name, *(f"{mean:.1f} ± {error:.1f}" for mean, error in cells)])
+    return table(["variant", "QCD mass [GeV]", "QCD constituents", "top mass [GeV]", "top constituents"], rows)
+
+
+def numbers(record: dict[str, Any]) -> str:
+    """The README's block of numbers."""
+    studied = record["studied"]
+    return f"""{_facts(record)}
+
+Jet pT against the published spectrum (bins of 5 GeV, both normalised to the same area):
+
+{_spectra(record)}
+
+Share of the jets that the generated range of the partons' pT keeps, by jet pT, found with a wider range
+({studied["qcd"]:,} QCD jets and {studied["top"]:,} top jets):
+
+{_kept(record)}
+
+Means by variant, with the statistical errors of these samples:
+
+{_variants(record)}"""
+
+
+def write_readme(record: dict[str, Any]) -> None:
+    """Put the numbers between their markers."""
+    readme = ROOM / "README.md"
+    before, _, rest = readme.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    readme.write_text(f"{before}{BEGIN}\n\n{numbers(record)}\n\n{END}{after}")
+
+
+def draw(record: dict[str, Any], name: str) -> None:
+    """One observable of both classes; of the jets' pT the published spectra as well."""
+    histogram = record["histograms"][name]
+    edges = histogram["edges"]
+    figure, axes = plt.subplots(figsize=(6, 4))
+    for process in CLASSES:
+        counts = np.array(histogram[process], dtype=np.float64)
+        shown: dict[str, Any] = {"label": process, "yerr": False}
+        if name == "pt":
+            published = np.array(record["published"][process])
+            line = {"label": f"{process}, published", "yerr": False, "color": COLOURS[process]}
+            mplhep.histplot(published / published.sum(), edges, ax=axes, edges=False, **line)
+            shown = {
+                "label": f"{process}, generated",
+                "yerr": np.sqrt(counts) / counts.sum(),
+                "histtype": "errorbar",
+            }
+        mplhep.histplot(counts / counts.sum(), edges, ax=axes, color=COLOURS[process], **shown)
+    if name == "leading_energy":
+        axes.set_yscale("log")
+    axes.set_xlabel(LABELS[name])
+    axes.set_ylabel(f"share of jets per {edges[1] - edges[0]:g}" + (" GeV" if "[GeV]" in LABELS[name] else ""))
+    axes.set_xlim(edges[0], edges[-1])
+    axes.legend(frameon=False)
+    figure.savefig(ROOM / "figures" / f"{name}.png", dpi=90, bbox_inches="tight")
+    plt.close(figure)
+
+
+def main() -> None:
+    """Write figures and README."""
+    record = json.loads((HERE / "top_tagging_evidence.json").read_text())
+    (ROOM / "figures").mkdir(exist_ok=True)
+    for name in LABELS:
+        draw(record, name)
+    write_readme(record)
+
+
+if __name__ == "__main__":
+    main()
