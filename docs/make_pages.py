@@ -65,17 +65,36 @@ def speed_page(results: dict[str, object]) -> str:
 
 
 def readme() -> str:
-    """The README with the table of the demo's records."""
+    """The README with the table of the datasets and that of the demo's records."""
+    text = _between((ROOT / "README.md").read_text(), "datasets", dataset_table())
+    return _between(text, "demo", demo_table()) if DEMO.exists() else text
+
+
+def dataset_table() -> str:
+    """One line a dataset."""
+    lines = ["| dataset | task | events |", "| --- | --- | --- |"]
+    lines += [f"| [{d.name}](docs/datasets/{d.name}.md) | {d.task} | {d.card.title} |" for d in _own()]
+    return "\n".join([*lines, ""])
+
+
+def demo_table() -> str:
+    """The demo's records."""
     records = [read_record(file) for file in sorted(DEMO.glob("*.json"))]
-    first = records[0]
-    where = f"{first.machine['cpu']}, {first.machine['cores']} cores; test on {first.events['test']:,} events"
-    table = (
-        f"{to_markdown(records)}\nErrors are bootstrap errors of the test sample, one training each ({where}).\n"
+    machine, test = records[0].machine, records[0].events["test"]
+    return (
+        f"{to_markdown(records)}\n1/eps_B(x) is the background rejection at signal efficiency x. Errors are "
+        f"bootstrap errors of the {test:,} test jets, one training each ({machine['cpu']}, {machine['cores']} cores).\n"
     )
-    text = (ROOT / "README.md").read_text()
-    return re.sub(
-        r"(<!-- demo: .*? -->\n).*?(<!-- end of demo -->)", lambda m: m[1] + table + m[2], text, flags=re.DOTALL
-    )
+
+
+def _between(text: str, name: str, content: str) -> str:
+    """``text`` with ``content`` between the markers of ``name``."""
+    pattern = rf"(<!-- {name}: .*? -->\n).*?(<!-- end of {name} -->)"
+    return re.sub(pattern, lambda m: m[1] + content + m[2], text, flags=re.DOTALL)
+
+
+def _own() -> list[type[pd4ml.Dataset]]:
+    return [d for d in pd4ml.Dataset.datasets_register if d.__module__.startswith("pd4ml.")]
 
 
 def take_demo(runs: Path) -> None:
@@ -87,12 +106,10 @@ def take_demo(runs: Path) -> None:
 
 def pages() -> dict[Path, str]:
     """All pages and where they belong."""
-    own = [d for d in pd4ml.Dataset.datasets_register if d.__module__.startswith("pd4ml.")]
-    found = {ROOT / "docs" / "datasets" / f"{d.name}.md": card_page(d.card) for d in own}
+    found = {ROOT / "docs" / "datasets" / f"{d.name}.md": card_page(d.card) for d in _own()}
     if RESULTS.exists():
         found[ROOT / "docs" / "speed.md"] = speed_page(json.loads(RESULTS.read_text()))
-    if DEMO.exists():
-        found[ROOT / "README.md"] = readme()
+    found[ROOT / "README.md"] = readme()
     return found
 
 

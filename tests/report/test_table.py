@@ -33,8 +33,7 @@ def test_digits(measured: Measurement, text: str) -> None:
 def test_markdown() -> None:
     heading, rule, row = to_markdown([example_record()]).splitlines()
     assert heading == (
-        "| dataset | model | events | epochs | ACC | AUC | 1/eps_B (eps_S = 0.3) | 1/eps_B (eps_S = 0.5) | seed "
-        "| training |"
+        "| dataset | model | events | epochs | ACC | AUC | 1/eps_B(0.3) | 1/eps_B(0.5) | seed | training |"
     )
     assert rule.count("---") == 10
     assert row == (

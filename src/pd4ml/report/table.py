@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["format_measurement", "to_json", "to_markdown", "to_rich"]
 
 # In the order of their columns; a column is there if a record has its metric. Log loss and bias are in the JSON.
+# 1/eps_B(x) is the background rejection at signal efficiency x.
 _HEADINGS = {
     "accuracy": "ACC",
     "auc": "AUC",
-    "background_rejection_0.3": "1/eps_B (eps_S = 0.3)",
-    "background_rejection_0.5": "1/eps_B (eps_S = 0.5)",
+    "background_rejection_0.3": "1/eps_B(0.3)",
+    "background_rejection_0.5": "1/eps_B(0.5)",
     "mse": "MSE",
     "resolution": "resolution",
 }
