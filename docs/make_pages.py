@@ -81,9 +81,10 @@ def demo_table() -> str:
     """The demo's records."""
     records = [read_record(file) for file in sorted(DEMO.glob("*.json"))]
     machine, test = records[0].machine, records[0].events["test"]
+    where = f"{machine['cpu']}, {machine['cores']} cores"
     return (
         f"{to_markdown(records)}\n1/eps_B(x) is the background rejection at signal efficiency x. Errors are "
-        f"bootstrap errors of the {test:,} test jets, one training each ({machine['cpu']}, {machine['cores']} cores).\n"
+        f"bootstrap errors of the {test:,} test jets, one training each ({where}).\n"
     )
 
 
