@@ -76,10 +76,14 @@ def test_list_and_info() -> None:
 
 
 def test_generate_info_verify(tmp_path: Path) -> None:
-    result = pd4ml("generate", "toy", "-n", 200, "--workers", 1, "--path", tmp_path, "--set", "shift=2")
+    command = ("generate", "toy", "-n", 200, "--workers", 1, "--path", tmp_path, "--set", "shift=2")
+    result = pd4ml(*command)
     assert result.exit_code == 0, result.output
     folder = tmp_path / "Toy" / "generated-default"
     assert "160 train, 40 test" in result.stdout
+    again = json.loads(pd4ml(*command, "--json").stdout)
+    assert again["folder"] == str(folder)
+    assert again["events"] == {"train": 160, "test": 40}
     info = pd4ml("info", folder).stdout
     for fact in ("generated", "simulator", '"shift": 2', "seed: 1", "versions"):
         assert fact in info
@@ -113,7 +117,8 @@ def test_import_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert result.exit_code == 0, result.output
     monkeypatch.setenv("PD4ML_OFFLINE", "1")
     assert len(TopTagging.load("train", tmp_path / "data")[1]) == 80
-    assert "1_top_tagging_2M.npz" in pd4ml("download", "TopTagging", "--path", tmp_path / "data").stdout
+    found = json.loads(pd4ml("download", "TopTagging", "--path", tmp_path / "data", "--json").stdout)
+    assert found == [str(tmp_path / "data" / given.name)]
 
 
 def test_mistakes_are_one_line(generated: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,13 +146,15 @@ def cite(dataset: DatasetName) -> None:
 
 
 @app.command()
-def download(dataset: DatasetName, path: DataPath = Path("datasets"), force: Force = False) -> None:
+def download(
+    dataset: DatasetName, path: DataPath = Path("datasets"), force: Force = False, as_json: AsJson = False
+) -> None:
     """Download a dataset's published files: mirrors in order, resumed, verified.
 
     Proxies are taken from the environment; PD4ML_OFFLINE=1 forbids the network.
     """
-    for file in pd4ml.Dataset.datasets_register.find(dataset).download(path, force=force):
-        print(file)
+    files = [str(file) for file in pd4ml.Dataset.datasets_register.find(dataset).download(path, force=force)]
+    print(json.dumps(files) if as_json else "\n".join(files))
 
 
 @app.command("import")
@@ -183,6 +185,7 @@ def generate(
     ] = None,
     path: DataPath = Path("datasets"),
     force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Generate a dataset from first principles. A run that was stopped goes on where it was.
 
@@ -192,8 +195,13 @@ def generate(
     store = pd4ml.Dataset.datasets_register.find(dataset).generate(
         path, events, seed, workers or os.cpu_count() or 1, variant, force=force, **_options(options or [])
     )
-    counts = ", ".join(f"{store.manifest.n_events(split):,} {split}" for split in store.manifest.arrays)
-    print(f"{store.folder}: {counts}, fingerprint {store.manifest.fingerprint[:16]}")
+    manifest = store.manifest
+    counts = {split: manifest.n_events(split) for split in manifest.arrays}
+    if as_json:
+        print(json.dumps({"folder": str(store.folder), "events": counts, "fingerprint": manifest.fingerprint}))
+        return
+    events = ", ".join(f"{n:,} {split}" for split, n in counts.items())
+    print(f"{store.folder}: {events}, fingerprint {manifest.fingerprint[:16]}")
 
 
 def _options(texts: list[str]) -> dict[str, Any]:
