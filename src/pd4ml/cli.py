@@ -200,8 +200,8 @@ def generate(
     if as_json:
         print(json.dumps({"folder": str(store.folder), "events": counts, "fingerprint": manifest.fingerprint}))
         return
-    events = ", ".join(f"{n:,} {split}" for split, n in counts.items())
-    print(f"{store.folder}: {events}, fingerprint {manifest.fingerprint[:16]}")
+    summary = ", ".join(f"{n:,} {split}" for split, n in counts.items())
+    print(f"{store.folder}: {summary}, fingerprint {manifest.fingerprint[:16]}")
 
 
 def _options(texts: list[str]) -> dict[str, Any]:
