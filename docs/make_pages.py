@@ -28,7 +28,7 @@ def card_page(card: Card) -> str:
     """A dataset's page."""
     lines = [_NOTE, "", f"# {card.name}: {card.title}", "", card.description.strip(), ""]
     lines += ["| array | shape | dtype | unit | padding | meaning |", "| --- | --- | --- | --- | --- | --- |"]
-    names = [*(f"X[{i}]" for i in range(len(card.inputs))), "y"]
+    names = [*(f"X[{i}]" for i in range(len(card.inputs))), *(["generated"] * len(card.extras)), "y"]
     for place, spec in zip(names, card.arrays, strict=True):
         shape = "N" if not spec.shape else ", ".join([*(["N"] if spec.per_event else []), *map(str, spec.shape)])
         padding = "" if spec.padding is None else f"{spec.padding:g}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -95,8 +95,9 @@ class Variant:
 class Card:
     """What is known about a dataset.
 
-    ``inputs`` are the arrays of X in their published order, ``target`` is y. ``splits`` gives the published
-    number of events, ``unknown`` lists what nobody has told; nothing on a card is guessed.
+    ``inputs`` are the arrays of X in their published order, ``target`` is y; ``extras`` are further arrays that
+    only generated events have and that no model sees, such as which events belong together. ``splits`` gives the
+    published number of events, ``unknown`` lists what nobody has told; nothing on a card is guessed.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Card:
     variants: Mapping[str, Variant]
     licence: str
     citations: tuple[Citation, ...]
+    extras: tuple[ArraySpec, ...] = ()
     classes: tuple[str, ...] = ()
     graph: str = ""
     generator: str = ""
@@ -119,7 +121,12 @@ class Card:
     @property
     def arrays(self) -> tuple[ArraySpec, ...]:
         """All arrays, the target last."""
-        return (*self.inputs, self.target)
+        return (*self.inputs, *self.extras, self.target)
+
+    @property
+    def published(self) -> Card:
+        """The card of the published files, which have no extras."""
+        return replace(self, extras=())
 
     @property
     def test_fraction(self) -> float:
@@ -141,6 +148,7 @@ class Card:
             lines.append("classes: " + ", ".join(f"{i} = {name}" for i, name in enumerate(self.classes)))
         lines += [f"X[{i}]: {spec}" for i, spec in enumerate(self.inputs)]
         lines.append(f"y: {self.target}")
+        lines += [f"generated events also have {spec}" for spec in self.extras]
         lines += [f"split {name}: {n:,} published events" for name, n in self.splits.items()]
         for source in self.sources:
             files = ", ".join(f"{f.name} (md5 {f.md5 or 'unknown'})" for f in source.files)

@@ -13,11 +13,11 @@ from pd4ml.physics.hydro.equation_of_state import (
     HBARC,
     EquationOfState,
     conformal,
-    eosl,
     eosq,
+    s95p,
 )
 
-ALL = [eosl(), eosq(), conformal()]
+ALL = [s95p(), eosq(), conformal()]
 
 
 @pytest.mark.parametrize("eos", ALL, ids=lambda e: e.name)
@@ -42,7 +42,7 @@ def test_entropy_and_energy_follow_each_other(eos: EquationOfState) -> None:
 
 
 def test_eosl_is_the_parametrisation_of_s95p() -> None:
-    eos = eosl()
+    eos = s95p()
     for temperature in (0.1, 0.15, 0.18, 0.2, 0.3, 0.5):
         e = eos.energy_of_temperature(temperature)
         p = float(eos.pressure_of_energy(np.array([e]))[0])
@@ -59,7 +59,7 @@ def test_eosl_is_the_parametrisation_of_s95p() -> None:
 
 
 def test_eosl_is_a_cross_over_that_softens() -> None:
-    eos = eosl()
+    eos = s95p()
     cs2, t = eos.lines[:, 1], eos.temperature[:-1]
     region = (t > 0.1) & (t < 0.6)
     assert cs2[region].min() > 0.12
@@ -87,7 +87,7 @@ def test_eosq_has_the_latent_heat_of_its_mixed_phase() -> None:
 
 def test_at_freeze_out_both_describe_the_same_gas() -> None:
     for temperature in (0.13, 0.14, 0.15):
-        a, b = (eos.energy_of_temperature(temperature) for eos in (eosl(), eosq()))
+        a, b = (eos.energy_of_temperature(temperature) for eos in (s95p(), eosq()))
         assert a == pytest.approx(b, rel=0.01)
 
 
@@ -96,7 +96,7 @@ def test_inverses() -> None:
         s = np.array([0.0, 0.5, 3.0, 8.0, 40.0, 600.0])
         np.testing.assert_allclose(np.interp(eos.energy_of_entropy(s), eos.energy, eos.entropy), s, atol=1e-12)
     assert eosq().energy_of_temperature(0.164) <= EOSQ_ENERGY_HADRON + 0.01
-    with pytest.raises(DataError, match="EOSL knows every entropy density"):
-        eosl().energy_of_entropy(np.array([1e6]))
+    with pytest.raises(DataError, match="s95p knows every entropy density"):
+        s95p().energy_of_entropy(np.array([1e6]))
     with pytest.raises(DataError, match="temperature in GeV from 0 to"):
-        eosl().energy_of_temperature(5.0)
+        s95p().energy_of_temperature(5.0)

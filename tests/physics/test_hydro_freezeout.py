@@ -12,7 +12,7 @@ from scipy import special  # type: ignore[import-untyped]
 
 from pd4ml.errors import DataError
 from pd4ml.physics.hydro.cooper_frye import PION_MASS, bessel_table, pion_density, pion_spectrum
-from pd4ml.physics.hydro.equation_of_state import eosl, eosq
+from pd4ml.physics.hydro.equation_of_state import eosq, s95p
 from pd4ml.physics.hydro.freezeout import Surface, cube_elements, freeze_out
 from pd4ml.physics.hydro.glauber import SYSTEMS, collide, eccentricity, entropy_density, impact_parameter
 from pd4ml.physics.hydro.solver import Fluid
@@ -26,7 +26,7 @@ AREA = (PT[1] - PT[0]) * (PHI[1] - PHI[0])
 def smooth(squeeze: float, n: int = 60, cell: float = 0.35, highest: float = 25.0) -> Fluid:
     x, y = np.meshgrid(*(2 * [cell * (np.arange(n) - (n - 1) / 2)]), indexing="ij")
     density = highest * np.exp(-(x**2 * squeeze + y**2 / squeeze) / 12)
-    return Fluid(density, 0.6, cell, eosl())
+    return Fluid(density, 0.6, cell, s95p())
 
 
 def v2(spectrum: Floats) -> float:
@@ -149,7 +149,7 @@ def test_pions_of_a_surface_of_another_code() -> None:
     assert number == pytest.approx(pion_density(surface.temperature) * volume, rel=0.02)
     assert 350 < number < 800
     assert 7000 < 1.56552759 * volume < 9500
-    e = eosl().energy_of_temperature(surface.temperature)
+    e = s95p().energy_of_temperature(surface.temperature)
     assert e == pytest.approx(0.193688, rel=0.1)  # the file's header, for its own equation of state
 
 
@@ -203,7 +203,7 @@ def test_entropy_is_deposited_where_nucleons_are_hit() -> None:
 
 def test_a_softer_equation_of_state_gives_less_flow() -> None:
     spectra = []
-    for eos in (eosl(), eosq()):
+    for eos in (s95p(), eosq()):
         x, y = np.meshgrid(*(2 * [0.35 * (np.arange(70) - 34.5)]), indexing="ij")
         entropy = 120 * np.exp(-(x**2 + y**2) / 18)
         (surface,) = freeze_out(Fluid(eos.energy_of_entropy(entropy), 0.6, 0.35, eos), [0.14])

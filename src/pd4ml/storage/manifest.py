@@ -21,7 +21,7 @@ _FORMAT = 1
 class ArrayFile:
     """One .npy file: its path within the folder, dtype, shape and SHA-256.
 
-    ``per_event`` says whether its first axis counts events.
+    ``per_event`` says whether its first axis counts events; an ``extra`` is no part of X and y.
     """
 
     file: str
@@ -29,6 +29,7 @@ class ArrayFile:
     shape: tuple[int, ...]
     sha256: str
     per_event: bool
+    extra: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,11 @@ class Manifest:
         return manifest
 
 
-def _array_file(file: str, dtype: str, shape: list[int], sha256: str, per_event: bool) -> ArrayFile:
+def _array_file(
+    file: str, dtype: str, shape: list[int], sha256: str, per_event: bool, extra: bool = False
+) -> ArrayFile:
     """Check one entry; a path that leaves the folder is refused."""
     path = PurePosixPath(file)
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"file {file!r} lies outside the folder")
-    return ArrayFile(file, dtype, tuple(int(n) for n in shape), sha256, bool(per_event))
+    return ArrayFile(file, dtype, tuple(int(n) for n in shape), sha256, bool(per_event), bool(extra))

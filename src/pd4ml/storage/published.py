@@ -112,7 +112,7 @@ def fetch_published(card: Card, folder: Path, *, force: bool = False) -> Publish
         except FetchError as error:
             reasons.append(f"{source.name}: {error}")
         else:
-            return Published(card, source, folder)
+            return Published(card.published, source, folder)
     raise FetchError(
         f"the published files of {card.name} cannot be had: " + "; ".join(reasons or ["none are known"])
     )

@@ -50,7 +50,8 @@ class Events:
     @property
     def X(self) -> list[Array]:  # noqa: N802  the field's own name
         """The input arrays in the order of the card."""
-        return [array for name, array in self.items() if name != self.manifest.target]
+        files = self.manifest.arrays[self.split]
+        return [a for name, a in self.items() if name != self.manifest.target and not files[name].extra]
 
     @property
     def y(self) -> Array:

@@ -146,6 +146,7 @@ class StoreWriter:
                         spec.full_shape(n),
                         sha256_of(self.partial / split / f"{spec.name}.npy"),
                         spec.per_event,
+                        spec in self.card.extras,
                     )
                     for spec in self.card.arrays
                 }

@@ -23,8 +23,8 @@ __all__ = [
     "HBARC",
     "EquationOfState",
     "conformal",
-    "eosl",
     "eosq",
+    "s95p",
 ]
 
 HBARC = 0.1973269804  # GeV fm, CODATA 2018
@@ -91,19 +91,19 @@ def conformal() -> EquationOfState:
 
 
 @lru_cache(maxsize=1)
-def eosl() -> EquationOfState:
-    """EOSL: s95p-v1, a cross-over, lattice QCD joined to a hadron resonance gas (arXiv:0912.2541)."""
+def s95p() -> EquationOfState:
+    """A cross-over, s95p-v1:, lattice QCD joined to a hadron resonance gas (arXiv:0912.2541)."""
     energy = _nodes()
-    temperature = _temperature(energy, _s95p, 1.5)
-    pressure = _s95p(temperature)[1]
-    return EquationOfState("EOSL", energy, pressure, temperature, _entropy(energy, pressure, temperature))
+    temperature = _temperature(energy, _s95p_gas, 1.5)
+    pressure = _s95p_gas(temperature)[1]
+    return EquationOfState("s95p", energy, pressure, temperature, _entropy(energy, pressure, temperature))
 
 
 @lru_cache(maxsize=1)
 def eosq() -> EquationOfState:
     """EOSQ: first order; hadron gas and bag-model plasma joined by a Maxwell construction (hep-ph/0006129).
 
-    The published hadron gas is a sum over resonances. Here it is that of EOSL, whose pressure is changed
+    The published hadron gas is a sum over resonances. Here it is that of s95p, whose pressure is changed
     by a term in T^30 such that the energy density at Tc = 164 MeV is the published 0.45 GeV/fm3 (it would be 6 %
     more otherwise): at freeze-out both equations of state describe nearly the same gas. The plasma's bag constant
     and its degrees of freedom follow from e_Q and the common pressure at Tc; B^(1/4) comes out close to the
@@ -124,8 +124,7 @@ def eosq() -> EquationOfState:
 
 
 def _nodes() -> Floats:
-    energy: Floats = (_STEP * np.arange(_N_NODES)) ** 4
-    return energy
+    return np.asarray((_STEP * np.arange(_N_NODES)) ** 4, np.float64)
 
 
 def _entropy(energy: Floats, pressure: Floats, temperature: Floats) -> Floats:
@@ -153,14 +152,14 @@ def _series(terms: dict[int, float], temperature: Floats) -> tuple[Any, Any]:
     return np.sum([p for p, _ in powers], axis=0), np.sum([p / k for p, k in powers], axis=0)
 
 
-def _s95p(temperature: Floats) -> tuple[Floats, Floats]:
+def _s95p_gas(temperature: Floats) -> tuple[Floats, Floats]:
     """Energy density and pressure (GeV/fm3); below 70 MeV, where s95p ends, a power of T that joins smoothly."""
     t = np.maximum(temperature, _LOWEST)
     marks = np.array([_LOWEST, _JOINT])
     low, high = _series(_BELOW, np.minimum(t, _JOINT)), _series(_ABOVE, np.maximum(t, _JOINT))
     at_marks, at_joint = _series(_BELOW, marks)[1], _series(_ABOVE, marks[1:])[1]
     per_t4 = _P_LOWEST + low[1] - at_marks[0] + np.where(t > _JOINT, high[1] - at_joint[0], 0.0)
-    pressure = per_t4 * t**4 / HBARC**3
+    pressure = np.asarray(per_t4 * t**4 / HBARC**3, np.float64)
     ratio = 3 + np.where(t > _JOINT, high[0], low[0]) / per_t4  # e/P
     pressure = pressure * (np.minimum(temperature, _LOWEST) / _LOWEST) ** (1 + ratio)
     return ratio * pressure, pressure
@@ -169,7 +168,7 @@ def _s95p(temperature: Floats) -> tuple[Floats, Floats]:
 def _hadron_gas(temperature: Floats) -> tuple[Floats, Floats]:
     """Energy density and pressure of EOSQ's hadron gas (GeV/fm3)."""
     power = 30
-    missing = EOSQ_ENERGY_HADRON - float(_s95p(np.array([EOSQ_TC]))[0][0])
+    missing = EOSQ_ENERGY_HADRON - float(_s95p_gas(np.array([EOSQ_TC]))[0][0])
     added = missing / (power - 1) * (temperature / EOSQ_TC) ** power
-    energy, pressure = _s95p(temperature)
+    energy, pressure = _s95p_gas(temperature)
     return energy + (power - 1) * added, pressure + added

@@ -1,0 +1,126 @@
+"""The card of EOSL: what the published file holds and what the generator can vary."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+from pd4ml.card import ArraySpec, Card, Citation, PublishedFile, PublishedSource, Variant
+
+__all__ = ["CARD"]
+
+_DESY = "https://syncandshare.desy.de/index.php/s/NXojejGjKdSJSR2/download/3_EOSL_or_EOSQ_180k.npz"
+
+
+def _variant(description: str, **config: Any) -> Variant:
+    return Variant(description, MappingProxyType(config))
+
+
+CARD = Card(
+    name="EOSL",
+    version="1",
+    title="equation of state of QCD matter in heavy-ion collisions",
+    task="classification",
+    description="""
+Final pions of heavy-ion collisions, counted in 24 bins of transverse momentum and 24 of azimuth. The matter in
+between is described by hydrodynamics with one of two equations of state: EOSL, a smooth cross-over as lattice QCD
+has it, or EOSQ, a transition of first order. Wanted is which. Spectra of single fluctuating events and of smooth,
+averaged initial states are mixed, and the test split is made with other parameters of the model than the train
+split.
+""",
+    inputs=(
+        ArraySpec(
+            "pion_spectrum",
+            (24, 24),
+            "float32",
+            "1",
+            "number of pions in bins of transverse momentum (rows, rising) and azimuth (columns)",
+            non_negative=tuple(range(24)),
+        ),
+    ),
+    extras=(
+        ArraySpec(
+            "event_id",
+            (),
+            "int64",
+            "1",
+            "hydrodynamic event; its spectra differ in freeze-out, rotation, draw",
+        ),
+        ArraySpec("kind", (), "uint8", "1", "initial state: 0 = of a single event, 1 = smooth, averaged"),
+    ),
+    target=ArraySpec("label", (), "uint8", "1", "1 = EOSQ, first order; 0 = EOSL, cross-over"),
+    classes=("EOSL", "EOSQ"),
+    splits=MappingProxyType({"train": 126_850, "test": 54_176}),
+    sources=(
+        PublishedSource(
+            "DESY",
+            (
+                PublishedFile(
+                    name="3_EOSL_or_EOSQ_180k.npz",
+                    mirrors=(_DESY,),
+                    layout="npz",
+                    splits=("train", "test"),
+                    md5="c070a9743163c3f467ceb87ac4e19fd1",
+                ),
+            ),
+            note="the file of arXiv:2107.00656; its link is reported dead (404) since 2026",
+        ),
+    ),
+    variants=MappingProxyType(
+        {
+            "default": Variant("both systems, both kinds; test split with earlier starts and earlier freeze-out"),
+            "same_parameters": _variant("test split with the parameters of the train split", shift=False),
+            "event_by_event": _variant("fluctuating initial states only", smooth_share=0.0),
+            "smooth": _variant("averaged initial states only", smooth_share=1.0),
+            "au_au": _variant("Au+Au at 200 GeV only", pb_share=0.0),
+            "pb_pb": _variant("Pb+Pb at 2.76 TeV only", pb_share=1.0),
+            "fine": _variant("cells of 0.2 fm", cell=0.2, n_cells=168),
+        }
+    ),
+    graph="all 24 x 24 bins, joined to the up to eight around them in the image",
+    generator="2+1D ideal hydrodynamics from Monte-Carlo Glauber initial states, Cooper-Frye pions, Poisson counts",
+    unknown=(
+        "the transverse momenta of the rows of the published spectra (here: 0 to 2 GeV)",
+        "which pions are counted, in which range of rapidity (here: all, 4 units, tuned to the totals)",
+        "the parameters of the published train and test sets",
+        "whether azimuth bin 0 begins at 0 or -pi in the published file; spectra are rotated at random here",
+        "the dtype of the published counts (here: float32, which holds them exactly)",
+        "which published spectra are event-by-event and which are averaged",
+    ),
+    licence="of the published file: not stated; generated events: yours",
+    citations=(
+        Citation(
+            "Benato:2021olt",
+            """@article{Benato:2021olt,
+  author = "Benato, Lisa and others",
+  title = "{Shared Data and Algorithms for Deep Learning in Fundamental Physics}",
+  eprint = "2107.00656", archivePrefix = "arXiv", primaryClass = "cs.LG", year = "2021"
+}""",
+        ),
+        Citation(
+            "Pang:2016vdc",
+            """@article{Pang:2016vdc,
+  author = "Pang, Long-Gang and Zhou, Kai and Su, Nan and others",
+  title = "{An equation-of-state-meter of quantum chromodynamics transition from deep learning}",
+  journal = "Nature Commun.", volume = "9", pages = "210", year = "2018"
+}""",
+        ),
+        Citation(
+            "Du:2019civ",
+            """@article{Du:2019civ,
+  author = "Du, Yi-Lun and Zhou, Kai and Steinheimer, Jan and Pang, Long-Gang and others",
+  title = "{Identifying the nature of the QCD transition in relativistic collision of heavy nuclei
+    with deep learning}",
+  eprint = "1910.11530", archivePrefix = "arXiv"
+}""",
+        ),
+        Citation(
+            "Huovinen:2009yb",
+            """@article{Huovinen:2009yb,
+  author = "Huovinen, Pasi and Petreczky, Peter",
+  title = "{QCD Equation of State and Hadron Resonance Gas}",
+  eprint = "0912.2541", archivePrefix = "arXiv"
+}""",
+        ),
+    ),
+)
