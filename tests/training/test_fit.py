@@ -118,8 +118,9 @@ def test_killed_and_resumed_is_as_unbroken(
     unbroken = train(graphs, small("graph_net", **changes), tmp_path / "unbroken")
     # The process dies, without a word, in the middle of the fourth epoch.
     code = f"""
-        import os
+        import os, torch
         from pathlib import Path
+        torch.set_num_threads(1)  # as here: sums depend on how they are shared out
         from training.test_fit import Toy, small, train
         from pd4ml.training.module import TrainingModule
         step = TrainingModule.training_step
