@@ -1,6 +1,6 @@
 """Write what follows from code and records: a page per dataset, the table of speeds, the README's results.
 
-`python docs/make_pages.py --demo demo/runs` first takes the records of a new demo into ``docs/results/demo``.
+`python docs/make_pages.py --records demo/runs` first takes the records of new runs into ``docs/results``.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pd4ml
 from pd4ml.benchmark.record import find_records, read_record
-from pd4ml.card import Card
 from pd4ml.report.table import to_markdown
 
 __all__ = ["card_page", "pages", "speed_page"]
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
-DEMO = ROOT / "docs" / "results" / "demo"
+RECORDS = ROOT / "docs" / "results"
 _NOTE = "<!-- written by docs/make_pages.py; do not edit -->"
 
 
-def card_page(card: Card) -> str:
+def card_page(dataset: type[pd4ml.Dataset]) -> str:
     """A dataset's page."""
+    card, room = dataset.card, dataset.__module__.split(".")[2]
     lines = [_NOTE, "", f"# {card.name}: {card.title}", "", card.description.strip(), ""]
     lines += ["| array | shape | dtype | unit | padding | meaning |", "| --- | --- | --- | --- | --- | --- |"]
     names = [*(f"X[{i}]" for i in range(len(card.inputs))), *(["generated"] * len(card.extras)), "y"]
@@ -38,6 +38,12 @@ def card_page(card: Card) -> str:
     lines += ["", f"**Task:** {card.task}" + (f" of {', '.join(card.classes)}" if card.classes else "") + ".", ""]
     lines += ["**Published events:** " + ", ".join(f"{n:,} {s}" for s, n in card.splits.items()) + ".", ""]
     lines += [f"**Graph:** {card.graph}.", "", f"**Generator:** {card.generator}.", ""]
+    lines += [
+        f"How they are generated, and how they differ: [README](../../src/pd4ml/datasets/{room}/README.md).",
+        "",
+    ]
+    if results := results_table(card.name):
+        lines += ["## Results on generated events", "", results]
     lines += ["## Variants", "", "| name | setting |", "| --- | --- |"]
     lines += [f"| `{name}` | {variant.description} |" for name, variant in card.variants.items()]
     lines += ["", "## Published files", ""]
@@ -67,7 +73,7 @@ def speed_page(results: dict[str, object]) -> str:
 def readme() -> str:
     """The README with the table of the datasets and that of the demo's records."""
     text = _between((ROOT / "README.md").read_text(), "datasets", dataset_table())
-    return _between(text, "demo", demo_table()) if DEMO.exists() else text
+    return _between(text, "demo", results_table("TopTagging"))
 
 
 def dataset_table() -> str:
@@ -77,14 +83,17 @@ def dataset_table() -> str:
     return "\n".join([*lines, ""])
 
 
-def demo_table() -> str:
-    """The demo's records."""
-    records = [read_record(file) for file in sorted(DEMO.glob("*.json"))]
-    machine, test = records[0].machine, records[0].events["test"]
-    where = f"{machine['cpu']}, {machine['cores']} cores"
+def results_table(dataset: str) -> str:
+    """The records of a dataset that are kept here, and what its numbers mean."""
+    records = [read_record(file) for file in sorted(RECORDS.glob(f"{dataset}-*.json"))]
+    if not records:
+        return ""
+    first = records[0]
+    where = f"{first.machine['cpu']}, {first.machine['cores']} cores"
+    meaning = "1/eps_B(x) is the background rejection at signal efficiency x. "
     return (
-        f"{to_markdown(records)}\n1/eps_B(x) is the background rejection at signal efficiency x. Errors are "
-        f"bootstrap errors of the {test:,} test jets, one training each ({where}).\n"
+        f"{to_markdown(records)}\n{meaning if first.dataset['task'] == 'classification' else ''}Errors are "
+        f"bootstrap errors of the {first.events['test']:,} test events, one training each ({where}).\n"
     )
 
 
@@ -98,16 +107,17 @@ def _own() -> list[type[pd4ml.Dataset]]:
     return [d for d in pd4ml.Dataset.datasets_register if d.__module__.startswith("pd4ml.")]
 
 
-def take_demo(runs: Path) -> None:
-    """Keep the records of a demo, one file a recipe."""
-    DEMO.mkdir(parents=True, exist_ok=True)
+def take_records(runs: Path) -> None:
+    """Keep the records of finished runs, one file for each dataset and recipe."""
+    RECORDS.mkdir(parents=True, exist_ok=True)
     for file in find_records(runs):
-        shutil.copy(file, DEMO / f"{read_record(file).recipe['name']}.json")
+        record = read_record(file)
+        shutil.copy(file, RECORDS / f"{record.dataset['name']}-{record.recipe['name']}.json")
 
 
 def pages() -> dict[Path, str]:
     """All pages and where they belong."""
-    found = {ROOT / "docs" / "datasets" / f"{d.name}.md": card_page(d.card) for d in _own()}
+    found = {ROOT / "docs" / "datasets" / f"{d.name}.md": card_page(d) for d in _own()}
     if RESULTS.exists():
         found[ROOT / "docs" / "speed.md"] = speed_page(json.loads(RESULTS.read_text()))
     found[ROOT / "README.md"] = readme()
@@ -115,8 +125,8 @@ def pages() -> dict[Path, str]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--demo"]:
-        take_demo(Path(sys.argv[2]))
+    if sys.argv[1:2] == ["--records"]:
+        take_records(Path(sys.argv[2]))
     for path, text in pages().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
