@@ -74,7 +74,7 @@ split.
             "smooth": _variant("averaged initial states only", smooth_share=1.0),
             "au_au": _variant("Au+Au at 200 GeV only", pb_share=0.0),
             "pb_pb": _variant("Pb+Pb at 2.76 TeV only", pb_share=1.0),
-            "fine": _variant("cells of 0.2 fm", cell=0.2, n_cells=168),
+            "fine": _variant("cells of 0.2 fm", cell=0.2, n_cells=200),
         }
     ),
     graph="all 24 x 24 bins, joined to the up to eight around them in the image",

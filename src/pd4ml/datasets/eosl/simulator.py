@@ -56,7 +56,7 @@ class Config:
     rapidity: float = 4.0
     spectra_per_event: int = 10
     cell: float = 0.4
-    n_cells: int = 84
+    n_cells: int = 100
 
     def __post_init__(self) -> None:
         _check("smooth_share", self.smooth_share, 0.0, 1.0)

@@ -92,7 +92,7 @@ def conformal() -> EquationOfState:
 
 @lru_cache(maxsize=1)
 def s95p() -> EquationOfState:
-    """A cross-over, s95p-v1:, lattice QCD joined to a hadron resonance gas (arXiv:0912.2541)."""
+    """A cross-over, s95p-v1: lattice QCD joined to a hadron resonance gas (arXiv:0912.2541)."""
     energy = _nodes()
     temperature = _temperature(energy, _s95p_gas, 1.5)
     pressure = _s95p_gas(temperature)[1]
