@@ -200,7 +200,7 @@ def page(record: dict[str, Any]) -> str:
     blocks.append(
         f"Accuracy of classifiers trained on these spectra ({EPOCHS} epochs, mean of {TRAININGS} trainings). "
         "Published for convolutional\nnetworks on other spectra: about 0.80 event by event and 0.99 averaged "
-        "(arXiv:1910.11530), and 0.691 ± 0.005\nfor the published file (arXiv:2107.00656). They are not measured on "
+        "(arXiv:1910.11530), 0.691 ± 0.005\nfor the published file (arXiv:2107.00656). They are not measured on "
         "the same events."
     )
     rows = [

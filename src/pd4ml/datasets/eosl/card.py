@@ -78,10 +78,10 @@ split.
         }
     ),
     graph="all 24 x 24 bins, joined to the up to eight around them in the image",
-    generator="2+1D ideal hydrodynamics from Monte-Carlo Glauber initial states, Cooper-Frye pions, Poisson counts",
+    generator="2+1D ideal hydrodynamics from Monte-Carlo Glauber states, Cooper-Frye pions, Poisson counts",
     unknown=(
         "the transverse momenta of the rows of the published spectra (here: 0 to 2 GeV)",
-        "which pions are counted, in which range of rapidity (here: all, 4 units, tuned to the totals)",
+        "which pions are counted, in which rapidities (here: all, 4 units, tuned to the totals)",
         "the parameters of the published train and test sets",
         "whether azimuth bin 0 begins at 0 or -pi in the published file; spectra are rotated at random here",
         "the dtype of the published counts (here: float32, which holds them exactly)",
