@@ -36,7 +36,7 @@ class NodeInput(nn.Module):
 
     def __init__(self, n_features: int, n_tokens: int, width: int) -> None:
         super().__init__()
-        self.features, self.kinds = _split_dense(n_features, n_tokens, width)
+        self.features, self.kinds = dense(n_features, width), _kinds(n_tokens, width, 1)
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """(sum P, width)."""
@@ -55,7 +55,8 @@ class PaddedInput(nn.Module):
     def __init__(self, max_nodes: int, n_features: int, n_tokens: int, width: int) -> None:
         super().__init__()
         self.n_tokens = n_tokens
-        self.features, self.kinds = _split_dense(max_nodes * n_features, max_nodes * n_tokens, width)
+        self.features = dense(max_nodes * n_features, width)
+        self.kinds = _kinds(max_nodes * n_tokens, width, max_nodes)
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """(B, width)."""
@@ -66,13 +67,13 @@ class PaddedInput(nn.Module):
         return x
 
 
-def _split_dense(n_features: int, n_tokens: int, width: int) -> tuple[nn.Linear, nn.Parameter | None]:
-    """A dense layer on ``n_features + n_tokens`` inputs: the layer of the features, the rows of the tokens."""
-    whole = dense(n_features + n_tokens, width)
-    features = nn.Linear(n_features, width)
-    features.weight = nn.Parameter(whole.weight[:, :n_features].detach().clone())
-    nn.init.zeros_(features.bias)
-    return features, nn.Parameter(whole.weight[:, n_features:].detach().T.clone()) if n_tokens else None
+def _kinds(n_rows: int, width: int, n_active: int) -> nn.Parameter | None:
+    """Weights of a one-hot of ``n_rows``, of which ``n_active`` are one; None without rows.
+
+    They start with a variance of one over those that are active. Glorot's start counts all of them, and what kind
+    a node is would then hardly be seen: in a short training GraphNet learned nothing of it.
+    """
+    return nn.Parameter(torch.randn(n_rows, width) / n_active**0.5) if n_rows else None
 
 
 class GraphConvolution(nn.Module):
