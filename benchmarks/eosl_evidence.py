@@ -21,6 +21,11 @@ from torch import nn
 
 from pd4ml.datasets.eosl import EOSL
 from pd4ml.datasets.eosl.features import features, fit_bins
+from pd4ml.physics.hydro.cooper_frye import pion_spectrum
+from pd4ml.physics.hydro.equation_of_state import EquationOfState, eosq, s95p
+from pd4ml.physics.hydro.freezeout import freeze_out
+from pd4ml.physics.hydro.glauber import SYSTEMS, Collision, collide, entropy_density, impact_parameter
+from pd4ml.physics.hydro.solver import Fluid
 from pd4ml.storage.store import Events
 
 HERE = Path(__file__).parent
@@ -179,6 +184,30 @@ def classify(train_events: Events, test_events: Events) -> dict[str, Any]:
     return out
 
 
+def grids() -> list[dict[str, Any]]:
+    """Pions of two events with both equations of state, on a fine grid and on the default one."""
+    out = []
+    for seed, (name, centrality) in enumerate((("Au+Au", 10.0), ("Pb+Pb", 30.0))):
+        system = SYSTEMS[name]
+        collision = collide(system, impact_parameter(system, centrality), 1.0, np.random.default_rng(seed))
+        for eos in (s95p(), eosq()):
+            fine, default = on_grid(collision, eos, 0.2, 1), on_grid(collision, eos, 0.4, 2)
+            out.append({"event": f"{name}, {centrality:.0f} %, {eos.name}", "fine": fine, "default": default})
+    return out
+
+
+def on_grid(collision: Collision, eos: EquationOfState, cell: float, coarsen: int) -> list[float]:
+    """Number of pions, mean pT (GeV) and v2."""
+    density = entropy_density(collision, 0.4, round(32 / cell), cell, 0.5)
+    fluid = Fluid(eos.energy_of_entropy(density), 0.4, cell, eos)
+    (surface,) = freeze_out(fluid, [0.14], coarsen=coarsen)
+    pt = (np.arange(24) + 0.5) / 12
+    spectrum = pion_spectrum(surface, pt, PHI)
+    total = spectrum.sum()
+    v2 = abs((spectrum * np.exp(2j * PHI)).sum()) / total
+    return [float(total * np.pi / 144), float((spectrum * pt[:, None]).sum() / total), float(v2)]
+
+
 def _table(header: list[str], rows: list[list[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -209,6 +238,12 @@ def page(record: dict[str, Any]) -> str:
         for part, found in parts.items()
     ]
     blocks.append(_table(["model", "tested on", "all", "event-by-event", "averaged"], rows))
+    blocks.append("Cells of 0.2 fm with a surface from cubes of one cell, and the default (0.4 fm, two cells):")
+    rows = []
+    for found in record["grids"]:
+        pairs = zip(found["fine"], found["default"], (0, 3, 3), strict=True)
+        rows.append([found["event"], *(f"{a:.{digits}f}, {b:.{digits}f}" for a, b, digits in pairs)])
+    blocks.append(_table(["event", "dN/dy of pions", "mean pT [GeV]", "v2"], rows))
     return "\n\n".join(blocks)
 
 
@@ -224,6 +259,7 @@ def main() -> None:
         "hydro": sum(len(np.unique(e["event_id"])) for e in events.values()),
         "spectra": summary(events["train"]),
         "accuracy": classify(events["train"], events["test"]),
+        "grids": grids(),
     }
     RECORD.write_text(json.dumps(record, indent=1) + "\n")
     before, _, rest = README.read_text().partition(BEGIN)
