@@ -36,6 +36,7 @@ evidence: .venv/dev.stamp
 	$(BIN)/python benchmarks/top_tagging_evidence.py
 	$(BIN)/python benchmarks/airshower_evidence.py
 	$(BIN)/python benchmarks/belle_evidence.py
+	$(BIN)/python benchmarks/spinodal_evidence.py
 
 .venv/%.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -118,12 +118,13 @@ def numbers(record: dict[str, Any]) -> str:
             f"Variants ({record['variants']['default']['events']:,} events each; radius in pixels):",
             _variants(record),
             f"One core made {record['rate']:.0f} events a second.",
+            "![the same fireballs with either dynamics](figures/pairs.png)\n![maximum over mean](figures/peak.png)",
         ]
     )
 
 
 def _draw_pairs(record: dict[str, Any]) -> Any:
-    figure, axes = plt.subplots(2, 6, figsize=(12, 4.6), layout="constrained")
+    figure, axes = plt.subplots(2, 6, figsize=(13, 4.4), layout="constrained")
     for row, label in zip(axes, ("Maxwell", "spinodal"), strict=True):
         for ax, event, temperature in zip(
             row, record["pairs"][label], record["pairs"]["temperature"], strict=True
@@ -132,9 +133,10 @@ def _draw_pairs(record: dict[str, Any]) -> Any:
             shown = ax.imshow(np.where(density > 0, density, np.nan).T, origin="lower", cmap="viridis")
             ratio = density.max() / density.mean()
             ax.set(xticks=[], yticks=[], title=f"max/mean {ratio:.1f}, T/Tc {temperature:.2f}")
-            ax.title.set_fontsize("small")
+            ax.title.set_fontsize("x-small")
             plt.colorbar(shown, ax=ax, shrink=0.7)
-        row[0].set_ylabel(f"{label}\n(colour: density [1/fm3])")
+        row[0].set_ylabel(label)
+    figure.suptitle("the same six fireballs; colour: density [1/fm3]", fontsize="medium")
     return figure
 
 

@@ -165,6 +165,16 @@ def test_importing_is_light() -> None:
 
 
 def test_public_names() -> None:
-    names = ["Airshower", "Belle", "Card", "Dataset", "EOSL", "PackedGraphs", "Pd4mlError", "TopTagging"]
+    names = [
+        "Airshower",
+        "Belle",
+        "Card",
+        "Dataset",
+        "EOSL",
+        "PackedGraphs",
+        "Pd4mlError",
+        "Spinodal",
+        "TopTagging",
+    ]
     assert sorted(pd4ml.__all__) == names
     assert all(hasattr(pd4ml, name) for name in pd4ml.__all__)

@@ -2,8 +2,8 @@
 
 from pd4ml.card import Card
 from pd4ml.dataset import Dataset
-from pd4ml.datasets import EOSL, Airshower, Belle, TopTagging
+from pd4ml.datasets import EOSL, Airshower, Belle, Spinodal, TopTagging
 from pd4ml.errors import Pd4mlError
 from pd4ml.graphs import PackedGraphs
 
-__all__ = ["EOSL", "Airshower", "Belle", "Card", "Dataset", "PackedGraphs", "Pd4mlError", "TopTagging"]
+__all__ = ["EOSL", "Airshower", "Belle", "Card", "Dataset", "PackedGraphs", "Pd4mlError", "Spinodal", "TopTagging"]

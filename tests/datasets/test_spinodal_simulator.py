@@ -28,7 +28,7 @@ def make(n_events: int = 30, seed: int = 1, **config: Any) -> Arrays:
 
 @pytest.fixture(scope="module")
 def batch() -> Arrays:
-    return make(1500, seed=7)
+    return make(800, seed=7)
 
 
 def peak(density: NDArray[Any]) -> NDArray[np.float64]:
@@ -36,8 +36,8 @@ def peak(density: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def test_the_arrays_are_those_of_the_card(batch: Arrays) -> None:
-    check_arrays(CARD, batch, 1500)
-    assert abs(batch["label"].mean() - 0.5) < 4 * 0.5 / 1500**0.5
+    check_arrays(CARD, batch, 800)
+    assert abs(batch["label"].mean() - 0.5) < 4 * 0.5 / 800**0.5
 
 
 def test_images_are_smooth_on_one_disc(batch: Arrays) -> None:
@@ -65,7 +65,7 @@ def test_shape_and_clumping_are_near_the_published_ones(batch: Arrays) -> None:
 
 
 def test_both_classes_begin_alike(batch: Arrays) -> None:
-    begin = draw(1500, Config(), np.random.default_rng(np.random.SeedSequence(7)))
+    begin = draw(800, Config(), np.random.default_rng(np.random.SeedSequence(7)))
     density = begin.density
     number = density.sum(axis=(1, 2))
     x = cell_centres()
@@ -146,7 +146,7 @@ def test_every_variant_of_the_card_is_a_setting(variant: str) -> None:
 
 def test_what_is_varied_has_its_effect() -> None:
     def mean_peak(k: int, **config: Any) -> float:
-        arrays = make(300, seed=7, **config)
+        arrays = make(150, seed=7, **config)
         return float(peak(arrays["density"][arrays["label"] == k]).mean())
 
     nominal, maxwell = mean_peak(1), mean_peak(0)
