@@ -324,7 +324,7 @@ def recipes(as_json: AsJson = False) -> None:
         print(json.dumps([recipe.to_dict() for recipe in found], indent=1))
         return
     for recipe in found:
-        print(f"{recipe.name:<18}{' '.join(recipe.description.split())} [{recipe.reference}]")
+        print(f"{recipe.name:<28}{' '.join(recipe.description.split())} [{recipe.reference}]")
 
 
 def _print_records(records: list[Any], as_json: bool) -> None:
