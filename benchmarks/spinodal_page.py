@@ -118,7 +118,8 @@ def numbers(record: dict[str, Any]) -> str:
             f"Variants ({record['variants']['default']['events']:,} events each; radius in pixels):",
             _variants(record),
             f"One core made {record['rate']:.0f} events a second.",
-            "![the same fireballs with either dynamics](figures/pairs.png)\n![maximum over mean](figures/peak.png)",
+            "![the same fireballs with either dynamics](figures/pairs.png)\n"
+            "![maximum over mean](figures/peak.png)",
         ]
     )
 
