@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -45,9 +46,8 @@ class Register:
 
     def find(self, name: str) -> type[Dataset]:
         """The dataset called ``name``, in any case and with or without underscores."""
-        wanted = name.lower().replace("_", "").replace("-", "")
         for dataset in self:
-            if dataset.name.lower().replace("_", "") == wanted:
+            if _plain_name(dataset.name) == _plain_name(name):
                 return dataset
         raise unknown_name("dataset", name, self._datasets)
 
@@ -69,6 +69,10 @@ class Register:
                 entry.load()
             except Exception as error:  # noqa: BLE001, RUF100  another package's code may raise anything
                 warn(f"dataset {entry.name!r} of {entry.value} cannot be used: {error!r}", stacklevel=3)
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 class Dataset:
@@ -183,7 +187,14 @@ class Dataset:
                     + cls._generate_hint(path, variant)
                 )
             cls._published(path).convert(folder)
-        return Store(folder).events(split)
+        store = Store(folder)
+        found = (store.manifest.dataset, store.manifest.card_version)
+        if found != (cls.name, cls.card.version):
+            raise StoreError(
+                f"{folder} holds {found[0]} (card version {found[1]}), expected {cls.name} ({cls.card.version}): "
+                "move it away and make it again"
+            )
+        return store.events(split)
 
     @classmethod
     def graphs(
@@ -273,6 +284,7 @@ class Dataset:
 
         simulator = cls.simulator()
         settings = simulator.config(cls._variant_config(variant, config))
+        n_events, seed = _whole("n_events", n_events), _whole("seed", seed)
         n_test = round(n_events * cls.card.test_fraction)
         if n_test < 1 or n_events - n_test < 1:
             raise DataError(f"n_events is {n_events}: too few to fill a train and a test split")
@@ -293,7 +305,11 @@ class Dataset:
             return cls._same(Store(folder), plan, variant)
         simulator.require()
         plan_with_versions = {**plan, "versions": simulator.versions()}
-        with StoreWriter(folder, cls.card, splits, plan_with_versions, force=force) as writer:
+        with StoreWriter(
+            folder, cls.card, splits, plan_with_versions, replace=force, drop_partial=force
+        ) as writer:
+            if writer.already_there:
+                return cls._same(Store(folder), plan, variant)
             chunks = plan_chunks(splits, seed, simulator.chunk_events)
             run_chunks(simulator, settings, chunks, writer, workers)
             writer.finish("generated", variant, plan_with_versions)
@@ -336,13 +352,18 @@ class Dataset:
 
     @classmethod
     def _generate_hint(cls, path: str | Path, variant: str) -> str:
-        option = "" if variant == "default" else f", variant={variant!r}"
-        return f"pd4ml.{cls.__name__}.generate({str(path)!r}, n_events=100_000{option})"
+        option, flag = ("", "") if variant == "default" else (f", variant={variant!r}", f" --variant {variant}")
+        return f"`pd4ml generate {cls.name} --path {path}{flag}` or {cls.__name__}.generate({str(path)!r}{option})"
 
     @classmethod
     def _variant_config(cls, variant: str, config: Mapping[str, Any]) -> dict[str, Any]:
         if variant in cls.card.variants:
-            return {**cls.card.variants[variant].config, **config}
+            if config:
+                raise DataError(
+                    f"variant {variant!r} has settings of its own: give events with {', '.join(config)} set "
+                    "another name (variant='...', --variant)"
+                )
+            return dict(cls.card.variants[variant].config)
         if not config:
             raise unknown_name("variant", variant, cls.card.variants)
         return dict(config)
@@ -358,3 +379,11 @@ class Dataset:
                     f"than variant {variant!r}, or replace it with force (--force)"
                 )
         return store
+
+
+def _whole(name: str, value: object) -> int:
+    """A whole number, NumPy's included."""
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise DataError(f"{name} must be a whole number, found {value!r}") from None

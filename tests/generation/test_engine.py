@@ -8,6 +8,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,27 +78,30 @@ def test_other_seeds_and_splits_give_other_events(tmp_path: Path, reference: str
 def test_a_second_call_does_nothing_and_other_settings_are_refused(tmp_path: Path) -> None:
     log = tmp_path / "log"
     for _ in range(2):
-        Toy.generate(tmp_path, 200, log=str(log))
+        Toy.generate(tmp_path, 200, variant="own", log=str(log))
     assert len(log.read_text().splitlines()) == 160 // CHUNK_EVENTS + 1 + 1
     with pytest.raises(StoreError, match=r"exists with seed 1, asked for 2.*--force"):
-        Toy.generate(tmp_path, 200, seed=2, log=str(log))
-    forced = Toy.generate(tmp_path, 200, seed=2, log=str(log), force=True)
+        Toy.generate(tmp_path, 200, seed=2, variant="own", log=str(log))
+    forced = Toy.generate(tmp_path, 200, seed=2, variant="own", log=str(log), force=True)
     assert forced.manifest.provenance["seed"] == 2
 
 
 def test_bad_events_are_refused_and_nothing_is_left_in_place(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="points: not finite in event"):
-        Toy.generate(tmp_path, 200, bad=True)
-    assert not Toy.folder(tmp_path, "generated").exists()
+        Toy.generate(tmp_path, 200, variant="own", bad=True)
+    assert not Toy.folder(tmp_path, "generated", "own").exists()
 
 
 @pytest.mark.parametrize(
     ("kwargs", "error", "message"),
     [
-        ({"shfit": 1.0}, UnknownNameError, "unknown option 'shfit'; did you mean 'shift'"),
-        ({"shift": -1.0}, DataError, "shift must not be negative"),
+        ({"shfit": 1.0, "variant": "own"}, UnknownNameError, "unknown option 'shfit'; did you mean 'shift'"),
+        ({"shift": -1.0, "variant": "own"}, DataError, "shift must not be negative"),
         ({"variant": "fra"}, UnknownNameError, "unknown variant 'fra'; did you mean 'far'"),
         ({"variant": "../x", "shift": 2.0}, UnknownNameError, "use letters"),
+        ({"shift": 2.0}, DataError, "give events with shift set"),
+        ({"n_events": 2e2}, DataError, "n_events must be a whole number"),
+        ({"shift": "far", "variant": "own"}, DataError, "options {'shift': 'far'}"),
         ({"n_events": 1}, DataError, "too few"),
         ({"workers": 0}, DataError, "workers must be at least 1"),
         ({"seed": -1}, DataError, "seed must not be negative"),
@@ -107,6 +111,24 @@ def test_wrong_arguments(tmp_path: Path, kwargs: dict[str, object], error: type[
     with pytest.raises(error, match=message):
         Toy.generate(tmp_path, **{"n_events": 200, **kwargs})  # type: ignore[arg-type]
     assert not Toy.folder(tmp_path, "generated").exists()
+
+
+def test_a_simulator_that_miscounts_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Toy.simulator()
+
+    def too_few(n: int, *others: Any) -> Any:
+        return right.simulate(n - 1, *others)
+
+    wrong = Simulator(too_few, right.config_type, chunk_events=CHUNK_EVENTS)
+    monkeypatch.setattr(Toy, "simulator", classmethod(lambda cls: wrong))
+    with pytest.raises(DataError, match="gave 49 events, asked for 50"):
+        Toy.generate(tmp_path, 200)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
+    store = Toy.generate(tmp_path, np.int64(200), np.int64(3), variant="own", shift=np.float32(2))  # type: ignore[arg-type]
+    assert store.manifest.provenance["seed"] == 3
+    assert store.manifest.provenance["config"]["shift"] == 2
 
 
 def test_variants_have_their_settings_and_folders(tmp_path: Path) -> None:
@@ -129,7 +151,7 @@ SLOW = """
 import sys
 sys.path.insert(0, {helpers!r})
 from helpers.toy import Toy
-Toy.generate({path!r}, 500, seed=3, workers={workers}, seconds=0.3)
+Toy.generate({path!r}, 500, seed=3, workers={workers}, variant="slow", seconds=0.3)
 """
 
 
@@ -139,7 +161,7 @@ def start_slow(path: Path, workers: int) -> subprocess.Popen[bytes]:
 
 
 def wait_for_chunks(path: Path, n_chunks: int) -> None:
-    journal = path / "Toy/generated-default.partial/journal.jsonl"
+    journal = path / "Toy/generated-slow.partial/journal.jsonl"
     deadline = time.monotonic() + 60
     while not (journal.exists() and len(journal.read_text().splitlines()) >= n_chunks):
         assert time.monotonic() < deadline, "no chunk was finished"
@@ -155,9 +177,9 @@ def test_killed_and_resumed(tmp_path: Path, how: signal.Signals, workers: int) -
     process.communicate(timeout=30)
     assert process.returncode != 0
     assert not Toy.folder(tmp_path, "generated").exists()
-    before = (tmp_path / "Toy/generated-default.partial/journal.jsonl").read_text().splitlines()
+    before = (tmp_path / "Toy/generated-slow.partial/journal.jsonl").read_text().splitlines()
     assert 2 <= len(before) < 10
-    resumed = Toy.generate(tmp_path, 500, seed=3, workers=2, seconds=0.3)
+    resumed = Toy.generate(tmp_path, 500, seed=3, workers=2, variant="slow", seconds=0.3)
     whole = Toy.generate(tmp_path / "whole", 500, seed=3)
     assert resumed.manifest.fingerprint == whole.manifest.fingerprint
     resumed.verify()
@@ -171,4 +193,4 @@ def test_two_processes_in_one_place(tmp_path: Path) -> None:
     assert b"LockedError: another process is writing" in message
     first.communicate(timeout=60)
     assert first.returncode == 0
-    assert len(Toy.open("train", tmp_path, source="generated")) == 400
+    assert len(Toy.open("train", tmp_path, source="generated", variant="slow")) == 400

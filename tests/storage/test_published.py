@@ -123,3 +123,37 @@ def test_a_file_of_another_name_is_not_imported(tmp_path: Path) -> None:
     (tmp_path / "holiday.npz").write_bytes(b"PK")
     with pytest.raises(DataError, match=r"expected one named 1_top_tagging_2M\.npz, top_tagging_zenodo"):
         import_file(CARD, tmp_path / "holiday.npz", tmp_path)
+
+
+def test_a_conversion_that_failed_does_not_block_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / NPZ.files[0].name
+    write_npz(path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    good = path.read_bytes()
+    arrays["X_test_0"][3, 0, 0] = np.nan
+    np.savez(path, **arrays)
+    with pytest.raises(DataError, match="not finite"):
+        fetch_published(CARD, tmp_path).convert(tmp_path / "store")
+    assert (tmp_path / "store.partial").exists()
+    path.write_bytes(good)
+    path.with_name(path.name + ".json").unlink(missing_ok=True)
+    fetch_published(CARD, tmp_path).convert(tmp_path / "store")
+    Store(tmp_path / "store").verify()
+    assert not (tmp_path / "store.partial").exists()
+
+
+def test_an_hdf5_file_without_the_table_is_not_imported(tmp_path: Path) -> None:
+    import tables
+
+    (given := tmp_path / "given").mkdir()
+    with tables.open_file(given / "train.h5", "w") as file:
+        file.create_array("/", "x", [0, 1, 2])
+    with pytest.raises(DataError, match="holds no pandas table"):
+        import_file(CARD, given / "train.h5", tmp_path)
+    write_zenodo(given)
+    with tables.open_file(given / "train.h5", "a") as file:
+        file.root.table.table.attrs.values_block_1_kind = ["ttv", "other"]
+    with pytest.raises(DataError, match="lacks the column 'is_signal_new'"):
+        import_file(CARD, given / "train.h5", tmp_path)
+    assert not (tmp_path / ZENODO.files[0].name).exists()

@@ -169,7 +169,7 @@ def test_partial_work_with_other_settings_is_kept_unless_forced(tmp_path: Path) 
         pass
     with StoreWriter(folder, Toy.card, SPLITS, PLAN) as writer:
         assert writer.done == {("train", 0)}
-    with StoreWriter(folder, Toy.card, SPLITS, other, force=True) as writer:
+    with StoreWriter(folder, Toy.card, SPLITS, other, drop_partial=True) as writer:
         assert not writer.done
 
 
@@ -185,13 +185,30 @@ def test_a_kill_before_the_renaming_loses_nothing(tmp_path: Path, monkeypatch: p
     Store(folder).verify()
 
 
+def test_a_store_that_is_not_whole_is_not_finished(tmp_path: Path) -> None:
+    with StoreWriter(tmp_path / "toy", Toy.card, SPLITS, PLAN) as writer:
+        writer.write("train", 0, 0, toy_arrays(20, 0))
+        with pytest.raises(StoreError, match="is not whole"):
+            writer.finish("generated", "default", PLAN)
+        with pytest.raises(DataError, match="ends behind the 30 events"):
+            writer.write("train", 1, 20, toy_arrays(11, 0))
+    assert not (tmp_path / "toy").exists()
+
+
+def test_a_store_that_is_there_is_not_touched(tmp_path: Path) -> None:
+    write(tmp_path / "toy")
+    with StoreWriter(tmp_path / "toy", Toy.card, SPLITS, PLAN) as writer:
+        assert writer.already_there
+    assert not (tmp_path / "toy.partial").exists()
+
+
 def test_force_replaces_a_store_only_when_the_new_one_is_whole(tmp_path: Path) -> None:
     folder = tmp_path / "toy"
     old = write(folder).manifest.fingerprint
-    with pytest.raises(KeyboardInterrupt), StoreWriter(folder, Toy.card, SPLITS, PLAN, force=True):
+    with pytest.raises(KeyboardInterrupt), StoreWriter(folder, Toy.card, SPLITS, PLAN, replace=True):
         raise KeyboardInterrupt
     assert Store(folder).manifest.fingerprint == old
-    write(folder, force=True).verify()
+    write(folder, replace=True).verify()
     assert not (tmp_path / "toy.old").exists()
 
 

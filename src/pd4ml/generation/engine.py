@@ -64,6 +64,9 @@ def run_chunks(
     with progress(f"generating {name}", total) as bar:
         bar.advance(total - sum(chunk.n_events for chunk in missing))
         for chunk, arrays in _simulated(simulator, config, missing, workers):
+            n_events = len(arrays[writer.card.target.name])
+            if n_events != chunk.n_events:
+                raise DataError(f"the simulator of {name} gave {n_events} events, asked for {chunk.n_events}")
             writer.write(chunk.split, chunk.number, chunk.start, arrays)
             bar.advance(chunk.n_events)
 

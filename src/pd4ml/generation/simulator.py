@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.errors import MissingExtraError, unknown_name
+from pd4ml.errors import DataError, MissingExtraError, Pd4mlError, unknown_name
 
 __all__ = ["Simulate", "Simulator"]
 
@@ -38,7 +38,13 @@ class Simulator:
         for name in options:
             if name not in known:
                 raise unknown_name("option", name, known)
-        return self.config_type(**options)
+        plain = {name: v.item() if isinstance(v, np.generic) else v for name, v in options.items()}
+        try:
+            return self.config_type(**plain)
+        except Pd4mlError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise DataError(f"options {plain}: {error}") from error
 
     def versions(self) -> dict[str, str]:
         """Versions of what the events follow from."""

@@ -46,6 +46,8 @@ class NpzArray:
     fortran_order: bool = False
 
     def __len__(self) -> int:
+        if not self.shape:
+            raise DataError(f"{self}: expected an array of events, found a single number")
         return self.shape[0]
 
     def read(self, dtype: DTypeLike | None = None) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from pd4ml.card import Card, PublishedFile, PublishedSource
 from pd4ml.errors import DataError, FetchError
 from pd4ml.progress import progress
 from pd4ml.storage.fetch import fetch, place, read_record
+from pd4ml.storage.layouts import check_file
 from pd4ml.storage.npz import NpzArray, open_npz
 from pd4ml.storage.store import Array
 from pd4ml.storage.writer import StoreWriter, check_arrays
@@ -35,6 +36,13 @@ class Published:
     def paths(self) -> list[Path]:
         """Where the files are."""
         return [self.folder / file.name for file in self.source.files]
+
+    def check(self) -> None:
+        """Read what the files say of themselves; DataError if that is not what the card says."""
+        try:
+            _ = self.n_events
+        except DataError as error:
+            raise DataError(f"{error}; remove the file, or fetch it again by force") from error
 
     @cached_property
     def n_events(self) -> dict[str, int]:
@@ -83,8 +91,10 @@ class Published:
         }
         plan = {**provenance, "card_version": self.card.version}
         # Another process that is already converting does what this one wants: wait for it.
-        with StoreWriter(folder, self.card, self.n_events, plan, force=force, wait=24 * 3600) as writer:
-            if folder.exists() and not force:
+        with StoreWriter(
+            folder, self.card, self.n_events, plan, replace=force, drop_partial=True, wait=24 * 3600
+        ) as writer:
+            if writer.already_there:
                 return
             with progress(f"converting {self.card.name}", sum(self.n_events.values())) as bar:
                 for split in self.card.splits:
@@ -112,7 +122,9 @@ def fetch_published(card: Card, folder: Path, *, force: bool = False) -> Publish
         except FetchError as error:
             reasons.append(f"{source.name}: {error}")
         else:
-            return Published(card.published, source, folder)
+            published = Published(card.published, source, folder)
+            published.check()
+            return published
     raise FetchError(
         f"the published files of {card.name} cannot be had: " + "; ".join(reasons or ["none are known"])
     )
@@ -123,7 +135,13 @@ def import_file(card: Card, given: Path, folder: Path) -> Path:
     files = [file for source in card.sources for file in source.files]
     for file in files:
         if given.name in {file.name, *(unquote(Path(urlsplit(url).path).name) for url in file.mirrors)}:
+            if given.is_file():
+                check_file(given, file.layout)
+                for split in file.splits:
+                    _n_events(file, given, split)
             return place(file, given, folder)
+    if not given.is_file():
+        raise DataError(f"no file at {given}")
     raise DataError(
         f"{given.name} is no published file of {card.name}: expected one named {', '.join(f.name for f in files)}"
     )
@@ -163,8 +181,13 @@ def _table_chunks(file: PublishedFile, path: Path, card: Card) -> Iterator[dict[
 
 
 def _n_events(file: PublishedFile, path: Path, split: str) -> int:
+    """Number of events, from the file's description of itself; DataError if what the card names is not there."""
     if file.layout == "npz":
         return len(open_npz(path, f"y_{split}")[f"y_{split}"])
     from pd4ml.storage.pandas_table import open_pandas_table
 
-    return len(open_pandas_table(path))
+    table = open_pandas_table(path)
+    wanted = {str(name) for columns in file.columns.values() for name in np.ravel(columns)}
+    if missing := sorted(wanted.difference(table.columns)):
+        raise DataError(f"{path}: its table lacks the column {missing[0]!r} and {len(missing) - 1} more")
+    return len(table)

@@ -77,7 +77,8 @@ class StoreWriter:
     Everything goes to ``<folder>.partial`` first. A finished chunk is synced, then noted in a journal with its
     hash, so that a run killed at any point goes on with the chunks that are missing; ``finish`` hashes the
     files, writes the manifest and renames the folder. ``plan`` is what the events follow from: partial work of
-    another plan is not continued but refused, or dropped with ``force``. A lock lets one writer in.
+    another plan is refused, or with ``drop_partial`` dropped. A lock lets one writer in; others wait for ``wait``
+    seconds. If the folder is there and not to be replaced, ``already_there`` is true and nothing is touched.
     """
 
     def __init__(
@@ -87,10 +88,14 @@ class StoreWriter:
         splits: Mapping[str, int],
         plan: Mapping[str, Any],
         *,
-        force: bool = False,
+        replace: bool = False,
+        drop_partial: bool = False,
         wait: float = 0,
     ) -> None:
-        self.folder, self.card, self.splits, self.force, self.wait = folder, card, dict(splits), force, wait
+        self.folder, self.card, self.splits = folder, card, dict(splits)
+        self.replace, self.drop_partial, self.wait = replace, drop_partial, wait
+        self.already_there = False
+        self._n_done = dict.fromkeys(splits, 0)
         self.partial = folder.with_name(folder.name + ".partial")
         self.plan = json.loads(json.dumps(plan))
         self.done: set[tuple[str, int]] = set()
@@ -102,8 +107,10 @@ class StoreWriter:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             self._lock()
             try:
-                self._resume()
-                self._open_files()
+                self.already_there = self.folder.exists() and not self.replace
+                if not self.already_there:
+                    self._resume()
+                    self._open_files()
             except BaseException:
                 self._stack.close()
                 raise
@@ -116,6 +123,8 @@ class StoreWriter:
         """Write events ``start`` onwards of ``split`` as chunk number ``chunk``, checked against the card."""
         n_events = arrays[self.card.target.name].shape[0]
         check_arrays(self.card, arrays, n_events)
+        if start + n_events > self.splits[split]:
+            raise DataError(f"chunk {chunk} of {split} ends behind the {self.splits[split]:,} events of the split")
         with _readable(self.folder):
             digest = hashlib.sha256()
             for spec in self.card.arrays:
@@ -131,10 +140,12 @@ class StoreWriter:
                 journal.write(json.dumps(note) + "\n")
                 journal.flush()
                 os.fsync(journal.fileno())
-        self.done.add((split, chunk))
+        self._note_done(split, chunk, n_events)
 
     def finish(self, source: str, variant: str, provenance: Mapping[str, Any]) -> None:
         """Hash the files, write the manifest, and make the folder visible under its name."""
+        if self._n_done != self.splits:
+            raise StoreError(f"{self.folder} is not whole: {self._n_done} events of {self.splits} are written")
         with _readable(self.folder):
             for file in self._files.values():
                 file.close()
@@ -192,15 +203,15 @@ class StoreWriter:
     def _resume(self) -> None:
         """Continue the partial folder if it follows the same plan; otherwise begin anew or refuse."""
         plan_file = self.partial / _PLAN
-        if self.partial.exists() and not self.force:
+        if self.partial.exists():
             try:
                 found = json.loads(plan_file.read_text(encoding="utf-8"))
             except (OSError, ValueError):
                 found = None  # killed before the plan was written: nothing of value is there
             if found == self.plan:
-                self.done = self._finished_chunks()
+                self._read_journal()
                 return
-            if found is not None:
+            if found is not None and not self.drop_partial:
                 raise StoreError(
                     f"{self.partial} holds unfinished work with other settings: finish it with those, "
                     "choose another variant, or drop it with force (--force)"
@@ -227,21 +238,24 @@ class StoreWriter:
                 file.truncate(self._header_bytes(spec, n_events) + _data_bytes(spec, n_events))
                 self._files[split, spec.name] = file
 
-    def _finished_chunks(self) -> set[tuple[str, int]]:
-        """Chunks that are journalled and whose bytes still have the journalled hash."""
+    def _note_done(self, split: str, chunk: int, n_events: int) -> None:
+        if (split, chunk) not in self.done:
+            self.done.add((split, chunk))
+            self._n_done[split] += n_events
+
+    def _read_journal(self) -> None:
+        """Take the chunks as done that are journalled and whose bytes still have the journalled hash."""
         try:
             lines = (self.partial / _JOURNAL).read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
-            return set()
-        done = set()
+            return
         for line in lines:
             try:
                 note = json.loads(line)
                 if self._chunk_hash(note["split"], note["start"], note["n"]) == note["sha256"]:
-                    done.add((note["split"], note["chunk"]))
+                    self._note_done(note["split"], note["chunk"], note["n"])
             except (ValueError, KeyError, OSError):
                 continue  # a line cut off by a crash: that chunk is made again
-        return done
 
     def _chunk_hash(self, split: str, start: int, n_events: int) -> str:
         digest = hashlib.sha256()
