@@ -76,10 +76,23 @@ def test_list_and_info() -> None:
 
 
 def test_generate_info_verify(tmp_path: Path) -> None:
-    command = ("generate", "toy", "-n", 200, "--workers", 1, "--path", tmp_path, "--set", "shift=2")
+    command = (
+        "generate",
+        "toy",
+        "-n",
+        200,
+        "--workers",
+        1,
+        "--path",
+        tmp_path,
+        "--variant",
+        "own",
+        "--set",
+        "shift=2",
+    )
     result = pd4ml(*command)
     assert result.exit_code == 0, result.output
-    folder = tmp_path / "Toy" / "generated-default"
+    folder = tmp_path / "Toy" / "generated-own"
     assert "160 train, 40 test" in result.stdout
     again = json.loads(pd4ml(*command, "--json").stdout)
     assert again["folder"] == str(folder)
@@ -131,7 +144,7 @@ def test_mistakes_are_one_line(generated: Path, monkeypatch: pytest.MonkeyPatch)
     assert "did you mean 'graph_net'" in fails("train", "Toy", "--model", "graphnet", *path)
     assert "did you mean 'batch_size'" in fails("train", "Toy", "--recipe", "fcn", "--set", "batchsize=1", *path)
     assert "did you mean 'generated'" in fails("train", "Toy", "--recipe", "fcn", "--source", "generate", *path)
-    assert "pd4ml.Toy.generate" in fails("train", "Toy", "--recipe", "fcn", "--variant", "far", *path)
+    assert "pd4ml generate Toy" in fails("train", "Toy", "--recipe", "fcn", "--variant", "far", *path)
     assert "PD4ML_OFFLINE" in fails("download", "TopTagging", *path)
     assert "exists with seed 1, asked for 2" in fails("generate", "Toy", "-n", 200, "--seed", 2, *path)
     assert "not a dataset folder" in fails("verify", generated)
@@ -157,14 +170,15 @@ def test_a_wrong_hash_is_refused(tmp_path: Path) -> None:
 
 def test_ctrl_c_is_one_line(tmp_path: Path) -> None:
     script = "from helpers.toy import Toy; from pd4ml.cli import main; main()"
-    arguments = ["generate", "Toy", "-n", "500", "--workers", "2", "--path", str(tmp_path), "--set", "seconds=0.5"]
+    arguments = ["generate", "Toy", "-n", "500", "--workers", "2", "--path", str(tmp_path)]
+    arguments += ["--variant", "slow", "--set", "seconds=0.5"]
     process = subprocess.Popen(
         [sys.executable, "-c", script, *arguments],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
         stderr=subprocess.PIPE,
         text=True,
     )
-    journal = tmp_path / "Toy/generated-default.partial/journal.jsonl"
+    journal = tmp_path / "Toy/generated-slow.partial/journal.jsonl"
     deadline = time.monotonic() + 60
     while not journal.exists():
         assert time.monotonic() < deadline

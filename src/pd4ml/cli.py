@@ -30,6 +30,10 @@ class _Group(TyperGroup):
             raise typer.Exit(1) from None
         except (Pd4mlError, OSError) as error:
             _fail(str(error))
+        except RuntimeError as error:
+            if "allocate memory" not in str(error):  # PyTorch's own kind of MemoryError
+                raise
+            _fail("not enough memory for this batch size and width: make them smaller")
         except MemoryError:
             _fail("not enough memory: use fewer events, or `open` and `graphs`, which read only what is used")
         except KeyboardInterrupt:
@@ -106,16 +110,17 @@ def info(
 
     Example: pd4ml info datasets/TopTagging/generated-default
     """
-    from pd4ml.storage.manifest import Manifest
+    from pd4ml.storage.manifest import MANIFEST_NAME, Manifest
 
-    if os.sep in what or Path(what).is_dir():
-        manifest = Manifest.read(Path(what))
+    folder = Path(what)
+    if os.sep in what.rstrip(os.sep) or (folder / MANIFEST_NAME).exists():
+        manifest = Manifest.read(folder.parent if folder.name == MANIFEST_NAME else folder)
         if as_json:
             print(manifest.to_json(), end="")
         else:
             _print_manifest(manifest)
         return
-    card = pd4ml.Dataset.datasets_register.find(what).card
+    card = pd4ml.Dataset.datasets_register.find(what.rstrip(os.sep)).card
     print(json.dumps(_plain(card), indent=1) if as_json else card.describe())
 
 
@@ -207,10 +212,13 @@ def generate(
 def _options(texts: list[str]) -> dict[str, Any]:
     """KEY=VALUE with the value as JSON (1.5, true) or, failing that, as text."""
     options: dict[str, Any] = {}
+    taken = ("path", "n_events", "seed", "workers", "variant", "force")
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key.isidentifier():
             raise DataError(f"--set takes KEY=VALUE, found {text!r}")
+        if key in taken:
+            raise DataError(f"--set is for settings; {key} has an option of its own, see --help")
         try:
             options[key] = json.loads(value)
         except ValueError:
@@ -232,11 +240,11 @@ def verify(folder: Annotated[Path, typer.Argument(help="A dataset folder.")]) ->
 def train(
     dataset: DatasetName,
     recipe: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--recipe", "--model", help="A recipe of this package (`pd4ml recipes`) or a TOML file of your own."
         ),
-    ],
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the weights and the order of the events.")] = 1,
     n_train: Annotated[
         int | None, typer.Option("--events", "-n", help="Train on the first events only, validation included.")
@@ -259,8 +267,10 @@ def train(
     Example: pd4ml train TopTagging --recipe graph_net --set max_epochs=20 --seed 2
     """
     from pd4ml.benchmark.run import train
-    from pd4ml.training.recipe import load_recipe
+    from pd4ml.training.recipe import available_recipes, load_recipe
 
+    if recipe is None:
+        raise DataError(f"choose what to train with --recipe: {', '.join(available_recipes())}, or a TOML file")
     chosen = load_recipe(recipe).override(**_options(options or []))
     record = train(
         pd4ml.Dataset.datasets_register.find(dataset),
@@ -307,7 +317,12 @@ def results(
     files = find_records(runs)
     if not files:
         raise DataError(f"no records in {runs}: train something first, for example with `pd4ml train`")
-    records = [read_record(file) for file in files]
+    records = []
+    for file in files:
+        try:
+            records.append(read_record(file))
+        except DataError as error:
+            print(f"pd4ml: left out: {error}", file=sys.stderr)
     if markdown:
         print(to_markdown(records), end="")
     else:
@@ -337,8 +352,9 @@ def _print_records(records: list[Any], as_json: bool) -> None:
 
     # Wide enough for the whole table where there is no terminal to fit it to.
     Console(width=None if sys.stdout.isatty() else 160).print(to_rich(records))
-    print("ACC, AUC and the background rejection 1/eps_B at signal efficiency 0.3 and 0.5 on the test split,")
-    print("with bootstrap errors; regression: MSE and resolution.")
+    if any(record.dataset["task"] == "classification" for record in records):
+        print("1/eps_B(x) is the background rejection at signal efficiency x.")
+    print("On the test split, with bootstrap errors.")
     for record in records:
         print(f"record: {record.folder / 'record.json'}")
 

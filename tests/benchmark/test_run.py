@@ -45,7 +45,7 @@ def folder_of(record: Record) -> Path:
 def test_record_of_a_run(finished: Record) -> None:
     folder = folder_of(finished)
     assert read_record(folder) == finished
-    assert folder.name.startswith("Toy-generated-default-fcn-seed1-")
+    assert folder.name.startswith("Toy-generated-default-fcn-changed-seed1-")
     assert {file.name for file in folder.iterdir()} == {
         "record.json",
         "predictions.npz",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -128,12 +129,15 @@ def test_graph_net_is_the_dense_network() -> None:
     weights = torch.linspace(-1, 1, len(batch))
     got, want = model(batch), reference_output(reference, batch)
     torch.testing.assert_close(got.double(), want, atol=2e-4, rtol=2e-4)
+    # Gradients in float64: in float32 a number next to the corner of a ReLU may fall to its other side.
+    model.double().zero_grad()
+    got = model(dataclasses.replace(batch, nodes=batch.nodes.double()))
     torch.autograd.backward([(got * weights).sum(), (want * weights).sum()])
     for (name, p), q in zip(model.named_parameters(), reference.parameters(), strict=True):
         assert p.grad is not None
         assert q.grad is not None
-        distance = (p.grad.double() - q.grad).norm() / q.grad.norm().clamp(min=1e-6)
-        assert distance < 2e-3, f"{name}: {distance:.1e}"
+        distance = (p.grad - q.grad).norm() / q.grad.norm().clamp(min=1e-6)
+        assert distance < 1e-6, f"{name}: {distance:.1e}"
 
 
 @pytest.mark.parametrize("first", [NodeInput(3, 4, 5), PaddedInput(6, 3, 4, 5)], ids=["nodes", "events"])

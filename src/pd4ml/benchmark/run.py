@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pd4ml.benchmark.record import RECORD_NAME, Record, machine, now, read_record, versions
-from pd4ml.card import Task
+from pd4ml.card import Card
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, LockedError, missing_extra
 from pd4ml.evaluation.metrics import Measurement, metrics
@@ -64,7 +64,7 @@ def train(
         if (folder / RECORD_NAME).exists():
             print(f"already trained: {folder / RECORD_NAME} (--force trains it again)", file=sys.stderr)
             return read_record(folder)
-        return _train(dataset.card.task, recipe, graphs, test, folder, seed, n_train)
+        return _train(dataset.card, recipe, graphs, test, folder, seed, n_train)
 
 
 def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, Measurement]:
@@ -99,7 +99,7 @@ def run_name(manifest: Manifest, recipe: Recipe, seed: int, n_train: int | None)
 
 
 def _train(
-    task: Task,
+    card: Card,
     recipe: Recipe,
     graphs: LazyGraphs,
     test: LazyGraphs,
@@ -112,13 +112,13 @@ def _train(
         from pd4ml.training.fit import fit
     except ImportError as error:
         raise missing_extra("training", "train", error) from error
-    fitted = fit(graphs, task, recipe, folder, seed=seed, n_events=n_train)
+    fitted = fit(graphs, card.task, recipe, folder, seed=seed, n_events=n_train)
     start = time.monotonic()
-    predictions = predict(fitted.model, test, task)
+    predictions = predict(fitted.model, test, card.task)
     seconds = time.monotonic() - start
     predictions.write(folder / _PREDICTIONS)
     record = Record(
-        dataset=_dataset_facts(graphs.events.manifest, task),
+        dataset=_dataset_facts(graphs.events.manifest, card),
         model={"name": recipe.model, "parameters": sum(p.numel() for p in fitted.model.parameters())},
         recipe=recipe.to_dict(),
         seed=seed,
@@ -135,11 +135,12 @@ def _train(
     return replace(record, folder=folder)
 
 
-def _dataset_facts(manifest: Manifest, task: Task) -> dict[str, Any]:
+def _dataset_facts(manifest: Manifest, card: Card) -> dict[str, Any]:
     return {
         "name": manifest.dataset,
         "card_version": manifest.card_version,
-        "task": task,
+        "task": card.task,
+        "unit": card.target.unit,
         "source": manifest.source,
         "variant": manifest.variant,
         "fingerprint": manifest.fingerprint,

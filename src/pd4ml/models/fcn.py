@@ -22,6 +22,8 @@ class FCN(Model):
 
     def __init__(self, inputs: ModelInputs, *, width: int = 256, depth: int = 12) -> None:
         super().__init__(inputs)
+        if depth < 1:
+            raise ValueError(f"depth must be at least 1, found {depth}")
         self.first = PaddedInput(inputs.max_nodes, inputs.n_features, inputs.n_tokens, width)
         hidden = [layer for _ in range(depth - 1) for layer in (dense(width, width), nn.ReLU(inplace=True))]
         self.layers = nn.Sequential(nn.ReLU(inplace=True), *hidden, dense(width, 1))

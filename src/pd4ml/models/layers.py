@@ -22,6 +22,8 @@ def dense(n_in: int, n_out: int) -> nn.Linear:
     ``nn.Linear``'s own start makes the signal of a deep ReLU network without normalisation fade: by a factor
     of six in variance with every layer, instead of two.
     """
+    if n_in < 1 or n_out < 1:
+        raise ValueError(f"a layer needs inputs and outputs, found {n_in} and {n_out}")
     layer = nn.Linear(n_in, n_out)
     nn.init.xavier_uniform_(layer.weight)
     nn.init.zeros_(layer.bias)
@@ -120,6 +122,8 @@ class PReLUDropout(nn.Module):
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be from 0 to below 1, found {dropout}")
         self.slope = nn.Parameter(torch.full((width,), 0.25))
         self.dropout = dropout
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pd4ml.card import Task
-from pd4ml.errors import missing_extra, unknown_name
+from pd4ml.errors import DataError, missing_extra, unknown_name
 
 if TYPE_CHECKING:
     from pd4ml.models.base import Model
@@ -65,7 +65,11 @@ def build(name: str, inputs: ModelInputs, **hyperparameters: Any) -> Model:
     for given in hyperparameters:
         if given not in known:
             raise unknown_name(f"hyperparameter of {name}", given, known)
-    return cls(inputs, **hyperparameters)
+    try:
+        return cls(inputs, **hyperparameters)
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{name} cannot be built with {hyperparameters}: {reason}") from error
 
 
 def _import_models() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["format_measurement", "to_json", "to_markdown", "to_rich"]
 
-# In the order of their columns; a column is there if a record has its metric. Log loss and bias are in the JSON.
+# In the order of their columns; a column is there if a record has its metric. Log loss is in the JSON.
 # 1/eps_B(x) is the background rejection at signal efficiency x.
 _HEADINGS = {
     "accuracy": "ACC",
@@ -24,9 +24,11 @@ _HEADINGS = {
     "background_rejection_0.3": "1/eps_B(0.3)",
     "background_rejection_0.5": "1/eps_B(0.5)",
     "mse": "MSE",
+    "bias": "bias",
     "resolution": "resolution",
 }
 _ABSENT = "-"
+_IN_UNIT = ("bias", "resolution")
 
 
 def format_measurement(measured: Measurement) -> str:
@@ -74,16 +76,23 @@ def _row(record: Record, metrics: Sequence[str]) -> list[str]:
     """Events are those trained on; validation and test events are in the record."""
     facts = record.dataset
     variant = "" if facts["variant"] == "default" else f" {facts['variant']}"
-    measured = (record.metrics.get(name) for name in metrics)
     return [
         f"{facts['name']} ({facts['source']}{variant})",
         record.recipe["name"],
         f"{record.events['train']:,}",
         f"{record.epochs['trained']}",
-        *(format_measurement(m) if m else _ABSENT for m in measured),
+        *(_cell(record, name) for name in metrics),
         f"{record.seed}",
         _duration(record.timing["train_seconds"]),
     ]
+
+
+def _cell(record: Record, metric: str) -> str:
+    """A metric; bias and resolution in the unit of the target."""
+    measured, unit = record.metrics.get(metric), record.dataset.get("unit", "1")
+    if measured is None:
+        return _ABSENT
+    return format_measurement(measured) + (f" {unit}" if metric in _IN_UNIT and unit != "1" else "")
 
 
 def _folder(folder: Path | None) -> Any:

@@ -23,7 +23,17 @@ def read_history(file: Path) -> list[dict[str, float]]:
     if not file.exists():
         return []
     with file.open(newline="", encoding="utf-8") as text:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(text)]
+        rows = list(csv.DictReader(text))
+    # A row cut off by a crash or a full disk belongs to an epoch that is trained again.
+    numbers = ([_number(row.get(name)) for name in _COLUMNS] for row in rows)
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in numbers if None not in row]  # type: ignore[arg-type]
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None
 
 
 class History(Callback):

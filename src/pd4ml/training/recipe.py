@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ class OneCycle:
 
 _SCHEDULES: dict[str, type[Plateau | OneCycle]] = {"plateau": Plateau, "one_cycle": OneCycle}
 _OPTIMISERS = ("adam",)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")  # a part of the name of a run's folder
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Recipe:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        _require(bool(_NAME.fullmatch(self.name)), "name", repr(self.name), "letters, digits and any of _ . + -")
         if self.optimiser not in _OPTIMISERS:
             raise unknown_name("optimiser", self.optimiser, _OPTIMISERS)
         _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
@@ -90,6 +93,9 @@ class Recipe:
         missing = [f.name for f in dataclasses.fields(cls) if f.name not in values and _is_required(f)]
         if missing:
             raise DataError(f"a recipe needs {', '.join(missing)}")
+        for table in ("schedule", "hyperparameters"):
+            if not isinstance(values.get(table, {}), Mapping | Plateau | OneCycle):
+                raise DataError(f"{table} must be a table of names and values, found {values[table]!r}")
         if isinstance(values.get("schedule"), Mapping):
             values["schedule"] = _schedule(values["schedule"])
         return cls(**_converted(cls, values))
@@ -98,9 +104,10 @@ class Recipe:
         """Plain values, for JSON."""
         return {**dataclasses.asdict(self), "hyperparameters": dict(self.hyperparameters)}
 
-    def override(self, **changes: Any) -> Self:
-        """The same recipe with other values."""
-        return self.from_dict({**self.to_dict(), **changes})
+    def override(self, /, **changes: Any) -> Self:
+        """The same recipe with other values; it says so in its name, if that is not among them."""
+        name = f"{self.name}-changed" if changes else self.name
+        return self.from_dict({**self.to_dict(), "name": name, **changes})
 
 
 def available_recipes() -> tuple[str, ...]:
@@ -120,8 +127,9 @@ def load_recipe(recipe: str | Path) -> Recipe:
     else:
         try:
             text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise DataError(f"recipe file {path} cannot be read: {error.strerror}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+            raise DataError(f"recipe file {path} cannot be read: {reason}") from error
     try:
         return Recipe.from_dict({"name": path.stem, **tomllib.loads(text)})
     except (tomllib.TOMLDecodeError, DataError) as error:
