@@ -78,7 +78,7 @@ def readme() -> str:
 
 def dataset_table() -> str:
     """One line a dataset."""
-    lines = ["| dataset | task | events |", "| --- | --- | --- |"]
+    lines = ["| dataset | task | what |", "| --- | --- | --- |"]
     lines += [f"| [{d.name}](docs/datasets/{d.name}.md) | {d.task} | {d.card.title} |" for d in _own()]
     return "\n".join([*lines, ""])
 

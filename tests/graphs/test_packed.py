@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from helpers.graphs import random_graphs
 from pd4ml.graphs import PackedGraphs
 
 # 0 - 1 - 2, nothing, 3 - 4; source row first, sorted by target and then source.
@@ -95,3 +96,14 @@ def test_a_pack_of_no_graphs_converts_too() -> None:
     features, adjacency, mask = none.to_dense()
     assert (features.shape, adjacency.shape, mask.shape) == ((0, 4, 2), (0, 4, 4), (0, 4))
     assert list(none) == []
+
+
+def test_normalised_adjacency_is_that_of_kipf_and_welling() -> None:
+    pack = random_graphs([4, 0, 6, 1], 3, 6)
+    normalised = pack.normalised_adjacency()
+    adjacency, mask = pack.adjacency(self_loops=True).astype(float), pack.dense_nodes()[1]
+    for b, n in enumerate(pack.sizes):
+        inverse_root = np.diag(adjacency[b, :n, :n].sum(axis=1) ** -0.5)
+        expected = inverse_root @ adjacency[b, :n, :n] @ inverse_root
+        np.testing.assert_allclose(normalised[b, :n, :n], expected, rtol=1e-6)
+    assert not normalised[~mask].any()

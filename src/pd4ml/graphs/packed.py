@@ -85,6 +85,13 @@ class PackedGraphs:
             adjacency[graph, place, place] = 1
         return adjacency
 
+    def normalised_adjacency(self) -> NDArray[np.float32]:
+        """Dense D^-1/2 (A + I) D^-1/2 (B, P, P), with D the degrees of A + I (arXiv:1609.02907); 0 for padding."""
+        adjacency = self.adjacency(self_loops=True).astype(np.float32)
+        scale = 1 / np.sqrt(np.maximum(adjacency.sum(axis=2), 1))
+        result: NDArray[np.float32] = adjacency * scale[:, :, None] * scale[:, None, :]
+        return result
+
     def to_dense(
         self, *, self_loops: bool = False
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_]]:

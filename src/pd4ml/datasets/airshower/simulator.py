@@ -27,8 +27,8 @@ class Config:
     lg(E/eV), uniform. ``zenith_max``: degrees. ``spacing``: distance of neighbouring stations in m.
     ``core_radius``: of the disc around the middle of the array that is hit, in m. ``signal_scale``: factor on all
     expected signals. ``noise``: mean noise in VEM per bin. ``trigger``: a station is silent if its trace sums up
-    to less than this many times the mean noise of 80 bins; 1.2 in the published formulae, tuned here so that
-    the published fraction of triggered stations is met (README).
+    to less than this many times the mean noise of 80 bins; 1.2 in the published formulae; with 1.28,
+    the variant ``trigger_high``, the published fraction of triggered stations is met (README).
     """
 
     primaries: Mapping[str, float] = field(default_factory=lambda: {"p": 1.0, "He": 1.0, "O": 1.0, "Fe": 1.0})
