@@ -61,7 +61,7 @@ def test_spectra_of_an_event_share_what_an_event_has(batch: Arrays) -> None:
 
 
 def test_splits_never_share_an_event(tmp_path: Path) -> None:
-    store = EOSL.generate(tmp_path, 60, seed=3, spectra_per_event=15)
+    store = EOSL.generate(tmp_path, 60, seed=3, variant="few", spectra_per_event=15)
     train, test = (set(store.events(split)["event_id"].tolist()) for split in ("train", "test"))
     assert len(train) == 3
     assert len(test) == 2
@@ -69,18 +69,18 @@ def test_splits_never_share_an_event(tmp_path: Path) -> None:
 
 
 def test_events_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
-    one = EOSL.generate(tmp_path / "one", 40, seed=2, workers=1, spectra_per_event=20)
-    two = EOSL.generate(tmp_path / "two", 40, seed=2, workers=2, spectra_per_event=20)
+    one = EOSL.generate(tmp_path / "one", 40, seed=2, workers=1, variant="few", spectra_per_event=20)
+    two = EOSL.generate(tmp_path / "two", 40, seed=2, workers=2, variant="few", spectra_per_event=20)
     assert one.manifest.fingerprint == two.manifest.fingerprint
 
 
 def test_extras_are_stored_but_no_part_of_x(tmp_path: Path) -> None:
-    EOSL.generate(tmp_path, 20, spectra_per_event=20)
-    X, y = EOSL.load("train", tmp_path, source="generated")
-    events = EOSL.open("train", tmp_path, source="generated")
+    EOSL.generate(tmp_path, 20, variant="few", spectra_per_event=20)
+    X, y = EOSL.load("train", tmp_path, source="generated", variant="few")
+    events = EOSL.open("train", tmp_path, source="generated", variant="few")
     assert [a.shape for a in X] == [a.shape for a in events.X] == [(len(y), 24, 24)]
     assert events["kind"].shape == events["event_id"].shape == y.shape
-    assert len(EOSL.graphs("train", tmp_path, source="generated")) == len(y)
+    assert len(EOSL.graphs("train", tmp_path, source="generated", variant="few")) == len(y)
 
 
 def test_published_files_have_no_extras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,5 +143,5 @@ def _expected(label: int, smooth: bool, config: Config, split: str, rng: np.rand
     pt = (np.arange(N_BINS) + 0.5) * PT_MAX / N_BINS
     phi = (np.arange(N_BINS) + 0.5) * 2 * np.pi / N_BINS
     bin_size = PT_MAX / N_BINS * 2 * np.pi / N_BINS
-    surfaces = freeze_out(fluid, temperatures.tolist(), every=2, coarsen=2)
+    surfaces = freeze_out(fluid, temperatures.tolist(), every=2, coarsen=1)
     return [config.rapidity * bin_size * pion_spectrum(surface, pt, phi) for surface in surfaces]
