@@ -9,7 +9,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["ArraySpec", "Card", "Citation", "PublishedFile", "PublishedSource", "Task", "Variant"]
+__all__ = [
+    "SHARED_DATA_PAPER",
+    "ArraySpec",
+    "Card",
+    "Citation",
+    "PublishedFile",
+    "PublishedSource",
+    "Task",
+    "Variant",
+]
 
 Task = Literal["classification", "regression"]
 
@@ -81,6 +90,18 @@ class Citation:
 
     key: str
     bibtex: str
+
+
+# The paper that made one collection of these datasets; every card cites it.
+SHARED_DATA_PAPER = Citation(
+    "Benato:2021olt",
+    """@article{Benato:2021olt,
+  author = "Benato, Lisa and others",
+  title = "{Shared Data and Algorithms for Deep Learning in Fundamental Physics}",
+  journal = "Comput. Softw. Big Sci.", volume = "6", pages = "9", year = "2022",
+  doi = "10.1007/s41781-022-00082-6", eprint = "2107.00656", archivePrefix = "arXiv"
+}""",
+)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from pd4ml.card import ArraySpec, Card, Citation, PublishedFile, PublishedSource, Variant
+from pd4ml.card import (
+    SHARED_DATA_PAPER,
+    ArraySpec,
+    Card,
+    Citation,
+    PublishedFile,
+    PublishedSource,
+    Variant,
+)
 
 __all__ = ["CARD"]
 
@@ -100,14 +108,7 @@ largest. Most stations are silent in an event.
     ),
     licence="of the published file: not stated; generated events: yours",
     citations=(
-        Citation(
-            "Benato:2021olt",
-            """@article{Benato:2021olt,
-  author = "Benato, Lisa and others",
-  title = "{Shared Data and Algorithms for Deep Learning in Fundamental Physics}",
-  eprint = "2107.00656", archivePrefix = "arXiv", primaryClass = "cs.LG", year = "2021"
-}""",
-        ),
+        SHARED_DATA_PAPER,
         Citation(
             "Erdmann:2017str",
             """@article{Erdmann:2017str,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from pd4ml.card import ArraySpec, Card, Citation, PublishedFile, PublishedSource, Variant
+from pd4ml.card import (
+    SHARED_DATA_PAPER,
+    ArraySpec,
+    Card,
+    Citation,
+    PublishedFile,
+    PublishedSource,
+    Variant,
+)
 
 __all__ = ["CARD"]
 
@@ -103,14 +111,7 @@ github.com/kahn-jms/belle-selective-mc-dataset.
     ),
     licence="of the published file: unknown; generated events: yours, made with Pythia 8",
     citations=(
-        Citation(
-            "Benato:2021olt",
-            """@article{Benato:2021olt,
-  author = "Benato, Lisa and others",
-  title = "{Shared Data and Algorithms for Deep Learning in Fundamental Physics}",
-  eprint = "2107.00656", archivePrefix = "arXiv", primaryClass = "cs.LG", year = "2021"
-}""",
-        ),
+        SHARED_DATA_PAPER,
         Citation(
             "Keck:2018lcd",
             """@article{Keck:2018lcd,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from pd4ml.card import ArraySpec, Card, Citation, PublishedFile, PublishedSource, Variant
+from pd4ml.card import (
+    SHARED_DATA_PAPER,
+    ArraySpec,
+    Card,
+    Citation,
+    PublishedFile,
+    PublishedSource,
+    Variant,
+)
 
 __all__ = ["CARD"]
 
@@ -108,14 +116,7 @@ constituents are kept, sorted by pT. References: arXiv:1902.09914, arXiv:1707.08
     ),
     licence="CC BY 4.0 (Zenodo 2603256); generated events: yours, made with Pythia 8 and FastJet",
     citations=(
-        Citation(
-            "Benato:2021olt",
-            """@article{Benato:2021olt,
-  author = "Benato, Lisa and others",
-  title = "{Shared Data and Algorithms for Deep Learning in Fundamental Physics}",
-  eprint = "2107.00656", archivePrefix = "arXiv", primaryClass = "cs.LG", year = "2021"
-}""",
-        ),
+        SHARED_DATA_PAPER,
         Citation(
             "Kasieczka:2019dbj",
             """@article{Kasieczka:2019dbj,
