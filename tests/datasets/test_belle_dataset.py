@@ -80,9 +80,9 @@ def test_generated_events_become_graphs(tmp_path: Path) -> None:
 
 def test_mistakes_are_named(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'delta_e_max'"):
-        Belle.generate(tmp_path, 10, delta_e_mx=0.1)
+        Belle.generate(tmp_path, 10, variant="own", delta_e_mx=0.1)
     with pytest.raises(DataError, match="tracking_efficiency must be a fraction"):
-        Belle.generate(tmp_path, 10, tracking_efficiency=2.0)
+        Belle.generate(tmp_path, 10, variant="own", tracking_efficiency=2.0)
 
 
 def test_the_card_tells_the_measured_efficiency() -> None:
