@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 import os
 import re
@@ -274,10 +275,10 @@ class Dataset:
     ) -> Store:
         """Simulate ``n_events`` events (train and test together, split as published) into a store.
 
-        ``variant`` names the folder and, if the card knows it, the settings; ``config`` sets further options of
-        the simulator. The events depend on n_events, seed and settings, not on ``workers`` (a number of
-        processes or any ``concurrent.futures.Executor``). What is there already is kept; a run that was
-        stopped goes on. ``force`` replaces a folder of other settings.
+        ``variant`` names the folder and, if the card knows it, the settings; with ``config``, options of the
+        simulator over its defaults, it must be a name that the card does not know. The events depend on n_events,
+        seed and settings, not on ``workers`` (a number of processes or any ``concurrent.futures.Executor``). What
+        is there already is kept; a run that was stopped goes on. ``force`` replaces a folder of other settings.
         """
         from pd4ml.generation.engine import plan_chunks, run_chunks
         from pd4ml.storage.writer import StoreWriter
@@ -371,11 +372,11 @@ class Dataset:
     @classmethod
     def _same(cls, store: Store, plan: Mapping[str, Any], variant: str) -> Store:
         """The store that is there, if it follows the same plan (versions may differ)."""
-        found = {key: store.manifest.provenance.get(key) for key in plan}
-        for key, value in plan.items():
-            if found[key] != value:
+        found = store.manifest.provenance
+        for key, value in json.loads(json.dumps(plan)).items():  # as it was stored: tuples became lists
+            if found.get(key) != value:
                 raise StoreError(
-                    f"{store.folder} exists with {key} {found[key]}, asked for {value}: choose another name "
+                    f"{store.folder} exists with {key} {found.get(key)}, asked for {value}: choose another name "
                     f"than variant {variant!r}, or replace it with force (--force)"
                 )
         return store

@@ -25,12 +25,16 @@ CHUNK_EVENTS = 50
 
 @dataclass(frozen=True)
 class ToyConfig:
-    """``shift`` separates the classes; ``seconds`` is slept per chunk; ``log`` notes each chunk made."""
+    """``shift`` separates the classes; ``seconds`` is slept per chunk; ``log`` notes each chunk made.
+
+    ``centre`` is where the points lie: a tuple, which becomes a list in JSON.
+    """
 
     shift: float = 1.0
     seconds: float = 0.0
     bad: bool = False
     log: str = ""
+    centre: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         if self.shift < 0:
@@ -41,7 +45,9 @@ def simulate(n: int, seed: np.random.SeedSequence, config: ToyConfig, split: str
     """``n`` events of five points, shifted by class."""
     rng = np.random.default_rng(seed)
     label = rng.integers(0, 2, n, dtype=np.uint8)
-    points = rng.normal(label[:, None, None] * config.shift, 1, (n, 5, 2)).astype(np.float32)
+    points = rng.normal(label[:, None, None] * config.shift + np.array(config.centre), 1, (n, 5, 2)).astype(
+        np.float32
+    )
     if config.bad:
         points[n // 2, 0, 0] = np.nan
     if config.log:

@@ -5,15 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from pd4ml.card import (
-    SHARED_DATA_PAPER,
-    ArraySpec,
-    Card,
-    Citation,
-    PublishedFile,
-    PublishedSource,
-    Variant,
-)
+from pd4ml.card import SHARED_DATA_PAPER, ArraySpec, Card, Citation, PublishedFile, PublishedSource, Variant
 
 __all__ = ["CARD"]
 
