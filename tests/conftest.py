@@ -1,0 +1,11 @@
+"""Settings of all tests."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+# The same examples everywhere: a test that fails fails because of a change. Search for new ones with
+# `pytest --hypothesis-profile=search`.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("search", max_examples=1000)
+settings.load_profile("same")
