@@ -1,0 +1,129 @@
+"""The command itself, and the options that several of its subcommands have."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from pd4ml.errors import DataError, Pd4mlError
+
+__all__ = [
+    "AsJson",
+    "DataPath",
+    "DatasetName",
+    "Force",
+    "RunsPath",
+    "Settings",
+    "SourceName",
+    "VariantName",
+    "app",
+    "main",
+    "settings",
+]
+
+
+class _Group(TyperGroup):
+    """Prints what a user can act on as one line and exits with 2; a traceback is a bug of ours."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # the reader, such as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        except (Pd4mlError, OSError) as error:
+            _fail(str(error))
+        except RuntimeError as error:
+            if "allocate memory" not in str(error):  # PyTorch's own kind of MemoryError
+                raise
+            _fail("not enough memory for this batch size and width: make them smaller")
+        except MemoryError:
+            _fail("not enough memory: use fewer events, or `open` and `graphs`, which read only what is used")
+        except KeyboardInterrupt:
+            _fail("interrupted; finished parts are kept and the same command goes on from there")
+
+
+def _fail(message: str) -> None:
+    print("pd4ml: " + " ".join(message.split()), file=sys.stderr)
+    raise typer.Exit(2)
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="""Physics data for machine learning: get or generate a dataset, train a model on it, get honest numbers.
+
+    A first session, on a laptop:
+
+    \b
+    pd4ml list                                     what datasets there are
+    pd4ml info TopTagging                          what its numbers mean
+    pd4ml generate TopTagging --events 20000       make events with Pythia 8
+    pd4ml train TopTagging --recipe fcn_quick      train on them, leave a record
+    pd4ml results runs                             compare the records
+
+    Published files instead of generated ones: [bold]pd4ml download TopTagging[/bold], then --source published.
+    """,
+)
+
+DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset's name; `pd4ml list` shows them.")]
+DataPath = Annotated[Path, typer.Option("--path", help="The folder that holds the datasets.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+SourceName = Annotated[str, typer.Option("--source", help="`generated` or `published` events.")]
+RunsPath = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")
+]
+VariantName = Annotated[str, typer.Option("--variant", help="Which generated variant; see `pd4ml info DATASET`.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(metadata.version("pd4ml-physics"))
+        raise typer.Exit
+
+
+@app.callback()
+def _start(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Hold the options of the command itself; its help is given above."""
+
+
+def settings(texts: list[str] | None) -> dict[str, Any]:
+    """KEY=VALUE with the value as JSON (1.5, true) or, failing that, as text."""
+    options: dict[str, Any] = {}
+    taken = ("path", "n_events", "seed", "workers", "variant", "force")
+    for text in texts or []:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise DataError(f"--set takes KEY=VALUE, found {text!r}")
+        if key in taken:
+            raise DataError(f"--set is for settings; {key} has an option of its own, see --help")
+        try:
+            options[key] = json.loads(value)
+        except ValueError:
+            options[key] = value
+    return options
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("pd4ml: interrupted", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,142 @@
+"""Subcommands about datasets: list, info, cite, download, import, generate, verify."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import pd4ml
+from pd4ml.cli.app import AsJson, DataPath, DatasetName, Force, Settings, VariantName, app, settings
+
+__all__ = ["cite", "download", "generate", "import_file", "info", "list_datasets", "verify"]
+
+
+@app.command("list")
+def list_datasets(as_json: AsJson = False) -> None:
+    """List the datasets, those of other installed packages included."""
+    cards = [dataset.card for dataset in pd4ml.Dataset.datasets_register]
+    if as_json:
+        print(json.dumps([{"name": c.name, "task": c.task, "title": c.title} for c in cards], indent=1))
+        return
+    for card in cards:
+        print(f"{card.name:<14}{card.task:<16}{card.title}")
+
+
+@app.command()
+def info(
+    what: Annotated[str, typer.Argument(metavar="DATASET|FOLDER", help="A dataset's name, or a dataset folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show a dataset's card, or where the events in a folder come from.
+
+    Example: pd4ml info datasets/TopTagging/generated-default
+    """
+    from pd4ml.storage.manifest import MANIFEST_NAME, Manifest
+
+    folder = Path(what)
+    if os.sep in what.rstrip(os.sep) or (folder / MANIFEST_NAME).exists():
+        manifest = Manifest.read(folder.parent if folder.name == MANIFEST_NAME else folder)
+        if as_json:
+            print(manifest.to_json(), end="")
+        else:
+            _print_manifest(manifest)
+        return
+    card = pd4ml.Dataset.datasets_register.find(what.rstrip(os.sep)).card
+    print(json.dumps(_plain(card), indent=1) if as_json else card.describe())
+
+
+def _plain(value: Any) -> Any:
+    """Records and mappings as dicts, tuples as lists."""
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if hasattr(value, "items"):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def _print_manifest(manifest: Any) -> None:
+    print(f"{manifest.dataset}, {manifest.source} events, variant {manifest.variant}, made {manifest.created}")
+    print(f"fingerprint {manifest.fingerprint}")
+    for split, files in manifest.arrays.items():
+        print(f"{split}: {manifest.n_events(split):,} events")
+        for name, entry in files.items():
+            print(f"  {name} {entry.dtype} {entry.shape} sha256 {entry.sha256[:16]}...")
+    for key, value in manifest.provenance.items():
+        print(f"{key}: {value if isinstance(value, str | int | float) else json.dumps(value)}")
+
+
+@app.command()
+def cite(dataset: DatasetName) -> None:
+    """Print what to cite for a dataset, as BibTeX."""
+    print(pd4ml.Dataset.datasets_register.find(dataset).cite())
+
+
+@app.command()
+def download(
+    dataset: DatasetName, path: DataPath = Path("datasets"), force: Force = False, as_json: AsJson = False
+) -> None:
+    """Download a dataset's published files: mirrors in order, resumed, verified.
+
+    Proxies are taken from the environment; PD4ML_OFFLINE=1 forbids the network.
+    """
+    files = [str(file) for file in pd4ml.Dataset.datasets_register.find(dataset).download(path, force=force)]
+    print(json.dumps(files) if as_json else "\n".join(files))
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A published file that you already have.")],
+    dataset: Annotated[str, typer.Option("--dataset", help="The dataset it belongs to.")],
+    path: DataPath = Path("datasets"),
+) -> None:
+    """Verify a published file that you already have and put it where the package looks for it.
+
+    Example: pd4ml import ~/Downloads/1_top_tagging_2M.npz --dataset TopTagging
+    """
+    print(pd4ml.Dataset.datasets_register.find(dataset).import_file(file, path))
+
+
+@app.command()
+def generate(
+    dataset: DatasetName,
+    events: Annotated[
+        int, typer.Option("--events", "-n", help="Events in all, train and test together.")
+    ] = 20_000,
+    seed: Annotated[int, typer.Option(help="The events follow from this, not from the number of workers.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes; 0 is one for each core.")] = 0,
+    variant: VariantName = "default",
+    options: Settings = None,
+    path: DataPath = Path("datasets"),
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Generate a dataset from first principles. A run that was stopped goes on where it was.
+
+    Examples: pd4ml generate TopTagging -n 100000 --variant scale_up ;
+    pd4ml generate TopTagging --variant wide --set pt_min=500 --set pt_max=700
+    """
+    store = pd4ml.Dataset.datasets_register.find(dataset).generate(
+        path, events, seed, workers or os.cpu_count() or 1, variant, force=force, **settings(options)
+    )
+    manifest = store.manifest
+    counts = {split: manifest.n_events(split) for split in manifest.arrays}
+    if as_json:
+        print(json.dumps({"folder": str(store.folder), "events": counts, "fingerprint": manifest.fingerprint}))
+        return
+    summary = ", ".join(f"{n:,} {split}" for split, n in counts.items())
+    print(f"{store.folder}: {summary}, fingerprint {manifest.fingerprint[:16]}")
+
+
+@app.command()
+def verify(folder: Annotated[Path, typer.Argument(help="A dataset folder.")]) -> None:
+    """Hash every file of a dataset folder again and hold it against the manifest."""
+    from pd4ml.storage.store import Store
+
+    store = Store(folder)
+    store.verify()
+    print(f"{folder}: every file is as its manifest says (fingerprint {store.manifest.fingerprint[:16]})")

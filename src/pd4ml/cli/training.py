@@ -1,0 +1,148 @@
+"""Subcommands about models: recipes, train, evaluate, results."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import pd4ml
+from pd4ml.cli.app import (
+    AsJson,
+    DataPath,
+    DatasetName,
+    Force,
+    RunsPath,
+    Settings,
+    SourceName,
+    VariantName,
+    app,
+    settings,
+)
+from pd4ml.errors import DataError
+
+__all__ = ["evaluate", "recipes", "results", "train"]
+
+
+@app.command()
+def train(
+    dataset: DatasetName,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe", "--model", help="A recipe of this package (`pd4ml recipes`) or a TOML file of your own."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the weights and the order of the events.")] = 1,
+    n_train: Annotated[
+        int | None, typer.Option("--events", "-n", help="Train on the first events only, validation included.")
+    ] = None,
+    options: Settings = None,
+    source: SourceName = "generated",
+    variant: VariantName = "default",
+    path: DataPath = Path("datasets"),
+    runs: RunsPath = Path("runs"),
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model as its recipe says, evaluate it on the test split, leave a record.
+
+    A training that was stopped goes on; one that is finished is not repeated.
+
+    Example: pd4ml train TopTagging --recipe graph_net --set max_epochs=20 --seed 2
+    """
+    from pd4ml.benchmark.run import train
+    from pd4ml.training.recipe import available_recipes, load_recipe
+
+    if recipe is None:
+        raise DataError(f"choose what to train with --recipe: {', '.join(available_recipes())}, or a TOML file")
+    chosen = load_recipe(recipe).override(**settings(options))
+    record = train(
+        pd4ml.Dataset.datasets_register.find(dataset),
+        chosen,
+        path=path,
+        source=source,
+        variant=variant,
+        seed=seed,
+        runs_dir=runs,
+        n_train=n_train,
+        force=force,
+    )
+    _print_records([record], as_json)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    path: DataPath = Path("datasets"),
+    as_json: AsJson = False,
+) -> None:
+    """Compute a run's metrics again from its predictions and the dataset, and hold them against its record."""
+    from pd4ml.benchmark.run import evaluate
+    from pd4ml.report.table import format_measurement
+
+    measured = evaluate(run, path)
+    if as_json:
+        print(json.dumps({name: asdict(value) for name, value in measured.items()}, indent=1))
+        return
+    for name, value in measured.items():
+        print(f"{name:<28}{format_measurement(value)}")
+
+
+@app.command()
+def results(
+    runs: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
+    as_json: AsJson = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+) -> None:
+    """Compare the records of finished runs in a table, with errors, and say where the record files are."""
+    from pd4ml.benchmark.record import find_records, read_record
+    from pd4ml.report.table import to_markdown
+
+    files = find_records(runs)
+    if not files:
+        raise DataError(f"no records in {runs}: train something first, for example with `pd4ml train`")
+    records = []
+    for file in files:
+        try:
+            records.append(read_record(file))
+        except DataError as error:
+            print(f"pd4ml: left out: {error}", file=sys.stderr)
+    if markdown:
+        print(to_markdown(records), end="")
+    else:
+        _print_records(records, as_json)
+
+
+@app.command()
+def recipes(as_json: AsJson = False) -> None:
+    """List the recipes: which model is trained and how, and where the settings come from."""
+    from pd4ml.training.recipe import available_recipes, load_recipe
+
+    found = [load_recipe(name) for name in available_recipes()]
+    if as_json:
+        print(json.dumps([recipe.to_dict() for recipe in found], indent=1))
+        return
+    for recipe in found:
+        print(f"{recipe.name:<28}{' '.join(recipe.description.split())} [{recipe.reference}]")
+
+
+def _print_records(records: list[Any], as_json: bool) -> None:
+    from pd4ml.report.table import to_json, to_rich
+
+    if as_json:
+        print(to_json(records))
+        return
+    from rich.console import Console
+
+    # Wide enough for the whole table where there is no terminal to fit it to.
+    Console(width=None if sys.stdout.isatty() else 160).print(to_rich(records))
+    if any(record.dataset["task"] == "classification" for record in records):
+        print("1/eps_B(x) is the background rejection at signal efficiency x.")
+    print("On the test split, with bootstrap errors.")
+    for record in records:
+        print(f"record: {record.folder / 'record.json'}")
