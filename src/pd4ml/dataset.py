@@ -22,6 +22,7 @@ from pd4ml.errors import DataError, FetchError, StoreError, UnknownNameError, un
 from pd4ml.generation.simulator import Simulator
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.graphs.packed import PackedGraphs
+from pd4ml.models.registry import add_source
 from pd4ml.storage.store import Array, Events, Store
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ class Dataset:
     """
 
     card: ClassVar[Card]
+    # The recipe of the published reference model: ``recipes/<name>.toml`` beside a module ``reference``, which
+    # registers the model.
+    reference: ClassVar[str | None] = None
     name: ClassVar[str]
     task: ClassVar[str]
     datasets_register: ClassVar[Register] = Register()
@@ -92,6 +96,8 @@ class Dataset:
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         cls.name, cls.task = cls.card.name, cls.card.task
+        if "reference" in vars(cls):
+            add_source(f"{cls.__module__}.reference")
         cls.datasets_register.add(cls)
 
     # What a room must say -------------------------------------------------------------------------------

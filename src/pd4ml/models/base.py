@@ -23,11 +23,14 @@ class Model(nn.Module, abc.ABC):
     """
 
     permutation_invariant: ClassVar[bool]
+    made_for: ClassVar[ModelInputs | None] = None  # the only inputs that it takes, if it is made for one dataset
     target_mean: Tensor
     target_scale: Tensor
 
     def __init__(self, inputs: ModelInputs) -> None:
         super().__init__()
+        if self.made_for is not None and inputs != self.made_for:
+            raise ValueError(f"it is made for {self.made_for}, found {inputs}")
         self.inputs = inputs
         self.register_buffer("target_mean", torch.tensor(0.0))
         self.register_buffer("target_scale", torch.tensor(1.0))

@@ -15,9 +15,11 @@ from pd4ml.errors import DataError, missing_extra, unknown_name
 if TYPE_CHECKING:
     from pd4ml.models.base import Model
 
-__all__ = ["ModelInputs", "available", "build", "model_class", "register"]
+__all__ = ["ModelInputs", "add_source", "available", "build", "model_class", "register"]
 
 _MODELS: dict[str, type[Model]] = {}
+# Modules that register models when they are imported, besides those of this room.
+_SOURCES: list[str] = []
 _Class = TypeVar("_Class", bound="type[Model]")
 
 
@@ -42,6 +44,12 @@ def register(name: str) -> Callable[[_Class], _Class]:
         return cls
 
     return add
+
+
+def add_source(module: str) -> None:
+    """Name a module that registers models, such as a dataset's reference model; it is imported when needed."""
+    if module not in _SOURCES:
+        _SOURCES.append(module)
 
 
 def available() -> tuple[str, ...]:
@@ -73,10 +81,11 @@ def build(name: str, inputs: ModelInputs, **hyperparameters: Any) -> Model:
 
 
 def _import_models() -> None:
-    """Import every module of this room: a new model is one file, and no list to keep."""
+    """Import every module of this room and every source: a new model is one file, and no list to keep."""
     package = importlib.import_module("pd4ml.models")
+    found = [module.name for module in pkgutil.iter_modules(package.__path__, "pd4ml.models.")]
     try:
-        for module in pkgutil.iter_modules(package.__path__, "pd4ml.models."):
-            importlib.import_module(module.name)
+        for module in found + _SOURCES:
+            importlib.import_module(module)
     except ImportError as error:
         raise missing_extra("a model", "train", error) from error

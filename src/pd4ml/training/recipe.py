@@ -8,9 +8,11 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Self
 
+from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, unknown_name
 
 __all__ = ["OneCycle", "Plateau", "Recipe", "available_recipes", "load_recipe"]
@@ -111,29 +113,35 @@ class Recipe:
 
 
 def available_recipes() -> tuple[str, ...]:
-    """Names of the recipes of this package."""
-    files = resources.files("pd4ml.training").joinpath("recipes").iterdir()
-    return tuple(sorted(Path(file.name).stem for file in files if file.name.endswith(".toml")))
+    """Names of the recipes of this package and of the datasets' rooms."""
+    return tuple(sorted(_recipe_files()))
 
 
 def load_recipe(recipe: str | Path) -> Recipe:
-    """The recipe called ``recipe`` here, or the one in the TOML file ``recipe``."""
-    path = Path(recipe)
-    if path.suffix != ".toml":
-        known = available_recipes()
+    """The recipe called ``recipe`` here or in a dataset's room, or the one in the TOML file ``recipe``."""
+    path: Path | Traversable = Path(recipe)
+    if Path(recipe).suffix != ".toml":
+        known = _recipe_files()
         if str(recipe) not in known:
             raise unknown_name("recipe", str(recipe), known)
-        text = resources.files("pd4ml.training").joinpath("recipes", f"{recipe}.toml").read_text(encoding="utf-8")
-    else:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-            raise DataError(f"recipe file {path} cannot be read: {reason}") from error
+        path = known[str(recipe)]
     try:
-        return Recipe.from_dict({"name": path.stem, **tomllib.loads(text)})
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise DataError(f"recipe file {path} cannot be read: {reason}") from error
+    try:
+        return Recipe.from_dict({"name": Path(path.name).stem, **tomllib.loads(text)})
     except (tomllib.TOMLDecodeError, DataError) as error:
         raise DataError(f"recipe {recipe}: {error}") from error
+
+
+def _recipe_files() -> dict[str, Traversable]:
+    """The TOML files of ``recipes/`` here and in the rooms of datasets with a reference model, by name."""
+    rooms = [dataset.__module__ for dataset in Dataset.datasets_register if dataset.reference is not None]
+    folders = [resources.files(room).joinpath("recipes") for room in ("pd4ml.training", *rooms)]
+    files = [file for folder in folders for file in folder.iterdir() if file.name.endswith(".toml")]
+    return {Path(file.name).stem: file for file in files}
 
 
 def _schedule(values: Mapping[str, Any]) -> Plateau | OneCycle:
