@@ -47,6 +47,7 @@ def test_graphs_keep_every_node_in_its_place() -> None:
     np.testing.assert_array_equal(features.reshape(nodes.shape), nodes)
     assert mask.all()
     assert graphs.max_nodes == 15
+    assert graphs.grid == graphs[2].grid == (3, 5)
     np.testing.assert_array_equal(graphs[2].edge_index, grid_edges(3, 5))
     assert len(grid_graphs(nodes[:0])) == 0
 

@@ -26,7 +26,8 @@ def grid_graphs(nodes: NDArray[np.float32]) -> PackedGraphs:
     size = height * width
     edges = grid_edges(height, width, n_events)
     packed = nodes.reshape(n_events * size, n_features)
-    return PackedGraphs(packed, edges, size * np.arange(n_events + 1, dtype=np.int64), size)
+    offsets = size * np.arange(n_events + 1, dtype=np.int64)
+    return PackedGraphs(packed, edges, offsets, size, grid=(height, width))
 
 
 def grid_edges(height: int, width: int, n_events: int = 1) -> NDArray[np.int64]:

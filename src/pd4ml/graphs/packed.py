@@ -28,6 +28,8 @@ class PackedGraphs:
     max_nodes: the largest P an event of this dataset can have; the size of dense arrays.
     tokens: (sum P,) int64, the kind of each node, 0 to ``n_tokens - 1``; None where nodes have no kind. A model
         looks kinds up, which equals a dense layer on a one-hot of ``n_tokens`` without ever making one.
+    grid: (height, width) if every graph is that grid, node ``width * row + column`` at ``[row, column]``, each
+        joined to the up to eight around it; None for other graphs. A model may then work on images.
     """
 
     nodes: NDArray[np.float32]
@@ -36,6 +38,7 @@ class PackedGraphs:
     max_nodes: int
     tokens: NDArray[np.int64] | None = None
     n_tokens: int = 0
+    grid: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -56,7 +59,7 @@ class PackedGraphs:
         edges = self.edge_index[:, first:last] - low
         offsets = np.array([0, high - low])
         tokens = None if self.tokens is None else self.tokens[low:high]
-        return PackedGraphs(self.nodes[low:high], edges, offsets, self.max_nodes, tokens, self.n_tokens)
+        return PackedGraphs(self.nodes[low:high], edges, offsets, self.max_nodes, tokens, self.n_tokens, self.grid)
 
     def __iter__(self) -> Iterator[PackedGraphs]:
         return (self[b] for b in range(len(self)))

@@ -24,6 +24,7 @@ class GraphBatch:
     offsets: (B + 1,) int64; graph b owns nodes ``offsets[b]:offsets[b + 1]`` (possibly none).
     max_nodes: the size that dense arrays are padded to.
     tokens: (sum P,) int64, the kind of each node, or None.
+    grid: (height, width) if every graph is that grid, as in `PackedGraphs`; else None.
     """
 
     nodes: Tensor
@@ -31,6 +32,7 @@ class GraphBatch:
     offsets: Tensor
     max_nodes: int
     tokens: Tensor | None = None
+    grid: tuple[int, int] | None = None
 
     @classmethod
     def from_packed(cls, graphs: PackedGraphs) -> GraphBatch:
@@ -38,7 +40,7 @@ class GraphBatch:
         arrays = (graphs.nodes, graphs.edge_index, graphs.offsets)
         nodes, edge_index, offsets = (torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
         tokens = None if graphs.tokens is None else torch.from_numpy(np.ascontiguousarray(graphs.tokens))
-        return cls(nodes, edge_index, offsets, graphs.max_nodes, tokens)
+        return cls(nodes, edge_index, offsets, graphs.max_nodes, tokens, graphs.grid)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -49,7 +51,7 @@ class GraphBatch:
             t.to(device, non_blocking=non_blocking) for t in (self.nodes, self.edge_index, self.offsets)
         )
         tokens = None if self.tokens is None else self.tokens.to(device, non_blocking=non_blocking)
-        return GraphBatch(nodes, edge_index, offsets, self.max_nodes, tokens)
+        return GraphBatch(nodes, edge_index, offsets, self.max_nodes, tokens, self.grid)
 
     @cached_property
     def sizes(self) -> Tensor:
