@@ -6,7 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pd4ml.card import Task
@@ -27,13 +27,15 @@ _Class = TypeVar("_Class", bound="type[Model]")
 class ModelInputs:
     """What a model must know of a dataset: features per node, the largest number of nodes, task, kinds of nodes.
 
-    ``n_tokens`` is the number of kinds; 0 where nodes have none.
+    ``n_tokens`` is the number of kinds; 0 where nodes have none. ``grid`` is (height, width) where every graph is that
+    grid; it does not count when inputs are compared, since a model that is made for one dataset need not name it.
     """
 
     n_features: int
     max_nodes: int
     task: Task
     n_tokens: int = 0
+    grid: tuple[int, int] | None = field(default=None, compare=False)
 
 
 def register(name: str) -> Callable[[_Class], _Class]:

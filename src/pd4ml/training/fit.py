@@ -102,7 +102,7 @@ def fit(
 def model_inputs(graphs: LazyGraphs, task: Task) -> ModelInputs:
     """What a model must know, read off the first graph."""
     first = graphs[0]
-    return ModelInputs(first.nodes.shape[1], first.max_nodes, task, first.n_tokens)
+    return ModelInputs(first.nodes.shape[1], first.max_nodes, task, first.n_tokens, first.grid)
 
 
 def make_model(recipe: Recipe, inputs: ModelInputs, seed: int) -> Model:
