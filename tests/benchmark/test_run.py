@@ -62,6 +62,8 @@ def test_record_of_a_run(finished: Record) -> None:
         "log_loss",
         "background_rejection_0.3",
         "background_rejection_0.5",
+        "background_rejection_0.8",
+        "calibration_error",
     }
     assert finished.metrics["auc"].value > 0.8
     assert str(Path.home()) not in json.dumps(finished.to_dict())

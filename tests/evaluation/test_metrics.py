@@ -10,7 +10,11 @@ from sklearn import metrics as sk
 
 from pd4ml.card import Task
 from pd4ml.errors import DataError
-from pd4ml.evaluation.metrics import Measurement, _Ranked, background_efficiency, metrics
+from pd4ml.evaluation.calibration import CALIBRATION_BINS, CalibrationBins
+from pd4ml.evaluation.classification import one_against_rest
+from pd4ml.evaluation.metrics import SIGNAL_EFFICIENCIES, Measurement, metrics
+from pd4ml.evaluation.regression import by_target
+from pd4ml.evaluation.roc import Ranked, background_efficiency, roc_curve_with_band
 
 
 def toy(n: int, seed: int, shift: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
@@ -21,20 +25,33 @@ def toy(n: int, seed: int, shift: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(3, 200), st.integers(0, 2**32 - 1), st.sampled_from([None, 0, 1]))
-def test_weighted_metrics_are_those_of_scikit_learn(n: int, seed: int, decimals: int | None) -> None:
+def test_weighted_curves_are_those_of_scikit_learn(n: int, seed: int, decimals: int | None) -> None:
     logit, truth = toy(n, seed)
     if decimals is not None:  # ties
         logit = np.round(logit, decimals)
     weights = np.random.default_rng(seed).integers(1, 4, n).astype(float)
-    ranked = _Ranked(logit, truth.astype(float))
-    order = np.argsort(-logit, kind="stable")
-    accuracy, auc, log_loss, *passed = ranked.metrics(weights[order])
-    score = 1 / (1 + np.exp(-logit))
-    assert accuracy == pytest.approx(sk.accuracy_score(truth, logit > 0, sample_weight=weights))
-    assert auc == pytest.approx(sk.roc_auc_score(truth, logit, sample_weight=weights))
-    assert log_loss == pytest.approx(sk.log_loss(truth, score, sample_weight=weights))
-    fpr, tpr, _ = sk.roc_curve(truth, logit, sample_weight=weights, drop_intermediate=False)
-    assert passed == pytest.approx([background_efficiency(tpr, fpr, e) for e in (0.3, 0.5)])
+    ranked = Ranked(logit, truth.astype(float))
+    tpr, fpr = ranked.curve(weights[ranked.order])
+    assert np.trapezoid(tpr, fpr) == pytest.approx(sk.roc_auc_score(truth, logit, sample_weight=weights))
+    fpr_sk, tpr_sk, _ = sk.roc_curve(truth, logit, sample_weight=weights, drop_intermediate=False)
+    wanted = [background_efficiency(tpr_sk, fpr_sk, e) for e in SIGNAL_EFFICIENCIES]
+    np.testing.assert_allclose(background_efficiency(tpr, fpr, SIGNAL_EFFICIENCIES), wanted)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(3, 200), st.integers(0, 2**32 - 1), st.sampled_from([None, 1]))
+def test_values_are_those_of_scikit_learn_and_scipy(n: int, seed: int, decimals: int | None) -> None:
+    from scipy.stats import mannwhitneyu
+
+    logit, truth = toy(n, seed)
+    if decimals is not None:
+        logit = np.round(logit, decimals)
+    measured = {name: m.value for name, m in metrics("classification", logit, truth, n_resamples=10).items()}
+    signal, background = logit[truth == 1], logit[truth == 0]
+    mid_rank = mannwhitneyu(signal, background).statistic / (len(signal) * len(background))
+    assert measured["auc"] == pytest.approx(mid_rank)
+    assert measured["accuracy"] == pytest.approx(np.mean((logit > 0) == truth))
+    assert measured["log_loss"] == pytest.approx(np.mean(np.log1p(np.exp(np.where(truth == 1, -logit, logit)))))
 
 
 def test_background_efficiency_between_and_on_points() -> None:
@@ -56,12 +73,141 @@ def test_values_of_two_gaussians() -> None:
         "auc": normal.cdf(shift / math.sqrt(2)),
         "background_rejection_0.3": 1 / (1 - normal.cdf(normal.inv_cdf(0.7) + shift)),
         "background_rejection_0.5": 1 / (1 - normal.cdf(shift)),
+        "background_rejection_0.8": 1 / (1 - normal.cdf(normal.inv_cdf(0.2) + shift)),
     }
     for name, value in expected.items():
         error = measured[name].error
         assert error is not None
         assert abs(measured[name].value - value) < 4 * error
         assert error < 0.05 * value
+
+
+def gaussian_classes(n: int, seed: int, k: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (n, k) that are the true log probabilities of k Gaussians around the unit vectors."""
+    rng = np.random.default_rng(seed)
+    truth = np.append(rng.integers(0, k, n - k), np.arange(k))
+    return 1.5 * (rng.normal(size=(n, k)) + 1.5 * np.eye(k)[truth]), truth
+
+
+def test_multi_class_values_are_those_of_scikit_learn() -> None:
+    logits, truth = gaussian_classes(2000, 5)
+    measured = metrics("classification", logits, truth)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    values = {name: m.value for name, m in measured.items()}
+    assert values["accuracy"] == pytest.approx(sk.accuracy_score(truth, p.argmax(axis=1)))
+    assert values["log_loss"] == pytest.approx(sk.log_loss(truth, p))
+    assert values["auc_macro"] == pytest.approx(sk.roc_auc_score(truth, p, multi_class="ovr", average="macro"))
+    passed = []
+    for k in range(3):
+        assert values[f"auc_class_{k}"] == pytest.approx(sk.roc_auc_score(truth == k, p[:, k]))
+        fpr, tpr, _ = sk.roc_curve(truth == k, p[:, k], drop_intermediate=False)
+        passed.append(float(background_efficiency(tpr, fpr, 0.5)))
+        assert values[f"background_rejection_0.5_class_{k}"] == pytest.approx(1 / passed[-1])
+    assert values["background_rejection_0.5_macro"] == pytest.approx(1 / np.mean(passed))
+    assert all(m.error is not None and m.error > 0 for m in measured.values())
+
+
+def test_two_classes_as_two_columns_are_those_of_one() -> None:
+    logit, truth = toy(500, 7)
+    two = metrics("classification", np.stack([0 * logit, logit], axis=1), truth)
+    one = metrics("classification", logit, truth)
+    for name in ("auc", "background_rejection_0.5"):
+        assert two[name + "_class_1"].value == pytest.approx(one[name].value)
+    assert two["log_loss"].value == pytest.approx(one["log_loss"].value)
+
+
+def test_one_against_rest_is_a_log_odds() -> None:
+    logits = np.array([[1.0, 2.0, -1.0], [800.0, 0.0, 0.0]])
+    p = math.exp(2) / (math.exp(1) + math.exp(2) + math.exp(-1))
+    assert one_against_rest(logits, 1)[0] == pytest.approx(math.log(p / (1 - p)))
+    assert one_against_rest(logits, 0)[1] == pytest.approx(800 - math.log(2))
+
+
+def test_calibration_error_against_scikit_learn() -> None:
+    from sklearn.calibration import calibration_curve
+
+    rng = np.random.default_rng(3)
+    p = np.sort(rng.uniform(0, 1, 150 * CALIBRATION_BINS))
+    hit = (rng.uniform(0, 1, len(p)) < p**2).astype(float)
+    found = CalibrationBins(p, hit).error(np.ones(len(p)))
+    fraction, mean = calibration_curve(hit, p, n_bins=CALIBRATION_BINS, strategy="quantile")
+    assert found == pytest.approx(np.mean(np.abs(fraction - mean)), rel=0.01)
+    assert found == pytest.approx(1 / 6, abs=0.03)  # the integral of p - p^2
+
+
+def test_calibrated_probabilities_have_a_small_calibration_error() -> None:
+    rng = np.random.default_rng(4)
+    p = rng.uniform(0.01, 0.99, 50_000)
+    truth = (rng.uniform(0, 1, len(p)) < p).astype(int)
+    logit = np.log(p / (1 - p))
+    assert metrics("classification", logit, truth)["calibration_error"].value < 0.01
+    assert metrics("classification", 3 * logit, truth)["calibration_error"].value > 0.1
+
+
+def test_calibration_does_not_depend_on_the_order_of_equal_scores() -> None:
+    logit = np.zeros(300)
+    truth = np.repeat([0, 1], 150)
+    assert metrics("classification", logit, truth)["calibration_error"].value == pytest.approx(0)
+    assert metrics("classification", logit, truth)["auc"].value == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_ties_are_ranked_in_the_middle_whatever_the_order_in_the_file(order: slice) -> None:
+    logit, truth = np.round(toy(5000, 8)[0], 0)[order], toy(5000, 8)[1][order]
+    measured = metrics("classification", logit, truth)
+    jittered = [
+        metrics("classification", logit + np.random.default_rng(i).uniform(-0.1, 0.1, 5000), truth, n_resamples=2)
+        for i in range(30)
+    ]
+    for name in ("auc", "background_rejection_0.5"):
+        broken = [m[name].value for m in jittered]
+        assert measured[name].value == pytest.approx(np.mean(broken), abs=float(np.std(broken)))
+
+
+def test_roc_band_covers_the_true_curve() -> None:
+    from statistics import NormalDist
+
+    normal, shift = NormalDist(), 1.5
+    wanted = np.array([0.3, 0.5, 0.8])
+    true = np.array([1 - normal.cdf(normal.inv_cdf(1 - e) + shift) for e in wanted])
+    inside = []
+    for seed in range(100):
+        curve = roc_curve_with_band(*toy(2000, seed), wanted, n_resamples=50)
+        inside.append((curve.low <= true) & (true <= curve.high))
+    assert np.mean(inside) == pytest.approx(0.68, abs=0.1)
+
+
+def test_roc_curve_agrees_with_the_metrics() -> None:
+    logit, truth = toy(3000, 9)
+    curve = roc_curve_with_band(logit, truth)
+    assert curve.signal_efficiency[[0, -1]].tolist() == [0.01, 1.0]
+    assert curve.n_background == np.sum(truth == 0)
+    assert np.all(np.diff(curve.background_efficiency) >= 0)
+    at = np.argmin(np.abs(curve.signal_efficiency - 0.5))
+    rejection = metrics("classification", logit, truth)["background_rejection_0.5"]
+    assert 1 / curve.background_efficiency[at] == pytest.approx(rejection.value)
+
+
+def test_bins_of_the_target() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.uniform(0, 100, 20_000)
+    value = truth + rng.normal(0.1 * truth, 1 + truth / 20)
+    bins = by_target(value, truth, 5)
+    assert sum(b.n_events for b in bins) == len(truth)
+    assert [b.n_events for b in bins] == pytest.approx([4000] * 5, abs=1)
+    for b in bins:
+        middle = (b.low + b.high) / 2
+        bias, resolution = b.metrics["bias"], b.metrics["resolution"]
+        assert bias.error is not None
+        assert bias.value == pytest.approx(0.1 * middle, abs=4 * bias.error)
+        assert resolution.value == pytest.approx(1 + middle / 20, rel=0.15)
+
+
+def test_bins_of_a_target_of_few_values() -> None:
+    truth = np.repeat([10.0, 20.0, 40.0, 80.0], [500, 10, 200, 1])
+    bins = by_target(truth + 1, truth)
+    assert [(b.low, b.high, b.n_events) for b in bins] == [(10, 20, 510), (40, 80, 201)]
+    assert all(b.metrics["bias"].value == pytest.approx(1) for b in bins)
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
@@ -84,6 +230,7 @@ def test_regression_values() -> None:
     assert measured["mse"].value == pytest.approx(14 / 3)
     assert measured["bias"].value == pytest.approx(2.0)
     assert measured["resolution"].value == pytest.approx(math.sqrt(2 / 3))
+    assert measured["mae"].value == pytest.approx(2.0)
 
 
 def test_no_background_left_is_a_limit() -> None:

@@ -1,0 +1,135 @@
+"""Metrics of classifiers with bootstrap errors: two classes from one logit, K classes from K logits.
+
+With K classes, ``<metric>_class_<k>`` is that of class k against the rest and ``<metric>_macro`` the average over
+classes. The values come from scikit-learn where it has the metric.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pd4ml.evaluation.calibration import CalibrationBins
+from pd4ml.evaluation.measurement import Floats, Measurement, bootstrap_weights
+from pd4ml.evaluation.roc import Ranked, background_efficiency
+
+__all__ = ["SIGNAL_EFFICIENCIES", "multi_class", "one_against_rest", "two_classes"]
+
+SIGNAL_EFFICIENCIES = (0.3, 0.5, 0.8)
+# With no event seen, a mean above this is excluded at 95 % confidence (Poisson: exp(-mean) = 0.05).
+_LIMIT_EVENTS = -math.log(0.05)
+
+
+def two_classes(
+    logit: Floats, truth: Floats, n_resamples: int, rng: np.random.Generator
+) -> dict[str, Measurement]:
+    """Metrics of ``logit`` (N,) against ``truth`` (N,) of 0 and 1."""
+    from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+
+    ranked = Ranked(logit, truth)
+    score = _sigmoid(ranked.logit)
+    bins = CalibrationBins(score, ranked.truth)
+    correct = ((ranked.logit > 0) == (ranked.truth == 1)).astype(np.float64)
+    loss = np.logaddexp(0, np.where(ranked.truth == 1, -ranked.logit, ranked.logit))
+    # Weights are drawn for ranks rather than places in the split: it is the same, and saves a look-up.
+    drawn = (w for w in bootstrap_weights(rng, len(truth), n_resamples) if ranked.has_both(w))
+    errors = _spread(
+        [[w @ correct / w.sum(), w @ loss / w.sum(), bins.error(w), *_ranks(ranked, w)] for w in drawn]
+    )
+    ones = np.ones(len(truth))
+    _, *passed = _ranks(ranked, ones)
+    return {
+        "accuracy": Measurement(float(accuracy_score(truth, logit > 0)), errors[0]),
+        "auc": Measurement(float(roc_auc_score(truth, logit)), errors[3]),
+        "log_loss": Measurement(float(log_loss(ranked.truth, score)), errors[1]),
+        "calibration_error": Measurement(bins.error(ones), errors[2]),
+        **_rejections("", passed, errors[4:], int(np.sum(truth == 0))),
+    }
+
+
+def multi_class(
+    logits: Floats, truth: NDArray[np.int64], n_resamples: int, rng: np.random.Generator
+) -> dict[str, Measurement]:
+    """Metrics of ``logits`` (N, K) against ``truth`` (N,) of 0 to K - 1.
+
+    The calibration error is that of the class with the largest probability. A macro background rejection is the
+    inverse of the mean background efficiency.
+    """
+    from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+
+    n, n_classes = logits.shape
+    log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    loss, chosen = -log_p[np.arange(n), truth], log_p.argmax(axis=1)
+    correct = (chosen == truth).astype(np.float64)
+    order = np.argsort(log_p.max(axis=1), kind="stable")
+    bins = CalibrationBins(np.exp(log_p.max(axis=1)[order]), correct[order])
+    each = [Ranked(one_against_rest(logits, k), (truth == k).astype(np.float64)) for k in range(n_classes)]
+
+    def of_ranks(weights: Floats) -> Floats:
+        """AUC and background efficiencies: (K + 1, 1 + working points), the last row their means."""
+        rows = np.array([_ranks(ranked, weights[ranked.order]) for ranked in each])
+        return np.vstack([rows, rows.mean(axis=0)])
+
+    resamples = []
+    for w in bootstrap_weights(rng, n, n_resamples):
+        if all(ranked.has_both(w[ranked.order]) for ranked in each):
+            common = [w @ correct / n, w @ loss / n, bins.error(w[order])]
+            resamples.append([*common, *of_ranks(w).ravel()])
+    errors = _spread(resamples)
+    ones = np.ones(n)
+    values = of_ranks(ones)
+    aucs = [float(roc_auc_score(truth == k, one_against_rest(logits, k))) for k in range(n_classes)]
+    measured = {
+        "accuracy": Measurement(float(accuracy_score(truth, chosen)), errors[0]),
+        "log_loss": Measurement(float(log_loss(truth, np.exp(log_p), labels=range(n_classes))), errors[1]),
+        "calibration_error": Measurement(bins.error(ones[order]), errors[2]),
+    }
+    width = values.shape[1]
+    backgrounds = [int(np.sum(truth != k)) for k in range(n_classes)]
+    names = [*(f"_class_{k}" for k in range(n_classes)), "_macro"]
+    for i, (name, auc) in enumerate(zip(names, [*aucs, float(np.mean(aucs))], strict=True)):
+        row_errors = errors[3 + i * width : 3 + (i + 1) * width]
+        measured["auc" + name] = Measurement(auc, row_errors[0])
+        count = min(backgrounds) if name == "_macro" else backgrounds[i]
+        measured |= _rejections(name, values[i, 1:].tolist(), row_errors[1:], count)
+    return measured
+
+
+def one_against_rest(logits: Floats, k: int) -> Floats:
+    """(N,) log p_k / (1 - p_k) of ``logits`` (N, K): ranks that do not pile up where p_k is 1."""
+    rest = np.logaddexp.reduce(np.delete(logits, k, axis=1), axis=1)
+    return np.asarray(logits[:, k] - rest)
+
+
+def _ranks(ranked: Ranked, weights: Floats) -> list[float]:
+    """Area under the ROC curve, background efficiency at each working point."""
+    tpr, fpr = ranked.curve(weights)
+    return [float(np.trapezoid(tpr, fpr)), *background_efficiency(tpr, fpr, SIGNAL_EFFICIENCIES).tolist()]
+
+
+def _rejections(name: str, passed: list[float], errors: list[float], n_background: int) -> dict[str, Measurement]:
+    """1 / eps_B at each working point; a limit where no background event is left.
+
+    The error is propagated from that of eps_B, which is finite in every resample.
+    """
+    measured = {}
+    for at, efficiency, error in zip(SIGNAL_EFFICIENCIES, passed, errors, strict=True):
+        limit = efficiency * n_background < 0.5
+        measured[f"background_rejection_{at}{name}"] = (
+            Measurement(n_background / _LIMIT_EVENTS, None, lower_limit=True)
+            if limit
+            else Measurement(1 / efficiency, error / efficiency**2)
+        )
+    return measured
+
+
+def _spread(resamples: list[list[float]]) -> list[float]:
+    """Standard deviation of each number over resamples."""
+    errors: list[float] = np.std(np.array(resamples), axis=0, ddof=1).tolist()
+    return errors
+
+
+def _sigmoid(logit: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logit, -700, 700))))
