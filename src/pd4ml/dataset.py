@@ -123,6 +123,32 @@ class Dataset:
         """
         raise NotImplementedError
 
+    # What a room may say, for the eye -------------------------------------------------------------------
+
+    @classmethod
+    def draw(cls, event: Mapping[str, Array], axes: Any) -> None:
+        """Draw one event into matplotlib ``axes``: here, its first array as an image.
+
+        ``event`` holds the card's arrays without the axis that counts events.
+        """
+        spec = cls.card.inputs[0]
+        values = np.asarray(event[spec.name], np.float64)
+        image = np.atleast_2d(values.reshape(len(values), -1) if values.ndim > 2 else values)
+        shown = axes.imshow(image, aspect="auto", interpolation="none")
+        axes.figure.colorbar(shown, ax=axes, label=f"{spec.name} [{spec.unit}]")
+
+    @classmethod
+    def observables(cls, arrays: Mapping[str, Array]) -> dict[str, NDArray[Any]]:
+        """What to look at before a network does: name and unit of a quantity -> its values, one or more an event.
+
+        Here: all values of each input array that are not padding.
+        """
+        return {
+            f"{spec.name} [{spec.unit}]": np.ravel(arrays[spec.name])[np.ravel(arrays[spec.name]) != spec.padding]
+            for spec in cls.card.inputs
+            if spec.per_event
+        }
+
     # Description ----------------------------------------------------------------------------------------
 
     @classmethod

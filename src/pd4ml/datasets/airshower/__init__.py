@@ -39,3 +39,17 @@ class Airshower(Dataset):
         from pd4ml.datasets.airshower.graph import graphs
 
         return graphs(arrays["traces"], arrays["arrival_time"], fitted["time_spread"])
+
+    @classmethod
+    def draw(cls, event: Mapping[str, Array], axes: Any) -> None:
+        """The footprint of a shower on the array of stations."""
+        from pd4ml.datasets.airshower.draw import draw
+
+        draw(event, axes)
+
+    @classmethod
+    def observables(cls, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Xmax, triggered stations, signals and arrival times."""
+        from pd4ml.datasets.airshower.draw import observables
+
+        return observables(arrays)

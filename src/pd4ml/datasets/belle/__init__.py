@@ -43,3 +43,17 @@ class Belle(Dataset):
         from pd4ml.datasets.belle.graph import graphs
 
         return graphs(arrays["particles"], arrays["mother_index"], fitted)
+
+    @classmethod
+    def draw(cls, event: Mapping[str, Array], axes: Any) -> None:
+        """A decay tree, from the Upsilon(4S) down."""
+        from pd4ml.datasets.belle.draw import draw
+
+        draw(event, axes)
+
+    @classmethod
+    def observables(cls, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Number, momenta and energies of the particles."""
+        from pd4ml.datasets.belle.draw import observables
+
+        return observables(arrays)

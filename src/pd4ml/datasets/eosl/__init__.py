@@ -40,3 +40,17 @@ class EOSL(Dataset):
         from pd4ml.datasets.eosl.graph import graphs
 
         return graphs(arrays["pion_spectrum"], fitted["mean"], fitted["spread"])
+
+    @classmethod
+    def draw(cls, event: Mapping[str, Array], axes: Any) -> None:
+        """A pion spectrum in transverse momentum and azimuth."""
+        from pd4ml.datasets.eosl.draw import draw
+
+        draw(event, axes)
+
+    @classmethod
+    def observables(cls, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Number, mean transverse momentum and elliptic flow of the pions."""
+        from pd4ml.datasets.eosl.draw import observables
+
+        return observables(arrays)

@@ -39,3 +39,17 @@ class Spinodal(Dataset):
         from pd4ml.datasets.spinodal.graph import graphs
 
         return graphs(arrays["density"], fitted["scale"])
+
+    @classmethod
+    def draw(cls, event: Mapping[str, Array], axes: Any) -> None:
+        """An image of baryon density."""
+        from pd4ml.datasets.spinodal.draw import draw
+
+        draw(event, axes)
+
+    @classmethod
+    def observables(cls, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Total, contrast and extent of the densities."""
+        from pd4ml.datasets.spinodal.draw import observables
+
+        return observables(arrays)

@@ -32,3 +32,17 @@ class TopTagging(Dataset):
         from pd4ml.datasets.top_tagging.graph import graphs
 
         return graphs(arrays["constituents"])
+
+    @classmethod
+    def draw(cls, event: Mapping[str, Array], axes: Any) -> None:
+        """A jet in the plane of eta and phi."""
+        from pd4ml.datasets.top_tagging.draw import draw
+
+        draw(event, axes)
+
+    @classmethod
+    def observables(cls, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Momentum, mass, constituents and width of the jets."""
+        from pd4ml.datasets.top_tagging.draw import observables
+
+        return observables(arrays)

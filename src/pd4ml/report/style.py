@@ -1,0 +1,148 @@
+"""How plots look: the field's conventions, a palette for all eyes, and one figure in three formats.
+
+A figure is drawn once. As PDF and PNG it is for a paper; as SVG it becomes part of a page, with the page's
+colours, so that it follows its dark mode. This module loads matplotlib; import it where drawing starts.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from PIL import Image
+
+__all__ = ["CLASS_COLOURS", "Picture", "house_style", "line", "new_figure", "picture", "plain_text", "save"]
+
+# Okabe and Ito's palette, without black and without yellow, which is faint on white.
+_PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+# Lines differ by their dashes, too, for those who see no colours and for printers.
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1)), (0, (8, 2, 1, 2, 1, 2)))
+CLASS_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+_INK, _PAPER = "#1b1b1f", "#fefefe"
+# What a page calls the colours; `var` is understood in style attributes, which is where matplotlib writes them.
+_VARIABLES = {colour: f"var(--c{i})" for i, colour in enumerate(_PALETTE)}
+_VARIABLES |= {_INK: "var(--ink)", _PAPER: "var(--paper)"}
+_LONGEST_TEXT = 48
+# What matplotlib would write into a file: the day, its version.
+_METADATA = {
+    "svg": ("Date", "Creator", "Format", "Type"),
+    "pdf": ("CreationDate", "Producer", "Creator"),
+    "png": ("Software",),
+}
+
+_INKED = ("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
+_STYLE: dict[Any, Any] = {
+    # Conventions of the field, as mplhep's styles have them: ticks inwards on all sides, labels at the ends.
+    **{
+        f"{axis}tick.{key}": value
+        for axis in "xy"
+        for key, value in (("direction", "in"), ("minor.visible", True))
+    },
+    "xtick.top": True,
+    "ytick.right": True,
+    "xaxis.labellocation": "right",
+    "yaxis.labellocation": "top",
+    "legend.frameon": False,
+    "legend.fontsize": "small",
+    "legend.handlelength": 2.2,
+    "axes.titlesize": "medium",
+    "axes.linewidth": 0.8,
+    "font.size": 10,
+    "lines.linewidth": 1.6,
+    "image.cmap": "viridis",
+    # Colours of the page.
+    **dict.fromkeys(_INKED, _INK),
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), _PAPER),
+    # Text remains text: it can be read aloud, searched and edited.
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: SVG for a page (no XML head, ids of its own), PDF and PNG for a paper; what it shows in words."""
+
+    name: str
+    caption: str
+    svg: str
+    pdf: bytes
+    png: bytes
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in the style of the reports while the block runs; the user's settings come back."""
+    with mpl.rc_context(), warnings.catch_warnings():
+        # A name in a record may hold any character; what the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def new_figure(columns: int = 1, rows: int = 1, size: tuple[float, float] = (4.4, 3.4)) -> tuple[Figure, Any]:
+    """A figure that belongs to no window, and its axes; ``size`` of one panel in inches."""
+    figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns)
+
+
+def line(i: int) -> dict[str, Any]:
+    """Colour and dashes of the i-th curve."""
+    return {"color": _PALETTE[i % len(_PALETTE)], "linestyle": _DASHES[i % len(_DASHES)]}
+
+
+def plain_text(text: str) -> str:
+    """Text from a record, as matplotlib draws it unchanged: no formulae, no control characters, not too long."""
+    text = "".join(c if c.isprintable() else "?" for c in text)
+    text = text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+    # A label that begins with an underscore is left out of legends.
+    return re.sub("^_", "\u2009_", text.replace("\\", "\u2216")).replace("$", r"\$")
+
+
+def picture(figure: Figure, name: str, caption: str) -> Picture:
+    """Save ``figure`` in all formats, the same bytes each time; ``name`` must be unique on its page."""
+    written = {suffix: save(figure, suffix, name) for suffix in ("svg", "pdf", "png")}
+    return Picture(name, caption, inline_svg(written["svg"].decode(), name), written["pdf"], written["png"])
+
+
+def save(figure: Figure, suffix: str, salt: str) -> bytes:
+    """The bytes of a figure in a format, without dates and version numbers."""
+    stream = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": salt}):
+        figure.savefig(stream, format=suffix, dpi=200, metadata=dict.fromkeys(_METADATA[suffix]))
+    return _small_png(stream.getvalue()) if suffix == "png" else stream.getvalue()
+
+
+def _small_png(png: bytes) -> bytes:
+    """The same image with a palette of 256 colours, a third of the size."""
+    stream = io.BytesIO()
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+        stream, "PNG", optimize=True, dpi=(200, 200)
+    )
+    return stream.getvalue()
+
+
+def inline_svg(svg: str, name: str) -> str:
+    """An SVG file as a part of a page: its colours those of the page, its ids begin with ``name``."""
+    svg = svg[svg.index("<svg") :]
+    # The style would hold for the whole page; the page's own has it.
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg)
+    svg = re.sub(r"<svg\b[^>]*", lambda m: re.sub(r' (?:width|height)="[^"]*"', "", m[0]), svg, count=1)
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
+    svg = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", svg)
+    svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r"#[0-9a-f]{6}\b", lambda m: _VARIABLES.get(m[0], m[0]), svg)
+    svg = re.sub(r"'DejaVu Sans'[^;\"]*", "var(--font)", svg)
+    # Decimals beyond a hundredth of a point are not seen.
+    svg = re.sub(r"(?<=\d\.)(\d{2})\d+", r"\1", svg)
+    return re.sub(r"\s*\n\s*", "\n", svg).strip()
