@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from pd4ml.card import Task
 from pd4ml.errors import DataError
+from pd4ml.storage.npz import read_npz
 
 __all__ = ["Predictions"]
 
@@ -24,7 +24,8 @@ class Predictions:
     """Outputs of a model.
 
     event_id: (N,) int64, the event's place in its split.
-    output: (N,) float32, logits (classification) or values in the target's unit (regression).
+    output: float32, logits (classification; (N,) for two classes, (N, K) for K) or values in the target's unit
+    (regression, (N,)).
     """
 
     task: Task
@@ -36,17 +37,23 @@ class Predictions:
 
     @property
     def score(self) -> NDArray[np.float64]:
-        """(N,) probability of class 1, the sigmoid of the logits."""
-        return 1 / (1 + np.exp(-np.clip(self.output.astype(np.float64), -700, 700)))
+        """Probability of class 1, the sigmoid of the logits, (N,); of each class, their softmax, (N, K)."""
+        logit = self.output.astype(np.float64)
+        if logit.ndim == 2:
+            return np.asarray(np.exp(logit - np.logaddexp.reduce(logit, axis=1, keepdims=True)))
+        return 1 / (1 + np.exp(-np.clip(logit, -700, 700)))
 
-    def write(self, file: Path) -> None:
-        """Write an .npz without pickles: ``event_id`` with ``logit`` and ``score``, or with ``value``."""
+    def write(self, file: Path, *, compress: bool = False) -> None:
+        """Write an .npz without pickles: ``event_id`` with ``logit`` and ``score``, or with ``value``.
+
+        ``compress`` makes a small file and leaves ``score`` out, which follows from ``logit``.
+        """
         arrays: dict[str, NDArray[Any]] = {"event_id": self.event_id, _OUTPUT[self.task]: self.output}
-        if self.task == "classification":
+        if self.task == "classification" and not compress:
             arrays["score"] = self.score
         partial = file.with_name(file.name + ".partial")
         with partial.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
+            (np.savez_compressed if compress else np.savez)(stream, allow_pickle=False, **arrays)
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(file)
@@ -54,9 +61,11 @@ class Predictions:
     @classmethod
     def read(cls, file: Path, task: Task) -> Predictions:
         """Read what `write` wrote; DataError if the file is missing, damaged or of another task."""
+        name = _OUTPUT[task]
         try:
-            # Opened here: of a damaged file NumPy would leave it open.
-            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-                return cls(task, arrays["event_id"], arrays[_OUTPUT[task]])
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            arrays = read_npz(file, "event_id", name, dtypes={"event_id": np.int64, name: np.float32})
+        except DataError as error:
             raise DataError(f"predictions {file} cannot be read ({error}): evaluate or train again") from error
+        if arrays["event_id"].ndim != 1 or arrays[name].shape[:1] != arrays["event_id"].shape:
+            raise DataError(f"predictions {file}: event_id and {name} have different lengths")
+        return cls(task, arrays["event_id"], arrays[name])
