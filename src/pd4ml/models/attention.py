@@ -1,0 +1,88 @@
+"""Attention among the nodes of each graph, in groups of graphs of similar size.
+
+Graphs are sorted by size and padded only to the largest of their group: scores of (P, P) are the one thing in these
+models that grows with the square of a graph, and jets with 20 and with 200 particles are in the same batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pd4ml.models.batch import GraphBatch
+
+__all__ = ["PaddedGroup", "groups_by_size", "nearest_neighbours", "offset_attention"]
+
+_GROUP = 16
+_LARGE = 1e30
+
+
+class PaddedGroup(NamedTuple):
+    """G graphs of a batch, padded to P nodes: rows (G, P) of the packed nodes, 0 where ``mask`` (G, P) is False."""
+
+    rows: Tensor
+    mask: Tensor
+
+    def pad(self, x: Tensor) -> Tensor:
+        """(G, P, W) of packed ``x`` (sum P, W); padding holds a copy of some node, and is to be masked."""
+        return x[self.rows.flatten()].view(*self.rows.shape, x.shape[1])
+
+
+def groups_by_size(batch: GraphBatch, size: int = _GROUP) -> Iterator[PaddedGroup]:
+    """The graphs of ``batch`` that have nodes, ascending in size, in groups of ``size``."""
+    order = torch.argsort(batch.sizes, stable=True)
+    order = order[batch.sizes[order] > 0]
+    for start in range(0, len(order), size):
+        graphs = order[start : start + size]
+        sizes = batch.sizes[graphs]
+        place = torch.arange(int(sizes.max()), device=sizes.device)
+        mask = place < sizes[:, None]
+        yield PaddedGroup(torch.where(mask, batch.offsets[graphs, None] + place, 0), mask)
+
+
+def offset_attention(query: Tensor, key: Tensor, value: Tensor, groups: list[PaddedGroup]) -> Tensor:
+    """Attention normalised twice, as in arXiv:2012.09688: a softmax over the nodes that are looked at, then shares.
+
+    query, key: (sum P, D), value: (sum P, W). With a = softmax of ``query_n . key_m`` over m, node m gets the sum
+    over n of ``value_n a_nm / sum_n' a_n'm``. Returns (sum P, W); nodes of other graphs and padding take no part.
+    """
+    parts = []
+    for group in groups:
+        q, k, v = group.pad(query), group.pad(key), group.pad(value)
+        scores = (q @ k.mT).masked_fill(~group.mask[:, None, :], -_LARGE)
+        # Rows of padding would count when the columns are normalised.
+        weights = scores.softmax(-1) * group.mask[:, :, None]
+        weights = weights / (weights.sum(1, keepdim=True) + 1e-9)
+        parts.append((weights.mT @ v)[group.mask])
+    return _packed(parts, groups, value)
+
+
+def nearest_neighbours(x: Tensor, k: int, groups: list[PaddedGroup]) -> tuple[Tensor, Tensor]:
+    """The ``k`` nodes of the same graph with the nearest ``x`` (sum P, W), the node itself among them.
+
+    Returns numbers (sum P, k) of packed nodes, and (sum P, k) True where there is one: a graph of fewer than k
+    nodes has no more than these. Neighbours are chosen, so they have no gradient.
+    """
+    numbers, found = [], []
+    for group in groups:
+        points = group.pad(x.detach())
+        distance = torch.cdist(points, points).masked_fill(~group.mask[:, None, :], _LARGE)
+        nearest = distance.topk(min(k, distance.shape[-1]), largest=False)
+        chosen = torch.gather(group.rows[:, None, :].expand_as(distance), 2, nearest.indices)
+        missing = (0, k - chosen.shape[-1])
+        numbers.append(torch.nn.functional.pad(chosen, missing)[group.mask])
+        found.append(torch.nn.functional.pad(nearest.values < _LARGE, missing)[group.mask])
+    return _packed(numbers, groups, x.new_zeros(0, k, dtype=torch.int64)), _packed(
+        found, groups, x.new_zeros(0, k, dtype=torch.bool)
+    )
+
+
+def _packed(parts: list[Tensor], groups: list[PaddedGroup], like: Tensor) -> Tensor:
+    """The rows of all groups, in the order of the batch."""
+    if not parts:
+        return like.new_zeros(0, like.shape[1])
+    rows = torch.cat([group.rows[group.mask] for group in groups])
+    return torch.cat(parts)[torch.argsort(rows)]
