@@ -22,7 +22,7 @@ class PlainFluid:
         self.lines = eos.lines
         self.energy = np.maximum(energy, VACUUM)
         self.u = np.zeros((2, *energy.shape))
-        self.pressure = self._pressure(self.energy)[0]
+        self.pressure, self.slope = self._pressure(self.energy)
         self.conserved = (tau if expansion else 1.0) * np.stack([self.energy, *self.u])
 
     def step(self) -> None:
@@ -45,36 +45,18 @@ class PlainFluid:
             rate[0] = -self.pressure
         for axis in (0, 1):
             across = 1 - axis
-            state = np.stack([self.energy, self.u[axis], self.u[across]])
+            state = np.stack([self.energy, self.u[axis], self.u[across], self.pressure, self.slope])
             padding = [(0, 0), (0, 0), (0, 0)]
             padding[1 + axis] = (2, 2)
             state = np.moveaxis(np.pad(state, padding, mode="edge"), 1 + axis, 1)
-            difference = np.diff(state, axis=1)
+            difference = np.diff(state[:3], axis=1)
             a, b = difference[:, :-1], difference[:, 1:]
             size = np.minimum(np.abs(a + b) / 4, np.minimum(np.abs(a), np.abs(b)))
-            slope = np.where(a * b > 0, np.sign(a) * size, 0.0)
-            flux = self._hlle(state[:, 1:-2] + slope[:, :-1], state[:, 2:-1] - slope[:, 1:])
+            half = np.where(a * b > 0, np.sign(a) * size, 0.0)
+            flux = hlle(face(state[:, 1:-2], half[:, :-1]), face(state[:, 2:-1], -half[:, 1:]))
             change = np.moveaxis(-np.diff(flux, axis=1) * weight / self.cell, 1, 1 + axis)
             rate[[0, 1 + axis, 1 + across]] += change
         return rate
-
-    def _hlle(self, left: Floats, right: Floats) -> Floats:
-        densities, fluxes, slowest, fastest = [], [], [], []
-        for e, u, w in (left, right):
-            p, slope = self._pressure(e)
-            c = np.maximum(slope, LEAST_CS2)
-            square = 1 + u**2 + w**2
-            gamma, h = np.sqrt(square), e + p
-            middle = gamma * u * (1 - c) / (square * (1 - c) + c)
-            width = np.sqrt(c * ((1 + w**2) * (1 - c) + c)) / (square * (1 - c) + c)
-            slowest.append(middle - width)
-            fastest.append(middle + width)
-            densities.append(np.stack([h * square - p, h * gamma * u, h * gamma * w]))
-            fluxes.append(np.stack([h * gamma * u, h * u**2 + p, h * u * w]))
-        low = np.minimum(np.minimum(*slowest), 0.0)
-        high = np.maximum(np.maximum(*fastest), 0.0)
-        jump = low * high * (densities[1] - densities[0])
-        return np.asarray((high * fluxes[0] - low * fluxes[1] + jump) / (high - low))
 
     def _recover(self, weight: float) -> None:
         total, mx, my = self.conserved / weight
@@ -98,6 +80,31 @@ class PlainFluid:
             new = energy - f / (1 - momentum**2 / (total + p) ** 2 * slope)
             energy = np.where((new < low) | (new > high), (low + high) / 2, new)
         self.energy = np.where(vacuum, VACUUM, energy)
-        self.pressure = self._pressure(self.energy)[0]
+        self.pressure, self.slope = self._pressure(self.energy)
         gain = np.where(vacuum, 0.0, 1 / np.sqrt((self.energy + self.pressure) * (total + self.pressure)))
         self.u = np.stack([mx, my]) * gain
+
+
+def face(cell: Floats, half: Floats) -> tuple[Floats, ...]:
+    """The state at a face of a cell: e, u along, u across, P, dP/de."""
+    e, u, w = cell[:3] + half
+    return e, u, w, np.clip(cell[3] + cell[4] * half[0], 0, e / 3), cell[4]
+
+
+def hlle(left: tuple[Floats, ...], right: tuple[Floats, ...]) -> Floats:
+    """HLLE flux between the states at the two sides of faces."""
+    densities, fluxes, slowest, fastest = [], [], [], []
+    c = np.maximum(np.maximum(left[4], right[4]), LEAST_CS2)
+    for e, u, w, p, _ in (left, right):
+        square = 1 + u**2 + w**2
+        gamma, h = np.sqrt(square), e + p
+        middle = gamma * u * (1 - c) / (square * (1 - c) + c)
+        width = np.sqrt(c * ((1 + w**2) * (1 - c) + c)) / (square * (1 - c) + c)
+        slowest.append(middle - width)
+        fastest.append(middle + width)
+        densities.append(np.stack([h * square - p, h * gamma * u, h * gamma * w]))
+        fluxes.append(np.stack([h * gamma * u, h * u**2 + p, h * u * w]))
+    low = np.minimum(np.minimum(*slowest), 0.0)
+    high = np.maximum(np.maximum(*fastest), 0.0)
+    jump = low * high * (densities[1] - densities[0])
+    return np.asarray((high * fluxes[0] - low * fluxes[1] + jump) / (high - low))

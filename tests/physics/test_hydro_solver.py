@@ -12,7 +12,8 @@ from helpers.hydro_solutions import gubser, shock_tube
 from helpers.plain_hydro import PlainFluid
 from pd4ml.errors import DataError
 from pd4ml.physics.hydro.equation_of_state import EquationOfState, conformal, eosq, s95p
-from pd4ml.physics.hydro.solver import Fluid, HydroError, _recover
+from pd4ml.physics.hydro.kernels import recover
+from pd4ml.physics.hydro.solver import Fluid, HydroError
 
 Floats = NDArray[np.float64]
 
@@ -159,10 +160,9 @@ def test_primitive_variables_are_recovered(eos: EquationOfState, lg_e: float, v:
     pressure = lines[line, 0] + lines[line, 1] * energy
     total = (energy + pressure) / (1 - v**2) - pressure
     momentum = (energy + pressure) / (1 - v**2) * v
-    found, p = _recover(total, momentum, 10**lg_guess, lines)
+    found = recover(total, momentum, 10**lg_guess, lines)
     scale = 1 + 1e-3 / (1 - v)  # close to light cone, E and M hold few digits of e
     assert found == pytest.approx(energy, rel=1e-9 * scale)
-    assert p == pytest.approx(pressure, rel=1e-8 * scale, abs=1e-15)
 
 
 def test_a_state_without_solution_is_an_error() -> None:
