@@ -14,7 +14,9 @@ __all__ = [
     "ArraySpec",
     "Card",
     "Citation",
+    "Measurement",
     "PublishedFile",
+    "PublishedScore",
     "PublishedSource",
     "Task",
     "Variant",
@@ -92,6 +94,27 @@ class Citation:
     bibtex: str
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """A value and its standard error; a lower limit (95 % confidence) has no error."""
+
+    value: float
+    error: float | None
+    lower_limit: bool = False
+
+
+@dataclass(frozen=True)
+class PublishedScore:
+    """What a publication says about a model on the published events; nobody recomputed it here.
+
+    ``metrics`` have the names of our own. Errors are the spread between trainings; one of None was not given.
+    """
+
+    model: str
+    metrics: Mapping[str, Measurement]
+    reference: str
+
+
 # The paper that made one collection of these datasets; every card cites it.
 SHARED_DATA_PAPER = Citation(
     "Benato:2021olt",
@@ -119,6 +142,8 @@ class Card:
     ``inputs`` are the arrays of X in their published order, ``target`` is y; ``extras`` are further arrays that
     only generated events have and that no model sees, such as which events belong together. ``splits`` gives the
     published number of events, ``unknown`` lists what nobody has told; nothing on a card is guessed.
+    ``group`` names the extra whose value events share that belong together and must stay in one split.
+    ``literature`` are published scores.
     """
 
     name: str
@@ -138,6 +163,8 @@ class Card:
     graph: str = ""
     generator: str = ""
     unknown: tuple[str, ...] = ()
+    group: str = ""
+    literature: tuple[PublishedScore, ...] = ()
 
     @property
     def arrays(self) -> tuple[ArraySpec, ...]:
@@ -147,7 +174,7 @@ class Card:
     @property
     def published(self) -> Card:
         """The card of the published files, which have no extras."""
-        return replace(self, extras=())
+        return replace(self, extras=(), group="")
 
     @property
     def test_fraction(self) -> float:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pd4ml.card import SHARED_DATA_PAPER, ArraySpec, Card, Citation, PublishedFile, PublishedSource, Variant
+from pd4ml.datasets.airshower.literature import LITERATURE
 
 __all__ = ["CARD"]
 
@@ -99,6 +100,7 @@ largest. Most stations are silent in an event.
         "the atmosphere's numbers in the published simulation (here: US standard after Keilhauer)",
     ),
     licence="of the published file: not stated; generated events: yours",
+    literature=LITERATURE,
     citations=(
         SHARED_DATA_PAPER,
         Citation(

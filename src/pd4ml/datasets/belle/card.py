@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from pd4ml.card import SHARED_DATA_PAPER, ArraySpec, Card, Citation, PublishedFile, PublishedSource, Variant
+from pd4ml.datasets.belle.literature import LITERATURE
 
 __all__ = ["CARD"]
 
@@ -102,6 +103,7 @@ github.com/kahn-jms/belle-selective-mc-dataset.
         "which particles of an event with more than 100 the published file keeps",
     ),
     licence="of the published file: unknown; generated events: yours, made with Pythia 8",
+    literature=LITERATURE,
     citations=(
         SHARED_DATA_PAPER,
         Citation(

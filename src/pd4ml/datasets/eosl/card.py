@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pd4ml.card import SHARED_DATA_PAPER, ArraySpec, Card, Citation, PublishedFile, PublishedSource, Variant
+from pd4ml.datasets.eosl.literature import LITERATURE
 
 __all__ = ["CARD"]
 
@@ -48,6 +49,7 @@ split.
         ),
         ArraySpec("kind", (), "uint8", "1", "initial state: 0 = of a single event, 1 = smooth, averaged"),
     ),
+    group="event_id",
     target=ArraySpec("label", (), "uint8", "1", "1 = EOSQ, first order; 0 = EOSL, cross-over"),
     classes=("EOSL", "EOSQ"),
     splits=MappingProxyType({"train": 126_850, "test": 54_176}),
@@ -88,6 +90,7 @@ split.
         "which published spectra are event-by-event and which are averaged",
     ),
     licence="of the published file: not stated; generated events: yours",
+    literature=LITERATURE,
     citations=(
         SHARED_DATA_PAPER,
         Citation(

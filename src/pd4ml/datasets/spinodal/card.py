@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pd4ml.card import SHARED_DATA_PAPER, ArraySpec, Card, Citation, PublishedFile, PublishedSource, Variant
+from pd4ml.datasets.spinodal.literature import LITERATURE
 
 __all__ = ["CARD"]
 
@@ -91,6 +92,7 @@ the two it was.
         "the layout of Zenodo record 5710736",
     ),
     licence="of the published file: not stated; generated events: yours",
+    literature=LITERATURE,
     citations=(
         SHARED_DATA_PAPER,
         Citation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from pd4ml.card import SHARED_DATA_PAPER, ArraySpec, Card, Citation, PublishedFile, PublishedSource, Variant
+from pd4ml.datasets.top_tagging.literature import LITERATURE
 
 __all__ = ["CARD"]
 
@@ -107,6 +108,7 @@ constituents are kept, sorted by pT. References: arXiv:1902.09914, arXiv:1707.08
         "the pTHat range and any weighting used for the published jets",
     ),
     licence="CC BY 4.0 (Zenodo 2603256); generated events: yours, made with Pythia 8 and FastJet",
+    literature=LITERATURE,
     citations=(
         SHARED_DATA_PAPER,
         Citation(
