@@ -7,8 +7,10 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from pd4ml.training import Recipe, load_recipe
 from pd4ml.training.data import EventBatches, EventOrder, TrainingData
 from pd4ml.training.fit import Fit, fit, load_weights
 from pd4ml.training.history import read_history
+from pd4ml.training.module import TrainingModule
 
 N_EVENTS = 400
 
@@ -96,6 +99,35 @@ def test_one_cycle_ends_at_nearly_zero(graphs: LazyGraphs, tmp_path: Path) -> No
     rates = [row["learning_rate"] for row in read_history(tmp_path / "history.csv")]
     assert max(rates) <= 0.01
     assert rates[-1] < 1e-4 < rates[0]
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamax", "amsgrad"])
+def test_l2_is_a_penalty_on_the_weights_of_layers(optimiser: str) -> None:
+    recipe = small("fcn", optimiser=optimiser, l2=0.5, schedule={"kind": "constant"})
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(3, 4), nn.PReLU(4), nn.Linear(4, 1))
+    plain = deepcopy(model)
+    module = TrainingModule(model, recipe, "classification", seed=1)
+    module.trainer = cast("Any", SimpleNamespace(estimated_stepping_batches=10))
+    ours = module.configure_optimizers()
+    other: torch.optim.Optimizer = torch.optim.Adam(plain.parameters(), 0.01, amsgrad=optimiser == "amsgrad")
+    if optimiser == "adamax":
+        other = torch.optim.Adamax(plain.parameters(), 0.01)
+    for x in torch.randn(5, 8, 3):
+        ours.zero_grad()
+        other.zero_grad()
+        model(x).sum().backward()
+        penalty = torch.stack([w.square().sum() for w in plain.parameters() if w.ndim == 2]).sum()
+        (plain(x).sum() + 0.5 * penalty).backward()
+        ours.step()
+        other.step()
+    for one, two in zip(model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one, two)
+
+
+def test_constant_learning_rate(graphs: LazyGraphs, tmp_path: Path) -> None:
+    train(graphs, small("fcn", schedule={"kind": "constant"}, optimiser="adamax"), tmp_path)
+    assert {row["learning_rate"] for row in read_history(tmp_path / "history.csv")} == {0.01}
 
 
 def test_same_seed_same_weights_and_the_users_random_state_is_kept(graphs: LazyGraphs, tmp_path: Path) -> None:

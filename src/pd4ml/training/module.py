@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -16,7 +18,12 @@ from pd4ml.training.schedules import Schedule
 
 __all__ = ["TrainingModule"]
 
-_OPTIMISERS = {"adam": torch.optim.Adam}
+# Adamax has no fused step.
+_OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamax": lambda *args, fused, **options: torch.optim.Adamax(*args, **options),
+    "amsgrad": partial(torch.optim.Adam, amsgrad=True),
+}
 
 
 class TrainingModule(LightningModule):
@@ -35,10 +42,20 @@ class TrainingModule(LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The optimiser; the schedule is kept here."""
         optimiser = _OPTIMISERS[self.recipe.optimiser](
-            self.parameters(), lr=self.recipe.learning_rate, fused=self.device.type in ("cpu", "cuda")
+            self._parameter_groups(), lr=self.recipe.learning_rate, fused=self.device.type in ("cpu", "cuda")
         )
         self.schedule = Schedule(self.recipe, optimiser, int(self.trainer.estimated_stepping_batches))
         return optimiser
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        """The weights of layers, which the recipe's L2 term is for, and all other parameters.
+
+        PyTorch's optimisers add ``weight_decay`` times the weight to its gradient: twice the factor of the square.
+        """
+        groups: dict[float, list[nn.Parameter]] = {}
+        for parameter in self.parameters():
+            groups.setdefault(2 * self.recipe.l2 * (parameter.ndim > 1), []).append(parameter)
+        return [{"params": parameters, "weight_decay": decay} for decay, parameters in groups.items()]
 
     def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
         """Seed dropout for this epoch; Lightning calls no hook at the start of an epoch that it resumes at."""

@@ -15,7 +15,14 @@ from typing import Any, Self
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, unknown_name
 
-__all__ = ["OneCycle", "Plateau", "Recipe", "available_recipes", "load_recipe"]
+__all__ = ["Constant", "OneCycle", "Plateau", "Recipe", "available_recipes", "load_recipe"]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The recipe's learning rate throughout."""
+
+    kind: str = field(default="constant", init=False)
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,9 @@ class OneCycle:
         _require(0 < self.warmup < 1, "schedule.warmup", self.warmup, "between 0 and 1")
 
 
-_SCHEDULES: dict[str, type[Plateau | OneCycle]] = {"plateau": Plateau, "one_cycle": OneCycle}
-_OPTIMISERS = ("adam",)
+AnySchedule = Constant | Plateau | OneCycle
+_SCHEDULES: dict[str, type[AnySchedule]] = {"constant": Constant, "plateau": Plateau, "one_cycle": OneCycle}
+_OPTIMISERS = ("adam", "adamax", "amsgrad")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")  # a part of the name of a run's folder
 
 
@@ -58,7 +66,8 @@ class Recipe:
 
     Training stops after ``max_epochs``, or after ``patience`` epochs in which the validation loss has not fallen
     by ``min_delta``; the weights of the best epoch are kept. Validation is the last ``validation_fraction`` of
-    the train split.
+    the train split. ``l2`` times the sum of the squared weights of all layers (no biases, norms, slopes) is part
+    of the training loss.
     """
 
     name: str
@@ -70,9 +79,10 @@ class Recipe:
     max_epochs: int
     patience: int
     min_delta: float
-    schedule: Plateau | OneCycle
+    schedule: AnySchedule
     optimiser: str = "adam"
     validation_fraction: float = 0.2
+    l2: float = 0.0
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,6 +93,7 @@ class Recipe:
         for name in ("batch_size", "max_epochs", "patience"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         _require(self.min_delta >= 0, "min_delta", self.min_delta, "at least 0")
+        _require(self.l2 >= 0, "l2", self.l2, "at least 0")
         fraction = self.validation_fraction
         _require(0 < fraction < 1, "validation_fraction", fraction, "between 0 and 1")
 
@@ -96,7 +107,7 @@ class Recipe:
         if missing:
             raise DataError(f"a recipe needs {', '.join(missing)}")
         for table in ("schedule", "hyperparameters"):
-            if not isinstance(values.get(table, {}), Mapping | Plateau | OneCycle):
+            if not isinstance(values.get(table, {}), Mapping | AnySchedule):
                 raise DataError(f"{table} must be a table of names and values, found {values[table]!r}")
         if isinstance(values.get("schedule"), Mapping):
             values["schedule"] = _schedule(values["schedule"])
@@ -144,7 +155,7 @@ def _recipe_files() -> dict[str, Traversable]:
     return {Path(file.name).stem: file for file in files}
 
 
-def _schedule(values: Mapping[str, Any]) -> Plateau | OneCycle:
+def _schedule(values: Mapping[str, Any]) -> AnySchedule:
     values = dict(values)
     kind = values.pop("kind", None)
     if kind not in _SCHEDULES:

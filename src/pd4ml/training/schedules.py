@@ -11,7 +11,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
-from pd4ml.training.recipe import OneCycle, Recipe
+from pd4ml.training.recipe import OneCycle, Plateau, Recipe
 
 __all__ = ["Schedule"]
 
@@ -33,7 +33,7 @@ class Schedule:
                 pct_start=schedule.warmup,
                 cycle_momentum=False,
             )
-        else:
+        elif isinstance(schedule, Plateau):
             self.by_loss = ReduceLROnPlateau(
                 optimizer,
                 factor=schedule.factor,
@@ -54,9 +54,11 @@ class Schedule:
             self.by_loss.step(validation_loss)
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain values, for a checkpoint."""
-        return dict((self.by_step or self.by_loss).state_dict())  # type: ignore[union-attr]
+        """Plain values, for a checkpoint; none for a constant learning rate."""
+        schedule = self.by_step or self.by_loss
+        return dict(schedule.state_dict()) if schedule else {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from ``state``."""
-        (self.by_step or self.by_loss).load_state_dict(state)  # type: ignore[union-attr]
+        if schedule := self.by_step or self.by_loss:
+            schedule.load_state_dict(state)
