@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pd4ml.errors import DataError, UnknownNameError
-from pd4ml.training import OneCycle, Plateau, Recipe, available_recipes, load_recipe
+from pd4ml.training import Constant, OneCycle, Plateau, Recipe, available_recipes, load_recipe
 
 
 @pytest.mark.parametrize("name", available_recipes())
@@ -30,6 +30,22 @@ def test_published_values() -> None:
         assert recipe.optimiser == "adam"
 
 
+def test_published_values_of_the_reference_models() -> None:
+    lstm, belle, eosl, spinodal = (
+        load_recipe(name) for name in ("lstm_residual", "belle_graph_net", "eosl_cnn", "spinodal_cnn")
+    )
+    assert (lstm.optimiser, lstm.learning_rate, lstm.batch_size, lstm.max_epochs) == ("amsgrad", 3e-3, 32, 50)
+    assert (lstm.patience, lstm.validation_fraction) == (10, 0.1)
+    assert lstm.schedule == Plateau(factor=0.5, patience=4, floor=1e-4)
+    assert (belle.optimiser, belle.learning_rate, belle.batch_size, belle.max_epochs) == ("adam", 1e-3, 1024, 100)
+    assert (eosl.optimiser, eosl.learning_rate, eosl.batch_size, eosl.max_epochs) == ("adamax", 1e-4, 32, 1000)
+    assert (eosl.l2, eosl.patience) == (1e-5, 150)
+    assert (spinodal.optimiser, spinodal.learning_rate, spinodal.batch_size) == ("adam", 1e-3, 100)
+    assert (spinodal.max_epochs, spinodal.patience, belle.patience) == (200, 15, 15)
+    for recipe in (belle, eosl, spinodal):
+        assert (recipe.schedule, recipe.validation_fraction, recipe.min_delta) == (Constant(), 0.2, 1e-4)
+
+
 @pytest.mark.parametrize("name", [name for name in available_recipes() if name.endswith("_quick")])
 def test_short_runs_say_that_they_are_not_the_published_schedule(name: str) -> None:
     recipe = load_recipe(name)
@@ -42,6 +58,7 @@ def test_override() -> None:
     assert recipe.max_epochs == 3
     assert recipe.schedule == OneCycle(warmup=0.2)
     assert recipe.batch_size == load_recipe("fcn").batch_size
+    assert recipe.override(schedule={"kind": "constant"}).schedule == Constant()
 
 
 @pytest.mark.parametrize(
@@ -68,6 +85,7 @@ def test_unknown_keys_suggest_the_nearest(changes: dict[str, object], message: s
         ({"validation_fraction": 1.0}, "validation_fraction must be between 0 and 1"),
         ({"schedule": {"kind": "plateau", "factor": 2}}, "schedule.factor must be between 0 and 1"),
         ({"min_delta": -1}, "min_delta must be at least 0"),
+        ({"l2": -1e-5}, "l2 must be at least 0"),
     ],
 )
 def test_values_out_of_range(changes: dict[str, object], message: str) -> None:

@@ -18,6 +18,7 @@ class Airshower(Dataset):
     """Depth of the maximum of cosmic-ray air showers, from an array of 9x9 stations; see ``Airshower.card``."""
 
     card = CARD
+    reference = "lstm_residual"
 
     @classmethod
     def simulator(cls) -> Simulator:

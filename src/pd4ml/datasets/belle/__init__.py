@@ -19,6 +19,7 @@ class Belle(Dataset):
     """Decays of the Upsilon(4S) that pass (label 1) or fail (0) a selection of hadronic B0; see ``Belle.card``."""
 
     card = CARD
+    reference = "belle_graph_net"
 
     @classmethod
     def simulator(cls) -> Simulator:

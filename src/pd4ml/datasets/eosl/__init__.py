@@ -18,6 +18,7 @@ class EOSL(Dataset):
     """Cross-over or first-order transition, from pion spectra in (pT, phi); see ``EOSL.card``."""
 
     card = CARD
+    reference = "eosl_cnn"
 
     @classmethod
     def simulator(cls) -> Simulator:

@@ -18,6 +18,7 @@ class Spinodal(Dataset):
     """Images of baryon density after a phase transition, spinodal or after Maxwell; see ``Spinodal.card``."""
 
     card = CARD
+    reference = "spinodal_cnn"
 
     @classmethod
     def simulator(cls) -> Simulator:

@@ -1,0 +1,129 @@
+"""The published reference models: sizes as published, and Airshower's fast network against the plain one."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from helpers.graphs import random_graphs
+from pd4ml.dataset import Dataset
+from pd4ml.datasets.airshower.reference import LSTMResidual
+from pd4ml.datasets.belle.reference import BelleGraphNet
+from pd4ml.models import build
+from pd4ml.models.base import Model
+from pd4ml.models.batch import GraphBatch
+from pd4ml.models.registry import ModelInputs, model_class
+from pd4ml.training import load_recipe
+
+WITH_REFERENCE = [dataset for dataset in Dataset.datasets_register if dataset.reference is not None]
+
+
+@pytest.mark.parametrize("dataset", WITH_REFERENCE, ids=lambda d: str(d.name))
+def test_the_recipe_of_the_room_trains_a_model_made_for_the_dataset(dataset: type[Dataset]) -> None:
+    assert dataset.reference is not None
+    made_for = model_class(load_recipe(dataset.reference).model).made_for
+    assert made_for is not None
+    assert made_for.task == dataset.task
+
+
+def made(name: str) -> Model:
+    made_for = model_class(name).made_for
+    assert made_for is not None
+    return build(name, made_for)
+
+
+def test_sizes_of_the_networks() -> None:
+    norms = 2 * 128 + 2 * 16 + 2 * 16 + 2 * 32
+    weights = 8 * 8 * 16 + 7 * 7 * 16 * 16 + 6 * 6 * 16 * 32 + 1152 * 128 + 129
+    assert made("eosl_cnn").n_parameters == weights + norms + norms // 2
+    convolutions = 10 * 15 + (9 * 15 + 1) * 15 + (9 * 15 + 1) * 25
+    assert made("spinodal_cnn").n_parameters == convolutions + 626 * 10 + 11
+    square = 128 * 128 + 128
+    assert made("belle_graph_net").n_parameters == 183 * 8 + 17 * 128 + 8 * square + 129
+    recurrent = 2 * 4 * 32 * (1 + 32 + 2) + 4 * 10 * (64 + 10 + 2)
+    residual = (12 * 64 + 10 * (9 * 64 * 64 + 2 * 64)) + (65 * 128 + 10 * (9 * 128 * 128 + 2 * 128))
+    assert made("lstm_residual").n_parameters == recurrent + residual + 129
+
+
+class Plain(nn.Module):
+    """The network of ``model`` with every trace worked off on its own, and plain tensor operations."""
+
+    def __init__(self, model: LSTMResidual) -> None:
+        super().__init__()
+        self.model = deepcopy(model)
+
+    def forward(self, batch: GraphBatch) -> Tensor:
+        dense = batch.to_dense()
+        sequence, _ = self.model.traces.both_ways(dense[..., :80].reshape(-1, 80, 1).transpose(0, 1))
+        _, (state, _) = self.model.traces.last(sequence)
+        x = torch.cat([state[0].view(*dense.shape[:2], 10), dense[..., 80:]], dim=-1)
+        x = x.transpose(1, 2).reshape(len(batch), 11, 9, 9).contiguous()
+        unit: Any
+        for unit in self.model.array:
+            if isinstance(unit, nn.MaxPool2d):
+                x = unit(x)
+                continue
+            if unit.widen is not None:
+                x = torch.relu(unit.widen(x))
+            y = torch.relu(unit.norms[0](unit.convolutions[0](x)))
+            x = torch.relu(unit.norms[1](unit.convolutions[1](y)) + x)
+        result: Tensor = self.model.last(x.flatten(2).amax(dim=2)).squeeze(-1)
+        return result
+
+
+def showers(n: int, seed: int) -> GraphBatch:
+    """Random events whose stations are silent but for one in eight."""
+    graphs = random_graphs([81] * n, 81, 81, seed)
+    silent = torch.rand(n * 81, generator=torch.Generator().manual_seed(seed)) > 1 / 8
+    graphs.nodes[silent.numpy()] = 0
+    return GraphBatch.from_packed(graphs)
+
+
+@pytest.mark.parametrize("share", ["some silent", "all silent", "none silent"])
+def test_silent_stations_share_one_result_and_its_gradient(share: str) -> None:
+    torch.manual_seed(1)
+    model = build("lstm_residual", ModelInputs(81, 81, "regression"), dropout=0.0)
+    assert isinstance(model, LSTMResidual)
+    plain = Plain(model)
+    batch = showers(4, seed=2)
+    if share == "all silent":
+        batch.nodes.zero_()
+    elif share == "none silent":
+        batch.nodes.uniform_(0.1, 1)
+    ours, theirs = model(batch), plain(batch)
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    for output in (ours, theirs):
+        (output * torch.linspace(-1, 1, 4)).sum().backward()
+    for (name, one), two in zip(model.named_parameters(), plain.parameters(), strict=True):
+        assert one.grad is not None, name
+        assert two.grad is not None, name
+        scale = float(two.grad.abs().max())
+        torch.testing.assert_close(one.grad, two.grad, rtol=1e-3, atol=2e-4 * scale + 1e-6, msg=name)
+
+
+def test_the_station_s_place_and_time_count() -> None:
+    torch.manual_seed(1)
+    model = made("lstm_residual").eval()
+    batch, late = showers(1, seed=3), showers(1, seed=3)
+    station = int(late.nodes.abs().sum(1).argmax())
+    late.nodes[station, 80] += 3
+    with torch.no_grad():
+        assert not torch.allclose(model(batch), model(late))
+
+
+def test_belle_sees_the_kind_of_a_particle_and_its_mother() -> None:
+    torch.manual_seed(1)
+    model = made("belle_graph_net").eval()
+    assert isinstance(model, BelleGraphNet)
+    batch = GraphBatch.from_packed(random_graphs([12], 8, 100, 1, 183))
+    assert batch.tokens is not None
+    other_kind = GraphBatch(batch.nodes, batch.edge_index, batch.offsets, 100, (batch.tokens + 1) % 183)
+    alone = GraphBatch(batch.nodes, batch.edge_index[:, :0], batch.offsets, 100, batch.tokens)
+    with torch.no_grad():
+        outputs = [model(b) for b in (batch, other_kind, alone)]
+    assert not torch.allclose(outputs[0], outputs[1])
+    assert not torch.allclose(outputs[0], outputs[2])
