@@ -26,12 +26,17 @@ _PACKAGES = ("pd4ml-physics", "numpy", "numba", "torch", "lightning", "scikit-le
 
 @dataclass(frozen=True)
 class Record:
-    """One run, as in ``record.schema.json``, which says what every field holds."""
+    """One run, as in ``record.schema.json``, which says what every field holds.
+
+    ``kind`` is ``run``, or ``external`` for predictions of another tool: of those a key is absent from
+    ``model``, ``events``, ``epochs``, ``timing``, ``versions``, ``machine`` and ``code`` where nobody told, and
+    ``seed`` may be None.
+    """
 
     dataset: dict[str, Any]
     model: dict[str, Any]
     recipe: dict[str, Any]
-    seed: int
+    seed: int | None
     events: dict[str, int]
     epochs: dict[str, int]
     metrics: dict[str, Measurement]
@@ -40,6 +45,8 @@ class Record:
     versions: dict[str, str]
     machine: dict[str, Any]
     created: str
+    kind: str = "run"
+    code: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
     folder: Path | None = field(default=None, compare=False)
 

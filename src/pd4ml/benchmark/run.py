@@ -15,22 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pd4ml.benchmark.code import code_state
 from pd4ml.benchmark.record import RECORD_NAME, Record, machine, now, read_record, versions
 from pd4ml.card import Card
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, LockedError, missing_extra
 from pd4ml.evaluation.metrics import Measurement, metrics
 from pd4ml.evaluation.predictions import Predictions
+from pd4ml.evaluation.truth import dataset_truth
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.manifest import Manifest
-from pd4ml.storage.store import Events
 from pd4ml.training.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
     from pd4ml.training.fit import Fit
 
-__all__ = ["evaluate", "run_name", "train"]
+__all__ = ["dataset_facts", "evaluate", "run_name", "train"]
 
 _PREDICTIONS = "predictions.npz"
 
@@ -78,13 +79,15 @@ def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, 
         raise DataError(f"predictions {file} are missing or not those of the record: train again with force")
     facts = record.dataset
     dataset = Dataset.datasets_register.find(facts["name"])
-    test = dataset.open("test", path, source=facts["source"], variant=facts["variant"])
-    if test.manifest.fingerprint != facts["fingerprint"]:
+    truth = dataset_truth(dataset, "test", path, source=facts["source"], variant=facts["variant"])
+    if truth.fingerprint != facts["fingerprint"]:
         raise DataError(
-            f"{test!r} in {path} are not the events of the record: fingerprint {test.manifest.fingerprint[:12]}, "
+            f"{truth.name} in {path} are not the events of the record: fingerprint {truth.fingerprint[:12]}, "
             f"recorded {facts['fingerprint'][:12]}"
         )
-    measured = _measure(Predictions.read(file, facts["task"]), test)
+    predictions = Predictions.read(file, truth.task)
+    output = predictions.output[truth.places(predictions.event_id, len(predictions))]
+    measured = metrics(truth.task, output, truth.values)
     for name, recorded in record.metrics.items():
         if name not in measured or not _same(measured[name], recorded):
             raise DataError(f"{name} is {measured.get(name)}, but the record says {recorded}")
@@ -118,24 +121,26 @@ def _train(
     seconds = time.monotonic() - start
     predictions.write(folder / _PREDICTIONS)
     record = Record(
-        dataset=_dataset_facts(graphs.events.manifest, card),
+        dataset=dataset_facts(graphs.events.manifest, card),
         model={"name": recipe.model, "parameters": sum(p.numel() for p in fitted.model.parameters())},
         recipe=recipe.to_dict(),
         seed=seed,
         events={"train": fitted.n_train, "valid": fitted.n_valid, "test": len(predictions)},
         epochs={"trained": fitted.epochs, "best": fitted.best_epoch},
-        metrics=_measure(predictions, test.events),
+        metrics=metrics(card.task, predictions.output, np.asarray(test.events.y)),
         timing=_timing(fitted, len(predictions), seconds),
         predictions={"file": _PREDICTIONS, "sha256": sha256_of(folder / _PREDICTIONS)},
         versions=versions(),
         machine=machine(),
         created=now(),
+        code=code_state(),
     )
     record.write(folder / RECORD_NAME)
     return replace(record, folder=folder)
 
 
-def _dataset_facts(manifest: Manifest, card: Card) -> dict[str, Any]:
+def dataset_facts(manifest: Manifest, card: Card) -> dict[str, Any]:
+    """What a record says about the events."""
     return {
         "name": manifest.dataset,
         "card_version": manifest.card_version,
@@ -158,14 +163,6 @@ def _timing(fitted: Fit, n_test: int, predict_seconds: float) -> dict[str, float
         "train_events_per_second": round(fitted.n_train * fitted.epochs / train_seconds, 1),
         "predict_events_per_second": round(n_test / predict_seconds, 1),
     }
-
-
-def _measure(predictions: Predictions, test: Events) -> dict[str, Measurement]:
-    """Metrics of predictions whose event ids are places in ``test``, each at most once."""
-    ids = predictions.event_id
-    if len(np.unique(ids)) != len(ids) or len(ids) == 0 or ids.min() < 0 or ids.max() >= len(test):
-        raise DataError(f"event ids must be different and from 0 to {len(test) - 1}")
-    return metrics(predictions.task, predictions.output, np.asarray(test.y)[ids])
 
 
 def _same(first: Measurement, second: Measurement) -> bool:
