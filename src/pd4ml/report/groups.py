@@ -1,0 +1,114 @@
+"""Records side by side: sections of the same events, groups of trainings that differ in their seed only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pd4ml.benchmark.record import Record
+from pd4ml.card import Measurement
+
+__all__ = ["Group", "Section", "Summary", "sections"]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A metric over the trainings of a group.
+
+    ``mean`` has the bootstrap error of the test events, which the trainings share, so that it does not shrink
+    with their number; ``spread`` is the standard deviation between ``n`` trainings, None of a single one.
+    """
+
+    mean: Measurement
+    spread: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Trainings of one recipe on the same events, by seed; ``label`` is its name on the page."""
+
+    label: str
+    records: tuple[Record, ...]
+
+    @property
+    def first(self) -> Record:
+        """The training of the lowest seed, for what all have in common."""
+        return self.records[0]
+
+    def summary(self, metric: str) -> Summary | None:
+        """``metric`` over the trainings; if one has a lower limit only, the smallest value is the limit of all."""
+        measured = [record.metrics[metric] for record in self.records if metric in record.metrics]
+        if not measured:
+            return None
+        values = np.array([m.value for m in measured])
+        if any(m.lower_limit for m in measured):
+            return Summary(Measurement(float(values.min()), None, lower_limit=True), None, len(values))
+        errors = np.array([m.error or 0.0 for m in measured])
+        mean = Measurement(float(values.mean()), float(np.sqrt(np.mean(errors**2))))
+        return Summary(mean, float(values.std(ddof=1)) if len(values) > 1 else None, len(values))
+
+
+@dataclass(frozen=True)
+class Section:
+    """What was trained on the same events of a dataset: the numbers of a section may be compared."""
+
+    dataset: dict[str, Any]
+    groups: tuple[Group, ...]
+
+    @property
+    def title(self) -> str:
+        """Name, source and variant of the dataset."""
+        facts = self.dataset
+        variant = "" if facts["variant"] == "default" else f", variant {facts['variant']}"
+        return f"{facts['name']} ({facts['source']}{variant})"
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """All records, group by group."""
+        return tuple(record for group in self.groups for record in group.records)
+
+
+def sections(records: Iterable[Record]) -> list[Section]:
+    """Sort records into sections (same fingerprint) and groups (same recipe, same events), by name."""
+    found = []
+    for same_events in _gather(records, lambda r: (r.dataset["name"], r.dataset["fingerprint"])):
+        groups = _gather(same_events, _training)
+        labels = _labels([group[0] for group in groups])
+        members = [
+            Group(label, tuple(sorted(group, key=lambda r: (r.seed is None, r.seed or 0, r.created))))
+            for label, group in zip(labels, groups, strict=True)
+        ]
+        found.append(Section(same_events[0].dataset, tuple(members)))
+    return found
+
+
+def _training(record: Record) -> tuple[str, str]:
+    """What all trainings of a group have in common; its name first, by which groups are sorted."""
+    return record.recipe["name"], json.dumps([record.recipe, record.events], sort_keys=True)
+
+
+def _gather(records: Iterable[Record], key: Callable[[Record], Hashable]) -> list[list[Record]]:
+    gathered: dict[Any, list[Record]] = {}
+    for record in records:
+        gathered.setdefault(key(record), []).append(record)
+    return [gathered[k] for k in sorted(gathered)]
+
+
+def _labels(firsts: Sequence[Record]) -> list[str]:
+    """Names of recipes; where two are the same, with the number of events, and then with a number."""
+    names = [record.recipe["name"] for record in firsts]
+    names = [
+        f"{name} ({record.events['train']:,} events)"
+        if names.count(name) > 1 and "train" in record.events
+        else name
+        for name, record in zip(names, firsts, strict=True)
+    ]
+    counted: list[str] = []
+    for i, name in enumerate(names):
+        counted.append(f"{name} #{names[:i].count(name) + 1}" if names.count(name) > 1 else name)
+    return counted
