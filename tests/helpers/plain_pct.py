@@ -1,4 +1,4 @@
-"""PCT and SPCT (arXiv:2102.05073) graph by graph, in the plainest arithmetic, with the weights of the fast ones."""
+"""PCT and SPCT (arXiv:2102.05073) graph by graph in the plainest arithmetic, with the weights of the fast ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def plain_pct(model: Any, batch: GraphBatch) -> Tensor:
 
 
 def _graphs(batch: GraphBatch) -> list[tuple[Tensor, Tensor]]:
-    """Features (P, F) and adjacency (P, P) with self-loops of each graph; ``[i, j]`` is True for the edge j -> i."""
+    """Features (P, F) and adjacency (P, P) with self-loops of each graph; ``[i, j]``: the edge j -> i."""
     found = []
     for low, high in zip(batch.offsets[:-1], batch.offsets[1:], strict=True):
         joined = torch.eye(int(high - low), dtype=torch.bool)

@@ -1,7 +1,7 @@
 """Attention among the nodes of each graph, in groups of graphs of similar size.
 
-Graphs are sorted by size and padded only to the largest of their group: scores of (P, P) are the one thing in these
-models that grows with the square of a graph, and jets with 20 and with 200 particles are in the same batch.
+Graphs are sorted by size and padded only to the largest of their group: scores (P, P) grow with the square of a
+graph, and jets with 20 and with 200 particles are in the same batch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LARGE = 1e30
 
 
 class PaddedGroup(NamedTuple):
-    """G graphs of a batch, padded to P nodes: rows (G, P) of the packed nodes, 0 where ``mask`` (G, P) is False."""
+    """G graphs of a batch, padded to P nodes: their rows (G, P) in the pack, 0 where ``mask`` (G, P) is False."""
 
     rows: Tensor
     mask: Tensor
@@ -44,7 +44,7 @@ def groups_by_size(batch: GraphBatch, size: int = _GROUP) -> Iterator[PaddedGrou
 
 
 def offset_attention(query: Tensor, key: Tensor, value: Tensor, groups: list[PaddedGroup]) -> Tensor:
-    """Attention normalised twice, as in arXiv:2012.09688: a softmax over the nodes that are looked at, then shares.
+    """Attention normalised twice, as in arXiv:2012.09688.
 
     query, key: (sum P, D), value: (sum P, W). With a = softmax of ``query_n . key_m`` over m, node m gets the sum
     over n of ``value_n a_nm / sum_n' a_n'm``. Returns (sum P, W); nodes of other graphs and padding take no part.

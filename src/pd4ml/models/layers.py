@@ -11,7 +11,16 @@ from torch.nn import functional
 from pd4ml.models.batch import GraphBatch
 from pd4ml.models.sparse import sparse_product
 
-__all__ = ["BatchNorm", "GraphConvolution", "NodeInput", "PReLUDropout", "PaddedInput", "average_nodes", "dense"]
+__all__ = [
+    "BatchNorm",
+    "GraphConvolution",
+    "NodeInput",
+    "PReLUDropout",
+    "PaddedInput",
+    "average_nodes",
+    "dense",
+    "spread_nodes",
+]
 
 _RANDOM_BITS = 16
 
@@ -94,6 +103,12 @@ def average_nodes(x: Tensor, batch: GraphBatch) -> Tensor:
     """(B, W) mean of ``x`` (sum P, W) over the nodes of each graph; zero for a graph without nodes."""
     average, transpose = batch.node_average
     return sparse_product(average, x, transpose)
+
+
+def spread_nodes(x: Tensor, batch: GraphBatch) -> Tensor:
+    """(sum P, W): every node gets its graph's row of ``x`` (B, W)."""
+    average, transpose = batch.node_average
+    return sparse_product(transpose, x * batch.sizes[:, None], average)
 
 
 class BatchNorm(nn.BatchNorm1d):

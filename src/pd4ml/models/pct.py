@@ -19,13 +19,14 @@ __all__ = ["PCT", "SPCT"]
 
 @register("spct")
 class SPCT(Model):
-    """Two dense layers per node, two layers of offset attention, both joined, the average, a dense layer per event.
+    """Two dense layers per node, two of offset attention, both joined, the average, a dense layer per event.
 
     As published, with the sizes of the authors' code (github.com/ViniciusMikuni/PCT_HEP): 128 and 64 channels with
     batch norm, attention of 64, a dense layer of 128 without batch norm, one of 64 per event with batch norm and
-    dropout 0.5, ReLU throughout. Edges are not used. Different here: padding takes no part in anything (published,
-    it counts in batch statistics and in the average), one logit replaces two classes, and kinds of nodes, which the
-    published data do not have, are looked up in the first layer.
+    dropout 0.5, ReLU throughout. Edges are not used.
+
+    Different here: padding takes no part in anything (published, it counts in batch statistics and in the
+    average), one logit replaces two classes, and kinds of nodes are looked up in the first layer.
     """
 
     permutation_invariant: ClassVar[bool] = True
@@ -57,9 +58,10 @@ class SPCT(Model):
 class PCT(Model):
     """Two EdgeConv layers, three layers of offset attention, all joined, the average, a dense layer per event.
 
-    As published, with the sizes of the authors' code (github.com/ViniciusMikuni/PCT_HEP): EdgeConv (arXiv:1801.07829)
-    of 128 and 64 channels, each two dense layers with batch norm on (x_i, x_j - x_i), averaged over 20 neighbours;
-    attention of 64; dense layers of 256 per node and 128 per event, batch norm, dropout 0.5, ReLU throughout.
+    As published, with the sizes of the authors' code (github.com/ViniciusMikuni/PCT_HEP): EdgeConv
+    (arXiv:1801.07829) of 128 and 64 channels, each two dense layers with batch norm on (x_i, x_j - x_i), averaged
+    over 20 neighbours; attention of 64; dense layers of 256 per node and 128 per event, batch norm, dropout 0.5,
+    ReLU throughout.
 
     Different here: the first EdgeConv takes the neighbours of the dataset's graph and the node itself, where the
     published one looks for 20 in (eta, phi), since not all datasets have coordinates; the second looks for 20 in
@@ -145,7 +147,7 @@ class EdgeLayers(nn.Module):
         self.second = NormalisedDense(width, width)
 
     def forward(self, centre: Tensor, offset: Tensor, source: Tensor, target: Tensor) -> Tensor:
-        """(sum P, width) from the linear parts in x_i and x_j - x_i, both (sum P, width); every node is a target."""
+        """(sum P, width) from the linear parts in x_i and x_j - x_i of that shape; every node is a target."""
         on_edges = (centre - offset)[target] + offset[source]
         messages = self.second(functional.relu(self.norm(on_edges), inplace=True))
         counts = torch.bincount(target, minlength=len(centre)).to(messages.dtype)

@@ -27,8 +27,8 @@ _Class = TypeVar("_Class", bound="type[Model]")
 class ModelInputs:
     """What a model must know of a dataset: features per node, the largest number of nodes, task, kinds of nodes.
 
-    ``n_tokens`` is the number of kinds; 0 where nodes have none. ``grid`` is (height, width) where every graph is that
-    grid; it does not count when inputs are compared, since a model that is made for one dataset need not name it.
+    ``n_tokens`` is the number of kinds; 0 where nodes have none. ``grid`` is (height, width) where every graph is
+    that grid; it does not count when inputs are compared: a model that is made for one dataset need not name it.
     """
 
     n_features: int
