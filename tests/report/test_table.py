@@ -44,12 +44,34 @@ def test_markdown() -> None:
 
 def test_tasks_side_by_side() -> None:
     regression = example_record(
+        dataset={**example_record().dataset, "name": "Toy2", "task": "regression"},
         metrics={"mse": Measurement(1000.0, 52.0), "resolution": Measurement(31.32, 0.75)},
         timing={**example_record().timing, "train_seconds": 7322.0},
     )
     rows = to_markdown([example_record(), regression]).splitlines()[2:]
     assert rows[0].endswith("| - | - | 1 | 1 min 23 s |")
     assert rows[1].endswith("| - | - | - | - | 1,000 ± 50 | 31.3 ± 0.8 | 1 | 2 h 02 min |")
+
+
+def test_trainings_of_several_seeds_share_a_row() -> None:
+    seeds = {1: 0.96, 2: 0.97, 5: 0.98}
+    records = [
+        example_record(
+            seed=seed,
+            metrics={"auc": Measurement(auc, 0.001)},
+            epochs={"trained": 10 + seed, "best": 9},
+            timing={**example_record().timing, "train_seconds": 10.0 * seed},
+        )
+        for seed, auc in seeds.items()
+    ]
+    other = example_record(
+        metrics={"auc": Measurement(0.9, 0.001)}, events={"train": 10, "valid": 3, "test": 4000}
+    )
+    rows = to_markdown([*records, other]).splitlines()[2:]
+    assert sorted(rows) == [
+        "| Toy (generated) | fcn | 10 | 20 | 0.9000 ± 0.0010 | 1 | 1 min 23 s |",
+        "| Toy (generated) | fcn | 12,800 | 11-15 | 0.9700 ± 0.0010 ± 0.010 | 1, 2, 5 | 26.7 s |",
+    ]
 
 
 def test_terminal() -> None:

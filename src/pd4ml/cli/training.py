@@ -1,10 +1,9 @@
-"""Subcommands about models: recipes, train, evaluate, results."""
+"""Subcommands about models: recipes, train, results."""
 
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +24,7 @@ from pd4ml.cli.app import (
 )
 from pd4ml.errors import DataError
 
-__all__ = ["evaluate", "recipes", "results", "train"]
+__all__ = ["recipes", "results", "train"]
 
 
 @app.command()
@@ -73,24 +72,6 @@ def train(
         force=force,
     )
     _print_records([record], as_json)
-
-
-@app.command()
-def evaluate(
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
-    path: DataPath = Path("datasets"),
-    as_json: AsJson = False,
-) -> None:
-    """Compute a run's metrics again from its predictions and the dataset, and hold them against its record."""
-    from pd4ml.benchmark.run import evaluate
-    from pd4ml.report.table import format_measurement
-
-    measured = evaluate(run, path)
-    if as_json:
-        print(json.dumps({name: asdict(value) for name, value in measured.items()}, indent=1))
-        return
-    for name, value in measured.items():
-        print(f"{name:<28}{format_measurement(value)}")
 
 
 @app.command()

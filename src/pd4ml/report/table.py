@@ -1,4 +1,7 @@
-"""The comparison table of records: for the terminal, as Markdown, as JSON."""
+"""The comparison table of records: for the terminal, as Markdown, as JSON.
+
+Trainings that differ in their seed only share a row: mean ± bootstrap error of the test events ± their spread.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,28 @@ from typing import TYPE_CHECKING, Any
 
 from pd4ml.benchmark.record import Record
 from pd4ml.evaluation.metrics import Measurement
+from pd4ml.report.groups import Group, Summary, sections
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["format_measurement", "to_json", "to_markdown", "to_rich"]
+__all__ = ["format_duration", "format_measurement", "format_summary", "to_json", "to_markdown", "to_rich"]
 
-# In the order of their columns; a column is there if a record has its metric. Log loss is in the JSON.
+# In the order of their columns; a column is there if a record has its metric. The rest is in the JSON.
 # 1/eps_B(x) is the background rejection at signal efficiency x.
 _HEADINGS = {
     "accuracy": "ACC",
     "auc": "AUC",
     "background_rejection_0.3": "1/eps_B(0.3)",
     "background_rejection_0.5": "1/eps_B(0.5)",
+    "background_rejection_0.8": "1/eps_B(0.8)",
     "mse": "MSE",
+    "mae": "MAE",
     "bias": "bias",
     "resolution": "resolution",
 }
 _ABSENT = "-"
-_IN_UNIT = ("bias", "resolution")
+_IN_UNIT = ("mae", "bias", "resolution")
 
 
 def format_measurement(measured: Measurement) -> str:
@@ -39,6 +45,14 @@ def format_measurement(measured: Measurement) -> str:
         return f"{measured.value:.4g}"
     decimals = _decimals(measured.error)
     return f"{_round(measured.value, decimals)} ± {_round(measured.error, decimals)}"
+
+
+def format_summary(summary: Summary) -> str:
+    """``mean ± bootstrap error``, and for several trainings ``± spread between them``."""
+    text = format_measurement(summary.mean)
+    if summary.spread is None:
+        return text
+    return f"{text} ± {format_measurement(Measurement(0.0, summary.spread)).rpartition(' ')[2]}"
 
 
 def to_rich(records: Sequence[Record]) -> Table:
@@ -69,30 +83,33 @@ def to_json(records: Sequence[Record]) -> str:
 def _cells(records: Sequence[Record]) -> tuple[list[str], list[list[str]]]:
     metrics = [name for name in _HEADINGS if any(name in record.metrics for record in records)]
     headings = ["dataset", "model", "events", "epochs", *(_HEADINGS[name] for name in metrics), "seed", "training"]
-    return headings, [_row(record, metrics) for record in records]
+    groups = [group for section in sections(records) for group in section.groups]
+    return headings, [_row(group, metrics) for group in groups]
 
 
-def _row(record: Record, metrics: Sequence[str]) -> list[str]:
-    """Events are those trained on; validation and test events are in the record."""
-    facts = record.dataset
+def _row(group: Group, metrics: Sequence[str]) -> list[str]:
+    """Events are those trained on; validation and test events are in the record. The time is of one training."""
+    record, facts = group.first, group.first.dataset
     variant = "" if facts["variant"] == "default" else f" {facts['variant']}"
+    epochs = sorted({r.epochs["trained"] for r in group.records if r.epochs})
+    seconds = [r.timing["train_seconds"] for r in group.records if r.timing]
     return [
         f"{facts['name']} ({facts['source']}{variant})",
         record.recipe["name"],
-        f"{record.events['train']:,}",
-        f"{record.epochs['trained']}",
-        *(_cell(record, name) for name in metrics),
-        f"{record.seed}",
-        _duration(record.timing["train_seconds"]),
+        f"{record.events['train']:,}" if "train" in record.events else _ABSENT,
+        "-".join(str(n) for n in dict.fromkeys((epochs[0], epochs[-1]))) if epochs else _ABSENT,
+        *(_cell(group, name) for name in metrics),
+        ", ".join(_ABSENT if r.seed is None else str(r.seed) for r in group.records),
+        format_duration(sum(seconds) / len(seconds)) if seconds else _ABSENT,
     ]
 
 
-def _cell(record: Record, metric: str) -> str:
-    """A metric; bias and resolution in the unit of the target."""
-    measured, unit = record.metrics.get(metric), record.dataset.get("unit", "1")
-    if measured is None:
+def _cell(group: Group, metric: str) -> str:
+    """A metric; those that have one in the unit of the target."""
+    summary, unit = group.summary(metric), group.first.dataset.get("unit", "1")
+    if summary is None:
         return _ABSENT
-    return format_measurement(measured) + (f" {unit}" if metric in _IN_UNIT and unit != "1" else "")
+    return format_summary(summary) + (f" {unit}" if metric in _IN_UNIT and unit != "1" else "")
 
 
 def _folder(folder: Path | None) -> Any:
@@ -110,7 +127,8 @@ def _round(value: float, decimals: int) -> str:
     return f"{round(value, decimals):,.{max(decimals, 0)}f}"
 
 
-def _duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
+    """Seconds as ``12.3 s``, ``3 min 04 s`` or ``2 h 05 min``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,0 +1,96 @@
+"""Subcommands about numbers: evaluate, audit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import pd4ml
+from pd4ml.cli.app import AsJson, DataPath, SourceName, VariantName, app
+from pd4ml.errors import DataError
+
+if TYPE_CHECKING:
+    from pd4ml.evaluation.truth import Truth
+
+__all__ = ["evaluate"]
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path | None, typer.Argument(help="The folder of a finished run.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", help="Instead of RUN: a CSV, .npy, .npz or Parquet file.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="The dataset they are predictions for.")] = None,
+    split: Annotated[str, typer.Option("--split", help="The split they are predictions for.")] = "test",
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="Instead of --dataset: a file of labels or values.")
+    ] = None,
+    truth_sha256: Annotated[
+        str | None, typer.Option("--truth-sha256", help="The hash that the file of --truth must have.")
+    ] = None,
+    source: SourceName = "generated",
+    variant: VariantName = "default",
+    path: DataPath = Path("datasets"),
+    as_json: AsJson = False,
+) -> None:
+    """Metrics with errors: of a run, held against its record, or of any tool's predictions.
+
+    A file of predictions has columns event_id (or all events in order) and score, logit or value.
+
+    Examples: pd4ml evaluate runs/NAME ;
+    pd4ml evaluate --predictions scores.csv --dataset TopTagging --split test
+    """
+    from pd4ml.benchmark.run import evaluate
+    from pd4ml.evaluation.submission import read_submission
+
+    if (run is None) == (predictions is None):
+        raise DataError("evaluate takes the folder of a run, or --predictions FILE with --dataset or --truth")
+    if run is not None:
+        _print_metrics(evaluate(run, path), [], as_json)
+        return
+    assert predictions is not None
+    known = _truth(dataset, split, truth, truth_sha256, source, variant, path)
+    _print_submission(read_submission(predictions, known), known, as_json)
+
+
+def _truth(
+    dataset: str | None, split: str, file: Path | None, sha256: str | None, source: str, variant: str, path: Path
+) -> Truth:
+    from pd4ml.evaluation.truth import dataset_truth, file_truth
+
+    if dataset is not None and file is None and sha256 is None:
+        found = pd4ml.Dataset.datasets_register.find(dataset)
+        return dataset_truth(found, split, path, source=source, variant=variant)
+    if file is not None and dataset is None:
+        return file_truth(file, sha256)
+    raise DataError("predictions are held against --dataset NAME or against --truth FILE (with --truth-sha256)")
+
+
+def _print_submission(submission: Any, truth: Truth, as_json: bool) -> None:
+    from pd4ml.evaluation.metrics import metrics
+    from pd4ml.evaluation.regression import by_target
+
+    bins = by_target(submission.output, truth.values) if truth.task == "regression" else []
+    if not as_json:
+        print(f"{len(truth):,} events of {truth.name}, truth SHA-256 {truth.sha256[:16]}")
+    _print_metrics(metrics(truth.task, submission.output, truth.values), bins, as_json)
+
+
+def _print_metrics(measured: Any, bins: list[Any], as_json: bool) -> None:
+    from pd4ml.report.table import format_measurement
+
+    if as_json:
+        body: dict[str, Any] = {name: asdict(value) for name, value in measured.items()}
+        print(json.dumps({**body, **({"by_target": [asdict(b) for b in bins]} if bins else {})}, indent=1))
+        return
+    width = max(len(name) for name in measured) + 2
+    for name, value in measured.items():
+        print(f"{name:<{width}}{format_measurement(value)}")
+    for b in bins:
+        numbers = ", ".join(f"{name} {format_measurement(m)}" for name, m in b.metrics.items())
+        print(f"target {b.low:.6g} to {b.high:.6g} ({b.n_events:,} events): {numbers}")

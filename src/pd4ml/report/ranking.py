@@ -1,0 +1,219 @@
+"""The leaderboard as tables: one ranking for each set of events, published scores beside it and never in it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pd4ml.benchmark.record import Record
+from pd4ml.card import PublishedScore
+from pd4ml.dataset import Dataset
+from pd4ml.errors import UnknownNameError
+from pd4ml.evaluation.metrics import Measurement
+from pd4ml.report.groups import Group, Section, Summary, sections
+from pd4ml.report.table import format_summary
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["ERRORS_NOTE", "LITERATURE_NOTE", "Place", "rank", "to_json", "to_markdown", "to_rich"]
+
+# The number that decides, and whether more is better; the first that the records have.
+_DECIDES = (("auc", True), ("auc_macro", True), ("mse", False))
+_HEADINGS = {
+    "accuracy": "ACC",
+    "auc": "AUC",
+    "auc_macro": "AUC (macro)",
+    "background_rejection_0.3": "1/eps_B(0.3)",
+    "background_rejection_0.5": "1/eps_B(0.5)",
+    "background_rejection_0.8": "1/eps_B(0.8)",
+    "mse": "MSE",
+    "mae": "MAE",
+    "bias": "bias",
+    "resolution": "resolution",
+}
+_ABSENT = "-"
+LITERATURE_NOTE = "Published elsewhere, on published events; not recomputed here and not ranked"
+ERRORS_NOTE = (
+    "First error: bootstrap over the test events; second, of several trainings: their spread. The rank counts "
+    "what is better by more than both errors; = marks a tie within errors. code: commit (+: changed) or version."
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A group's place: 1 + the number of groups that are better by more than the errors.
+
+    ``tied`` says whether another group is as good within errors. The errors of two groups are added as if they
+    were independent, though the test events are the same: differences are rather more certain than that.
+    """
+
+    rank: int
+    tied: bool
+    group: Group
+
+
+def rank(section: Section) -> list[Place]:
+    """The groups of a section, best first by AUC or MSE."""
+    records = section.records
+    metric, more = next((m for m in _DECIDES if all(m[0] in r.metrics for r in records)), ("", True))
+    found = [(group, group.summary(metric)) for group in section.groups]
+    known = [(group, summary, _error(summary)) for group, summary in found if summary is not None]
+    known.sort(key=lambda entry: -entry[1].mean.value if more else entry[1].mean.value)
+    places = []
+    for group, mine, error in known:
+        ahead = [
+            ((other.mean.value - mine.mean.value) * (1 if more else -1)) / (math.hypot(error, e) or math.ulp(1.0))
+            for g, other, e in known
+            if g is not group
+        ]
+        places.append(Place(1 + sum(a > 1 for a in ahead), any(abs(a) <= 1 for a in ahead), group))
+    return places
+
+
+def to_rich(records: Iterable[Record]) -> list[RenderableType]:
+    """Titles and tables for the terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    shown: list[RenderableType] = []
+    for section in sections(records):
+        shown.append(Text(_title(section), style="bold"))
+        for headings, rows, note in _tables(section):
+            table = Table(caption=note or None, caption_justify="left")
+            for heading in headings:
+                table.add_column(heading, overflow="fold")
+            for row in rows:
+                table.add_row(*(Text(cell) for cell in row))
+            shown.append(table)
+    return shown
+
+
+def to_markdown(records: Iterable[Record]) -> str:
+    """The rankings as Markdown."""
+    lines: list[str] = []
+    for section in sections(records):
+        lines += [f"## {_plain(_title(section))}", ""]
+        for headings, rows, note in _tables(section):
+            rule = ["---"] * len(headings)
+            lines += ["| " + " | ".join(_plain(cell) for cell in row) + " |" for row in (headings, rule, *rows)]
+            lines += ["", f"{note}.", ""] if note else [""]
+    return "\n".join([*lines, ERRORS_NOTE, ""])
+
+
+def to_json(records: Iterable[Record]) -> str:
+    """Rankings with the whole records, and published scores apart from them, as JSON."""
+    body = []
+    for section in sections(records):
+        ranking = [
+            {
+                "rank": p.rank,
+                "tied": p.tied,
+                "label": p.group.label,
+                "records": [r.to_dict() for r in p.group.records],
+            }
+            for p in rank(section)
+        ]
+        literature = [
+            {"model": s.model, "reference": s.reference, "metrics": {k: vars(m) for k, m in s.metrics.items()}}
+            for s in _literature(section)
+        ]
+        body.append({"dataset": section.dataset, "ranking": ranking, "literature": literature})
+    return json.dumps(body, indent=1)
+
+
+_Table = tuple[list[str], list[list[str]], str]
+
+
+def _tables(section: Section) -> list[_Table]:
+    """The ranking and, if there are any, the published scores: headings, rows, note."""
+    measured = {name for record in section.records for name in record.metrics}
+    metrics = [name for name in _HEADINGS if name in measured]
+    headings = [*("", "model"), *(_HEADINGS[m] for m in metrics), "trained on", "seeds", "recipe", "code"]
+    rows = []
+    for place in rank(section):
+        cells = [_cell(place.group.summary(metric)) for metric in metrics]
+        rows.append([f"{place.rank}{'=' if place.tied else ''}", *_row(place.group, cells)])
+    tables: list[_Table] = [(headings, rows, "")]
+    if literature := _literature(section):
+        metrics = [name for name in _HEADINGS if any(name in score.metrics for score in literature)]
+        rows = [
+            [score.model, *(_published(score.metrics.get(metric)) for metric in metrics), score.reference]
+            for score in literature
+        ]
+        tables.append((["model", *(_HEADINGS[m] for m in metrics), "source"], rows, LITERATURE_NOTE))
+    return tables
+
+
+def _row(group: Group, cells: Sequence[str]) -> list[str]:
+    """Name, numbers, events trained on, seeds, recipe, code; ``?`` stands for what nobody told."""
+    records = group.records
+    events = records[0].events.get("train")
+    return [
+        group.label,
+        *cells,
+        "?" if events is None else f"{events:,}",
+        _each(records, lambda r: "?" if r.seed is None else str(r.seed)),
+        f"external: {records[0].recipe['reference']}"
+        if records[0].kind == "external"
+        else records[0].recipe["name"],
+        _each(records, _code),
+    ]
+
+
+def _code(record: Record) -> str:
+    """Commit, + if files were changed; else the version."""
+    code = record.code
+    if "commit" in code:
+        return f"{code['commit'][:9]}{'+' if code.get('modified') else ''}"
+    return code.get("version") or record.versions.get("pd4ml-physics", "?")
+
+
+def _each(records: Iterable[Record], text: Callable[[Record], str]) -> str:
+    """The different texts of ``records``, in order."""
+    return ", ".join(dict.fromkeys(text(record) for record in records))
+
+
+def _title(section: Section) -> str:
+    """Dataset, and how its events were made."""
+    facts = section.dataset
+    made: dict[str, Any] = facts["provenance"]
+    how = f", seed {made['seed']}" if "seed" in made else ""
+    versions = made.get("versions")
+    if isinstance(versions, dict):
+        how += "".join(f", {name} {version}" for name, version in versions.items())
+    return f"{section.title}{how}; fingerprint {facts['fingerprint'][:16]}"
+
+
+def _literature(section: Section) -> tuple[PublishedScore, ...]:
+    try:
+        return Dataset.datasets_register.find(section.dataset["name"]).card.literature
+    except UnknownNameError:
+        return ()
+
+
+def _error(summary: Summary) -> float:
+    """Of the mean: bootstrap error of the events and, of several trainings, that of their spread."""
+    return math.hypot(summary.mean.error or 0.0, (summary.spread or 0.0) / math.sqrt(summary.n))
+
+
+def _cell(summary: Summary | None) -> str:
+    return _ABSENT if summary is None else format_summary(summary)
+
+
+def _published(measured: Measurement | None) -> str:
+    """As published, digits and all."""
+    if measured is None:
+        return _ABSENT
+    return f"{measured.value:g}" + ("" if measured.error is None else f" ± {measured.error:g}")
+
+
+def _plain(text: str) -> str:
+    """Text that stays in its cell and is no markup."""
+    clean = "".join(c if c.isprintable() else " " for c in text)
+    for c in "\\|`<>[]*_":
+        clean = clean.replace(c, "\\" + c)
+    return clean

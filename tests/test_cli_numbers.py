@@ -1,0 +1,111 @@
+"""The command line of the evaluator and the leaderboard: what it prints, and one line for each mistake."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from helpers.toy import Toy
+from pd4ml.cli import app
+from pd4ml.storage.hashing import sha256_of
+
+
+def pd4ml(*args: object) -> Result:
+    return CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+def output(*args: object) -> str:
+    result = pd4ml(*args)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def fails(*args: object) -> str:
+    result = pd4ml(*args)
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.strip().splitlines()
+    return line
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A generated Toy and another tool's scores for its test split, shuffled."""
+    Toy.generate(tmp_path, 1000)
+    labels = np.asarray(Toy.open("test", tmp_path, source="generated").y)
+    rng = np.random.default_rng(1)
+    order = rng.permutation(len(labels))
+    scores = 1 / (1 + np.exp(-rng.normal(2.0 * labels - 1)))[order]
+    rows = [f"{i},{s:.9f}" for i, s in zip(order, scores, strict=True)]
+    (tmp_path / "scores.csv").write_text("\n".join(["event_id,score", *rows]))
+    np.save(tmp_path / "labels.npy", labels)
+    return tmp_path
+
+
+def test_evaluate_scores_of_any_tool(data: Path) -> None:
+    options = ("evaluate", "--predictions", data / "scores.csv")
+    against_dataset = output(*options, "--dataset", "toy", "--split", "test", "--path", data)
+    assert "200 events of split test of Toy (generated default)" in against_dataset
+    for name in ("auc", "calibration_error", "background_rejection_0.8"):
+        assert name in against_dataset
+    measured = json.loads(output(*options, "--dataset", "Toy", "--path", data, "--json"))
+    assert measured["auc"]["value"] > 0.8
+    labels = ("--truth", data / "labels.npy", "--truth-sha256", sha256_of(data / "labels.npy"))
+    assert json.loads(output(*options, *labels, "--json")) == measured
+
+
+def test_evaluate_a_regression(data: Path) -> None:
+    rng = np.random.default_rng(1)
+    target = rng.normal(700, 50, 500)
+    np.savez(data / "target.npz", target=target)
+    np.savez(data / "value.npz", value=target + rng.normal(5, 20, 500))
+    options = ("evaluate", "--predictions", data / "value.npz", "--truth", data / "target.npz")
+    assert output(*options).count("events): mse") == 10
+    assert len(json.loads(output(*options, "--json"))["by_target"]) == 10
+
+
+def test_evaluate_says_what_is_wrong(data: Path) -> None:
+    scores = ("--predictions", data / "scores.csv")
+    assert "takes the folder of a run, or --predictions" in fails("evaluate")
+    assert "takes the folder of a run, or --predictions" in fails("evaluate", data, *scores)
+    assert "--dataset NAME or against --truth" in fails("evaluate", *scores)
+    assert "is this the wrong split" in fails(
+        "evaluate", *scores, "--dataset", "Toy", "--split", "train", "--path", data
+    )
+    wrong = ("--truth", data / "labels.npy", "--truth-sha256", "0" * 64)
+    assert "it is another truth" in fails("evaluate", *scores, *wrong)
+    assert "these are labels" in fails("evaluate", "--predictions", data / "labels.npy", *wrong[:2])
+
+
+def test_leaderboard(data: Path) -> None:
+    board = data / "board"
+    add = (
+        "leaderboard",
+        "add",
+        "--predictions",
+        data / "scores.csv",
+        "--dataset",
+        "Toy",
+        "--to",
+        board,
+        "--path",
+        data,
+    )
+    assert "with --dataset and --name" in fails(*add)
+    entry = Path(output(*add, "--name", "My net", "--reference", "arXiv:0000.00000").strip())
+    assert (entry / "record.json").exists()
+    assert "already" in fails(*add, "--name", "My net again")
+    assert "My net" in output("leaderboard", "show", board)
+    assert "| 1 | My net |" in output("leaderboard", "show", board, "--markdown")
+    (section,) = json.loads(output("leaderboard", "show", board, "--dataset", "toy", "--json"))
+    assert section["ranking"][0]["records"][0]["kind"] == "external"
+    assert "known: Toy" in fails("leaderboard", "show", board, "--dataset", "Spinodal")
+    assert "verified" in output("leaderboard", "check", board, "--path", data)
+    (entry / "predictions.npz").write_bytes(b"")
+    result = pd4ml("leaderboard", "check", board, "--path", data, "--json")
+    assert result.exit_code == 1
+    assert "not those of the record" in json.loads(result.stdout)[0]["problem"]
+    assert "no entries in" in fails("leaderboard", "show", data / "none")
