@@ -93,7 +93,7 @@ def reference_output(model: Any, batch: GraphBatch) -> Tensor:
         x = functional.relu(layer(x))
         x = functional.prelu(x, torch.tensor(0.1, dtype=x.dtype))
     for convolution, (norm, activation) in zip(model.convolutions, model.node_activations, strict=True):
-        x = functional.relu(adjacency @ convolution.dense(x))
+        x = functional.relu(adjacency @ convolution(x))
         mean, variance = x[mask].mean(0), x[mask].var(0, correction=0)
         x = (x - mean) / torch.sqrt(variance + norm.eps) * norm.weight + norm.bias
         x = torch.where(x > 0, x, activation.slope * x) * mask[..., None]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import bisect
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pd4ml.graphs import PackedGraphs
-from pd4ml.models.sparse import SparseMatrix
+from pd4ml.models.sparse import SparseMatrix, sparse_product
 
-__all__ = ["GraphBatch"]
+__all__ = ["Expansion", "GraphBatch"]
 
 
 @dataclass(frozen=True)
@@ -97,3 +100,66 @@ class GraphBatch:
         weights = self.sizes.to(self.nodes.dtype).reciprocal()[self.graph_index]
         average = SparseMatrix(per_node[:-1], self.offsets, weights)
         return average, SparseMatrix(self.graph_index, per_node, weights)
+
+    @cached_property
+    def distinct(self) -> tuple[GraphBatch, Expansion] | None:
+        """The nodes that differ, and how all nodes are made of them; None where too few are alike.
+
+        Bins with like counts, silent stations and empty pixels make nodes on a grid repeat: whatever a layer
+        computes per node is then computed once for each of them. The first is a batch of nodes without graphs.
+        """
+        if self.grid is None or len(self.nodes) == 0:
+            return None
+        _, first_of, kind = np.unique(_keys(self), return_index=True, return_inverse=True)
+        if len(first_of) > 0.9 * len(self.nodes):
+            return None
+        device = self.nodes.device
+        chosen, inverse = (torch.from_numpy(index).to(device) for index in (first_of, kind))
+        tokens = None if self.tokens is None else self.tokens[chosen]
+        none = self.edge_index.new_empty(2, 0)
+        nodes = GraphBatch(self.nodes[chosen], none, self.offsets[:1], self.max_nodes, tokens)
+        if not torch.equal(nodes.nodes[inverse], self.nodes):  # two nodes with the same key
+            return None
+        return nodes, Expansion(inverse, len(chosen))
+
+    def blocks(self, n_nodes: int) -> Iterator[GraphBatch]:
+        """The graphs, some at a time: as many as have at most ``n_nodes`` nodes together, at least one."""
+        offsets, start = self.offsets.tolist(), 0
+        while start < len(self):
+            stop = max(bisect.bisect_right(offsets, offsets[start] + n_nodes) - 1, start + 1)
+            yield self._graphs(start, stop)
+            start = stop
+
+    def _graphs(self, start: int, stop: int) -> GraphBatch:
+        """The graphs from ``start`` to before ``stop``."""
+        low, high = self.offsets[start], self.offsets[stop]
+        first, last = torch.searchsorted(self.edge_index[1].contiguous(), torch.stack([low, high]))
+        tokens = None if self.tokens is None else self.tokens[low:high]
+        edges, offsets = self.edge_index[:, first:last] - low, self.offsets[start : stop + 1] - low
+        return GraphBatch(self.nodes[low:high], edges, offsets, self.max_nodes, tokens, self.grid)
+
+
+class Expansion:
+    """Rows for all N nodes, from those of the ``n_distinct`` that differ: row ``inverse[i]`` for node i."""
+
+    def __init__(self, inverse: Tensor, n_distinct: int) -> None:
+        per_node = torch.arange(len(inverse) + 1, device=inverse.device)
+        ones = torch.ones(len(inverse), device=inverse.device)
+        counts = torch.bincount(inverse, minlength=n_distinct)
+        self._forward = SparseMatrix(inverse, per_node, ones)
+        offsets = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
+        self._backward = SparseMatrix(torch.argsort(inverse), offsets, ones)
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """(n_distinct, W) to (N, W)."""
+        return sparse_product(self._forward, rows, self._backward)
+
+
+def _keys(batch: GraphBatch) -> NDArray[np.uint64]:
+    """(sum P,) a number of each node's features and kind: the same for the same, hardly ever for others."""
+    bits = np.ascontiguousarray(batch.nodes.cpu().numpy()).view(np.uint32).astype(np.uint64)
+    odd = np.random.default_rng(0).integers(2**63, size=bits.shape[1] + 1, dtype=np.uint64) * 2 + 1
+    keys: NDArray[np.uint64] = (bits * odd[1:]).sum(axis=1, dtype=np.uint64)
+    if batch.tokens is not None:
+        keys += batch.tokens.cpu().numpy().astype(np.uint64) * odd[0]
+    return keys

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pd4ml.models.activation import NormActivation
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
-from pd4ml.models.layers import BatchNorm, GraphConvolution, NodeInput, PReLUDropout, average_nodes, dense
+from pd4ml.models.layers import NodeInput, average_nodes, dense
 from pd4ml.models.registry import ModelInputs, register
+from pd4ml.models.sparse import sparse_product
 
 __all__ = ["GraphNet"]
+
+_BLOCK_NODES = 4096  # are predicted at a time: 4 MB of float32 for each layer, which stay in the caches
 
 
 @register("graph_net")
@@ -34,27 +39,38 @@ class GraphNet(Model):
         super().__init__(inputs)
         self.first = NodeInput(inputs.n_features, inputs.n_tokens, width)
         self.node_layers = nn.ModuleList(dense(width, width) for _ in range(2))
-        self.convolutions = nn.ModuleList(GraphConvolution(width, width) for _ in range(3))
-        self.node_activations = nn.ModuleList(_activation(width, dropout) for _ in range(3))
+        self.convolutions = nn.ModuleList(dense(width, width) for _ in range(3))
+        self.node_activations = nn.ModuleList(NormActivation(width, dropout) for _ in range(3))
         dropouts = [dropout] * 6 + [last_dropout]
         self.event_layers = nn.ModuleList(dense(width, width) for _ in dropouts)
-        self.event_activations = nn.ModuleList(_activation(width, p) for p in dropouts)
+        self.event_activations = nn.ModuleList(NormActivation(width, p) for p in dropouts)
         self.last = dense(width, 1)
 
     def output(self, batch: GraphBatch) -> Tensor:
         """(B, 1)."""
-        x = functional.relu(self.first(batch), inplace=True)
-        for layer in self.node_layers:
-            x = functional.relu(layer(x), inplace=True)
-        for convolution, activation in zip(self.convolutions, self.node_activations, strict=True):
-            x = activation(convolution(x, batch))
+        if self.training or torch.is_grad_enabled() or len(batch.nodes) <= _BLOCK_NODES:
+            return self._output(batch)
+        return torch.cat([self._output(block) for block in batch.blocks(_BLOCK_NODES)])
+
+    def _output(self, batch: GraphBatch) -> Tensor:
+        """(B, 1), of all graphs at once."""
+        first, *others = self.convolutions
+        x = self._spread_first(batch, first)
+        for layer, activation in zip([*others, None], self.node_activations, strict=True):
+            x = activation(x)
+            if layer is not None:
+                x = sparse_product(batch.normalised_adjacency, layer(x))
         x = average_nodes(x, batch)
         for layer, activation in zip(self.event_layers, self.event_activations, strict=True):
-            x = activation(functional.relu(layer(x), inplace=True))
+            x = activation(layer(x))
         result: Tensor = self.last(x)
         return result
 
-
-def _activation(width: int, dropout: float) -> nn.Sequential:
-    """Batch norm, PReLU and dropout, which follow a ReLU."""
-    return nn.Sequential(BatchNorm(width), PReLUDropout(width, dropout))
+    def _spread_first(self, batch: GraphBatch, convolution: nn.Module) -> Tensor:
+        """(sum P, width) what the first convolution gives; up to there like nodes share one result."""
+        nodes, expand = batch.distinct or (batch, None)
+        x = functional.relu(self.first(nodes), inplace=True)
+        for layer in self.node_layers:
+            x = functional.relu(layer(x), inplace=True)
+        x = convolution(x)
+        return sparse_product(batch.normalised_adjacency, x if expand is None else expand(x))
