@@ -22,6 +22,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from pd4ml.datasets.spinodal.card import CARD
+from pd4ml.datasets.spinodal.reference import network
 from pd4ml.datasets.spinodal.simulator import Config, draw, expand, simulate
 
 HERE = Path(__file__).parent
@@ -72,16 +73,6 @@ def summary(images: Images, labels: NDArray[np.uint8]) -> dict[str, Any]:
             low, high = np.quantile(v, (0.05, 0.95))
             out.setdefault(name, {})[label] = [v.mean(), v.std() / len(v) ** 0.5, v.std(), low, high]
     return out
-
-
-def network() -> nn.Sequential:
-    """The published reference model's shape: three convolutions, two dense layers."""
-    return nn.Sequential(
-        *(nn.Conv2d(1, 15, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(15, 15, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(15, 25, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Dropout(0.4)),
-        *(nn.Linear(625, 10), nn.ReLU(), nn.Linear(10, 1)),
-    )
 
 
 def train(images: Images, labels: NDArray[np.uint8], seed: int, epochs: int) -> nn.Sequential:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-from typing import Any
-
 import pytest
 import torch
-from torch import Tensor, nn
 
 from helpers.graphs import random_graphs
+from helpers.plain_lstm_residual import PlainLSTMResidual
 from pd4ml.dataset import Dataset
 from pd4ml.datasets.airshower.reference import LSTMResidual
 from pd4ml.datasets.belle.reference import BelleGraphNet
@@ -23,11 +20,10 @@ WITH_REFERENCE = [dataset for dataset in Dataset.datasets_register if dataset.re
 
 
 @pytest.mark.parametrize("dataset", WITH_REFERENCE, ids=lambda d: str(d.name))
-def test_the_recipe_of_the_room_trains_a_model_made_for_the_dataset(dataset: type[Dataset]) -> None:
+def test_the_recipe_of_the_room_trains_a_model_that_takes_the_dataset(dataset: type[Dataset]) -> None:
     assert dataset.reference is not None
     made_for = model_class(load_recipe(dataset.reference).model).made_for
-    assert made_for is not None
-    assert made_for.task == dataset.task
+    assert made_for is None or made_for.task == dataset.task
 
 
 def made(name: str) -> Model:
@@ -49,32 +45,6 @@ def test_sizes_of_the_networks() -> None:
     assert made("lstm_residual").n_parameters == recurrent + residual + 129
 
 
-class Plain(nn.Module):
-    """The network of ``model`` with every trace worked off on its own, and plain tensor operations."""
-
-    def __init__(self, model: LSTMResidual) -> None:
-        super().__init__()
-        self.model = deepcopy(model)
-
-    def forward(self, batch: GraphBatch) -> Tensor:
-        dense = batch.to_dense()
-        sequence, _ = self.model.traces.both_ways(dense[..., :80].reshape(-1, 80, 1).transpose(0, 1))
-        _, (state, _) = self.model.traces.last(sequence)
-        x = torch.cat([state[0].view(*dense.shape[:2], 10), dense[..., 80:]], dim=-1)
-        x = x.transpose(1, 2).reshape(len(batch), 11, 9, 9).contiguous()
-        unit: Any
-        for unit in self.model.array:
-            if isinstance(unit, nn.MaxPool2d):
-                x = unit(x)
-                continue
-            if unit.widen is not None:
-                x = torch.relu(unit.widen(x))
-            y = torch.relu(unit.norms[0](unit.convolutions[0](x)))
-            x = torch.relu(unit.norms[1](unit.convolutions[1](y)) + x)
-        result: Tensor = self.model.last(x.flatten(2).amax(dim=2)).squeeze(-1)
-        return result
-
-
 def showers(n: int, seed: int) -> GraphBatch:
     """Random events whose stations are silent but for one in eight."""
     graphs = random_graphs([81] * n, 81, 81, seed)
@@ -88,7 +58,7 @@ def test_silent_stations_share_one_result_and_its_gradient(share: str) -> None:
     torch.manual_seed(1)
     model = build("lstm_residual", ModelInputs(81, 81, "regression"), dropout=0.0)
     assert isinstance(model, LSTMResidual)
-    plain = Plain(model)
+    plain = PlainLSTMResidual(model)
     batch = showers(4, seed=2)
     if share == "all silent":
         batch.nodes.zero_()
