@@ -1,6 +1,7 @@
 # make demo   generate 20,000 TopTagging jets, train FCN and GraphNet on them, print the table
 # make test   lint, types and tests
 # make bench  speed and memory against other packages, written to benchmarks/results.json
+# make compare  train the shared models for equal times, written to benchmarks/shared_models.json
 # make evidence  the plots and numbers of the datasets' READMEs
 #
 # Everything happens in .venv, which is made when it is missing and kept when it is there.
@@ -10,7 +11,7 @@ BIN := .venv/bin
 DEMO := demo
 PD4ML := $(BIN)/pd4ml
 
-.PHONY: demo test lint types bench evidence clean
+.PHONY: demo test lint types bench compare evidence clean
 .DELETE_ON_ERROR:
 
 demo: .venv/all.stamp
@@ -31,6 +32,9 @@ types: .venv/dev.stamp
 
 bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/run.py
+
+compare: .venv/all.stamp
+	$(BIN)/python benchmarks/shared_models.py --path $(DEMO)/datasets --runs $(DEMO)/shared_models
 
 evidence: .venv/dev.stamp
 	$(BIN)/python benchmarks/top_tagging_evidence.py

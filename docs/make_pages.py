@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
+import statistics
 import sys
 from pathlib import Path
+from typing import Any
 
 import pd4ml
 from pd4ml.benchmark.record import find_records, read_record
@@ -19,6 +22,7 @@ __all__ = ["card_page", "pages", "speed_page"]
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
+COMPARISON = ROOT / "benchmarks" / "shared_models.json"
 RECORDS = ROOT / "docs" / "results"
 _NOTE = "<!-- written by docs/make_pages.py; do not edit -->"
 
@@ -68,6 +72,46 @@ def speed_page(results: dict[str, object]) -> str:
             f"| {row['name']} | {ours} | {row['other_name']} | {other} | {row['ratio']:.3g} | {row['target']} |"
         )
     return "\n".join([*lines, ""])
+
+
+def models_page() -> str:
+    """The page of models with the table of what ``make compare`` measured."""
+    text = (ROOT / "docs" / "models.md").read_text()
+    if not COMPARISON.exists():
+        return text
+    return _between(text, "comparison", comparison_table(json.loads(COMPARISON.read_text())))
+
+
+def comparison_table(results: dict[str, Any]) -> str:
+    """One line for each dataset and recipe, in the order in which they were trained."""
+    machine = results["machine"]
+    lines = [
+        f"Wall time wanted: {results['seconds']:g} s ({machine['cpu']}, {machine['cores']} cores).",
+        "",
+        "| dataset | recipe | parameters | trainings | epochs | seconds | AUC or MSE | accuracy or resolution |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in results["rows"]:
+        groups.setdefault((row["dataset"], row["recipe"]), []).append(row)
+    for (dataset, recipe), rows in groups.items():
+        names = ("mse", "resolution") if rows[0]["task"] == "regression" else ("auc", "accuracy")
+        seconds = statistics.mean(row["seconds"] for row in rows)
+        shown = [
+            *(dataset, recipe, f"{rows[0]['parameters']:,}", str(len(rows)), str(rows[0]["epochs"]["trained"])),
+            *(f"{seconds:.0f}", *(_mean_and_spread([row["metrics"][name] for row in rows]) for name in names)),
+        ]
+        lines.append("| " + " | ".join(shown) + " |")
+    return "\n".join([*lines, ""])
+
+
+def _mean_and_spread(metrics: list[dict[str, float]]) -> str:
+    """Mean ± mean error of single trainings, and ± spread of several."""
+    values = [metric["value"] for metric in metrics]
+    mean, error = statistics.mean(values), statistics.mean(metric["error"] for metric in metrics)
+    decimals = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 4
+    parts = [mean, error, *([statistics.stdev(values)] if len(values) > 1 else [])]
+    return " ± ".join(f"{part:.{decimals}f}" for part in parts)
 
 
 def readme() -> str:
@@ -120,6 +164,7 @@ def pages() -> dict[Path, str]:
     found = {ROOT / "docs" / "datasets" / f"{d.name}.md": card_page(d) for d in _own()}
     if RESULTS.exists():
         found[ROOT / "docs" / "speed.md"] = speed_page(json.loads(RESULTS.read_text()))
+    found[ROOT / "docs" / "models.md"] = models_page()
     found[ROOT / "README.md"] = readme()
     return found
 

@@ -60,9 +60,11 @@ def _on_grid(domain: Any, batch: GraphBatch) -> tuple[Tensor, Any]:
 
     def see(i: int, y: Tensor) -> Tensor:
         kernel = torch.diag_embed(domain.convolutions[i].weight[:, 0].permute(1, 2, 0)).permute(2, 3, 0, 1)
-        return (_correlate(y.view(*shape, -1), kernel, 1) + domain.convolutions[i].bias).flatten(0, 1)
+        seen: Tensor = _correlate(y.view(*shape, -1), kernel, 1) + domain.convolutions[i].bias
+        return seen.flatten(0, 1)
 
-    return x.flatten(0, 1) + domain.position, see
+    embedded: Tensor = x.flatten(0, 1) + domain.position
+    return embedded, see
 
 
 def _correlate(image: Tensor, kernel: Tensor, stride: int) -> Tensor:

@@ -69,7 +69,7 @@ def _edge_conv(layers: Any, centre: Tensor, offset: Tensor, x: Tensor, joined: T
 
 
 def _attention(layer: Any, x: Tensor) -> Tensor:
-    query, key, value = _norm(layer.norm, x @ layer.dense.weight.T).split(layer.sizes, 1)
+    query, key, value = torch.split(_norm(layer.norm, x @ layer.dense.weight.T), layer.sizes, 1)
     weights = functional.softmax(query @ key.T, dim=1)
     weights = weights / weights.sum(0)
     return x + _normalised(layer.last, x - weights.T @ value)
@@ -80,7 +80,8 @@ def _normalised(layer: Any, x: Tensor) -> Tensor:
 
 
 def _norm(norm: Any, x: Tensor) -> Tensor:
-    return (x - norm.running_mean) / torch.sqrt(norm.running_var + norm.eps) * norm.weight + norm.bias
+    result: Tensor = (x - norm.running_mean) / torch.sqrt(norm.running_var + norm.eps) * norm.weight + norm.bias
+    return result
 
 
 def _event(model: Any, x: Tensor) -> Tensor:

@@ -74,7 +74,7 @@ def test_on_graphs_it_is_the_loop(n_tokens: int) -> None:
     torch.testing.assert_close(model(doubled(GraphBatch.from_packed(graphs))), torch.cat(expected))
 
 
-@pytest.mark.parametrize("shape", [(3, 5), (17, 16)])
+@pytest.mark.parametrize("shape", [(3, 5), (12, 13)])
 def test_on_grids_it_is_the_loop(shape: tuple[int, int]) -> None:
     model = on_grid(shape).double().eval()
     batch = doubled(grids(3, shape))
@@ -84,7 +84,7 @@ def test_on_grids_it_is_the_loop(shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "expected"), [((9, 9), (9, 9)), ((20, 20), (10, 10)), ((24, 24), (12, 12)), ((33, 40), (9, 10))]
+    ("shape", "expected"), [((9, 9), (9, 9)), ((20, 20), (10, 10)), ((24, 24), (6, 6)), ((33, 40), (9, 10))]
 )
 def test_large_grids_are_joined_to_patches(shape: tuple[int, int], expected: tuple[int, int]) -> None:
     model = on_grid(shape)

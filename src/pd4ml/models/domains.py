@@ -21,7 +21,7 @@ __all__ = ["GraphDomain", "GridDomain", "View"]
 View: TypeAlias = Callable[[Tensor], Tensor]
 """From (sum P, W) of all nodes to (sum P, W) of what each sees of its neighbours."""
 
-_MAX_PIXELS = 256
+_MAX_PIXELS = 128
 _SMALL = 1e-4
 
 
@@ -65,7 +65,7 @@ class GraphDomain(nn.Module):
 class GridDomain(nn.Module):
     """Nodes on a grid: a filter is learned for each of the nine directions and channel, and where a node is.
 
-    A grid of more than 256 nodes is joined by strided convolutions, two by two, until it has no more.
+    A grid of more than 128 nodes is joined to patches, two by two or four by four and so on, until it has no more.
     """
 
     def __init__(self, inputs: ModelInputs, width: int, depth: int) -> None:
@@ -76,7 +76,7 @@ class GridDomain(nn.Module):
         stride = 1
         while math.prod(self.shape) > _MAX_PIXELS:
             stride, self.shape = 2 * stride, (-(-self.shape[0] // 2), -(-self.shape[1] // 2))
-        # Patches overlap: those of stride 2 are 5 x 5.
+        # Patches overlap: those that lie two apart are 5 x 5.
         self.first = nn.Conv2d(
             inputs.n_features + inputs.n_tokens, width, 2 * stride + 1, padding=stride, stride=stride
         )

@@ -27,7 +27,7 @@ class FilterNet(Model):
     A filter is a number for a pair of neighbours and a head. On a graph it is learned from the features of both
     nodes (continuous filters, arXiv:1706.08566), once for all blocks. On a grid it is learned for each of the nine
     directions and channel (a depthwise convolution, arXiv:1704.04861), there are embeddings of the position, and
-    grids of more than 256 nodes are first joined to overlapping patches (arXiv:2010.11929). What all nodes know
+    grids of more than 128 nodes are first joined to overlapping patches (arXiv:2010.11929). What all nodes know
     comes back to each in every block, as in arXiv:2301.08128. Blocks normalise first (arXiv:2002.04745). The event
     is the average over the nodes, averages weighted by attention (arXiv:1802.04712), and on a grid one weighted by
     position, on a graph the number of nodes.

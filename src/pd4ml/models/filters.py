@@ -41,8 +41,8 @@ class Neighbourhood:
         if len(self.target) == 0:
             return x * 0 + weights.sum()
         by_head = x.view(n_nodes, self.heads, -1).transpose(0, 1).reshape(self.heads * n_nodes, -1)
-        total = self._bags(by_head.detach(), weights)
-        total = _Through.apply(total, by_head, weights.detach(), self)  # type: ignore[no-untyped-call]
+        sums = self._bags(by_head.detach(), weights)
+        total: Tensor = _Through.apply(sums, by_head, weights.detach(), self)  # type: ignore[no-untyped-call]
         return total.view(self.heads, n_nodes, -1).transpose(0, 1).reshape(n_nodes, width)
 
     def _bags(self, by_head: Tensor, weights: Tensor) -> Tensor:

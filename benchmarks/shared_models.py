@@ -1,0 +1,128 @@
+"""Train the models that serve every dataset for the same wall time, and write ``benchmarks/shared_models.json``.
+
+Each model gets as many epochs of its short recipe as fit into the budget, at least one; an epoch is measured in a
+short training before. The learning-rate schedule spans exactly these epochs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pd4ml
+from pd4ml.benchmark import train
+from pd4ml.benchmark.record import Record, machine, now, versions
+from pd4ml.errors import Pd4mlError
+from pd4ml.training.fit import fit
+from pd4ml.training.history import read_history
+from pd4ml.training.recipe import Recipe, load_recipe
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "shared_models.json"
+DATASETS = ("TopTagging", "Airshower", "Belle", "EOSL", "Spinodal")
+RECIPES = ("fcn_quick", "graph_net_quick", "spct_quick", "filter_net_quick")
+# Dropout before batch norm spoils regression: GraphNet has a recipe without.
+FOR_REGRESSION = {"graph_net_quick": "graph_net_quick_regression"}
+EVENTS = {"Spinodal": 8_000}
+DEFAULT_EVENTS = 20_000
+_MEASURED_EVENTS = 1_600
+
+
+def main() -> None:
+    """Every dataset, recipe and seed; what is in the result file already is replaced dataset by dataset."""
+    arguments = _arguments()
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"rows": []}
+    results |= {"machine": machine(), "versions": versions(), "created": now(), "seconds": arguments.seconds}
+    for name in arguments.datasets:
+        dataset = pd4ml.Dataset.datasets_register.find(name)
+        _generate(dataset, arguments.path, arguments.events)
+        rows = [row for row in results["rows"] if row["dataset"] != name]
+        for recipe in arguments.recipes:
+            rows += _compared(dataset, recipe, arguments)
+        results["rows"] = rows
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    subprocess.run([sys.executable, str(HERE.parent / "docs" / "make_pages.py")], check=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--path", default="demo/datasets", help="folder of the datasets; missing ones are generated"
+    )
+    parser.add_argument("--runs", type=Path, default=Path("demo/shared_models"), help="folder of the runs")
+    parser.add_argument("--seconds", type=float, default=100.0, help="wall time of each training")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each model")
+    parser.add_argument("--events", type=int, default=None, help="events of a dataset that is generated")
+    parser.add_argument("--datasets", nargs="+", default=DATASETS)
+    parser.add_argument("--recipes", nargs="+", default=RECIPES)
+    return parser.parse_args()
+
+
+def _generate(dataset: type[pd4ml.Dataset], path: str, n_events: int | None) -> None:
+    try:
+        dataset.open("train", path, source="generated")
+    except Pd4mlError:
+        n_events = n_events or EVENTS.get(dataset.name, DEFAULT_EVENTS)
+        dataset.generate(path, n_events=n_events, seed=1, workers=2)
+
+
+def _compared(dataset: type[pd4ml.Dataset], name: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """One row for each seed."""
+    if dataset.card.task == "regression":
+        name = FOR_REGRESSION.get(name, name)
+    recipe = load_recipe(name)
+    epoch = _seconds_of_an_epoch(dataset, recipe, arguments)
+    epochs = max(1, round(arguments.seconds / epoch))
+    recipe = recipe.override(name=name, max_epochs=epochs, patience=epochs)
+    print(f"{dataset.name}, {name}: {epochs} epochs of {epoch:.1f} s", file=sys.stderr, flush=True)
+    rows = []
+    for seed in range(1, arguments.seeds + 1):
+        record = train(
+            dataset,
+            recipe,
+            path=arguments.path,
+            source="generated",
+            seed=seed,
+            runs_dir=arguments.runs,
+            force=True,
+        )
+        rows.append(_row(record))
+    return rows
+
+
+def _seconds_of_an_epoch(dataset: type[pd4ml.Dataset], recipe: Recipe, arguments: argparse.Namespace) -> float:
+    """Wall time of an epoch with all events, from the second and third epoch of a training with some."""
+    graphs = dataset.graphs("train", arguments.path, source="generated")
+    n_events = min(_MEASURED_EVENTS, len(graphs))
+    folder = arguments.runs / f"measure-{dataset.name}-{recipe.name}"
+    shutil.rmtree(folder, ignore_errors=True)
+    fit(graphs, dataset.card.task, recipe.override(max_epochs=3, patience=3), folder, n_events=n_events)
+    seconds = [row["seconds"] for row in read_history(folder / "history.csv")]
+    shutil.rmtree(folder)
+    return sum(seconds[1:]) / 2 * len(graphs) / n_events
+
+
+def _row(record: Record) -> dict[str, Any]:
+    return {
+        "dataset": record.dataset["name"],
+        "task": record.dataset["task"],
+        "unit": record.dataset["unit"],
+        "fingerprint": record.dataset["fingerprint"],
+        "recipe": record.recipe["name"],
+        "model": record.model["name"],
+        "parameters": record.model["parameters"],
+        "seed": record.seed,
+        "events": record.events,
+        "epochs": record.epochs,
+        "seconds": record.timing["train_seconds"],
+        "metrics": {name: {"value": found.value, "error": found.error} for name, found in record.metrics.items()},
+    }
+
+
+if __name__ == "__main__":
+    main()
