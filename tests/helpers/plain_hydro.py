@@ -42,7 +42,7 @@ class PlainFluid:
     def _rates(self, weight: float) -> Floats:
         rate = np.zeros_like(self.conserved)
         if self.expansion:
-            rate[0] = -self.pressure
+            rate[0] = np.where(self.energy == VACUUM, 0.0, -self.pressure)
         for axis in (0, 1):
             across = 1 - axis
             state = np.stack([self.energy, self.u[axis], self.u[across], self.pressure, self.slope])

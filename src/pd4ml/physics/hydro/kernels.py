@@ -1,11 +1,12 @@
 """The inner loops of the fluid, written so that the compiler makes vector instructions of them.
 
-It does where it sees that what a loop writes is not what it reads, and that nothing is looked up. So rows are copied
-into lanes of one scratch array, whose distances are known when the code is compiled; tables are read in loops of
-their own; and the few cells that need care are left to a second look. This module imports numba.
+It does where it sees that what a loop writes is not what it reads, and that nothing is looked up. So all
+quantities lie in lanes whose distances are known when the code is compiled, what is computed goes into a scratch
+array, tables are read in loops of their own, and the few cells that need care get a second look. Rows are worked
+on where something can change: vacuum, with two cells of vacuum around, stays it. This module imports numba.
 
-Rows of ``state`` (5, nx + 4, ny + 4), two ghost cells around: energy density, four-velocity's x and y, pressure, and
-dP/de. Densities in GeV/fm3.
+``state`` is (nx + 4, 5, LANE), two ghost cells around: energy density, four-velocity's x and y, pressure, and
+dP/de along a row. Densities in GeV/fm3.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["GHOSTS", "VACUUM", "advance", "prepare", "rates", "recover"]
+__all__ = ["GHOSTS", "LANE", "VACUUM", "advance", "prepare", "rates", "recover"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -30,8 +31,9 @@ GHOSTS = 2
 _LINES_PER_UNIT = 1.0 / 0.003  # intervals of the table per (GeV/fm3)^(1/4), see EquationOfState
 # Sums may be reordered, but NaN and infinity stay what they are: a bad cell must be seen.
 _FAST = {"contract", "reassoc", "arcp", "nsz", "afn"}
-_LANE = 264  # length of a lane; a power of two would put all lanes into the same part of the cache
-_WIDEST = _LANE - 2 * GHOSTS  # columns that are worked on at once
+# Length of a lane. With a power of two all lanes would lie in the same part of the cache.
+LANE = 1032
+_ROW = 5 * LANE
 
 
 @njit(inline="always")
@@ -56,15 +58,15 @@ def _slope(left: float, middle: float, right: float) -> float:
 
 
 @njit(inline="always")
-def _fluxes(s: Floats, n: int, start: int, step: int, along: int, across: int, out: int) -> None:
-    """HLLE fluxes of T^tt, T^tn, T^tw through ``n`` faces, into three lanes of ``s`` from place ``out``.
+def _fluxes(s: Floats, n: int, step: int, along: int, across: int, flux: Floats) -> None:
+    """HLLE fluxes of T^tt, T^tn, T^tw through ``n`` faces, into three lanes of ``flux``.
 
-    The cells around a face lie ``step`` apart, the first of them at ``start``; ``along`` and ``across`` are the lanes
-    of the four-velocity's components normal to the face (n) and parallel to it (w).
+    The cells around a face lie ``step`` apart in ``s``; ``along`` and ``across`` are the lanes of the
+    four-velocity's components normal to the face (n) and parallel to it (w).
     """
     for j in range(n):
-        e, p, c = start + j, start + 3 * _LANE + j, start + 4 * _LANE + j
-        u, w = start + along * _LANE + j, start + across * _LANE + j
+        e, p, c = j, 3 * LANE + j, 4 * LANE + j
+        u, w = along * LANE + j, across * LANE + j
         e0 = s[e + step] + _slope(s[e], s[e + step], s[e + 2 * step])
         e1 = s[e + 2 * step] - _slope(s[e + step], s[e + 2 * step], s[e + 3 * step])
         u0 = s[u + step] + _slope(s[u], s[u + step], s[u + 2 * step])
@@ -87,26 +89,21 @@ def _fluxes(s: Floats, n: int, start: int, step: int, along: int, across: int, o
         least, most = min(min(m0 - s0, m1 - s1), 0.0), max(max(m0 + s0, m1 + s1), 0.0)
         t0, t1 = h0 * r0 * u0, h1 * r1 * u1
         a, b = 1.0 / (most - least), least * most
-        s[out + j] = (most * t0 - least * t1 + b * (h1 * g1 - p1 - h0 * g0 + p0)) * a
-        s[out + _LANE + j] = (most * (h0 * u0 * u0 + p0) - least * (h1 * u1 * u1 + p1) + b * (t1 - t0)) * a
-        s[out + 2 * _LANE + j] = (
-            most * h0 * u0 * w0 - least * h1 * u1 * w1 + b * (h1 * r1 * w1 - h0 * r0 * w0)
-        ) * a
-
-
-_X, _Y = 20 * _LANE, 23 * _LANE  # where fluxes lie, after the four rows of five lanes
+        flux[j] = (most * t0 - least * t1 + b * (h1 * g1 - p1 - h0 * g0 + p0)) * a
+        flux[LANE + j] = (most * (h0 * u0 * u0 + p0) - least * (h1 * u1 * u1 + p1) + b * (t1 - t0)) * a
+        flux[2 * LANE + j] = (most * h0 * u0 * w0 - least * h1 * u1 * w1 + b * (h1 * r1 * w1 - h0 * r0 * w0)) * a
 
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST)
-def _fluxes_x(s: Floats, n: int) -> None:
-    """Fluxes along x, between the second and the third row."""
-    _fluxes(s, n, GHOSTS, 5 * _LANE, 1, 2, _X)
+def _fluxes_x(s: Floats, n: int, flux: Floats) -> None:
+    """Fluxes along x: the cells around a face lie in four rows."""
+    _fluxes(s, n, _ROW, 1, 2, flux)
 
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST)
-def _fluxes_y(s: Floats, n: int) -> None:
-    """Fluxes along y, through the faces of the second row."""
-    _fluxes(s, n, 5 * _LANE, 1, 2, 1, _Y)
+def _fluxes_y(s: Floats, n: int, flux: Floats) -> None:
+    """Fluxes along y: the cells around a face lie in one row."""
+    _fluxes(s, n, 1, 2, 1, flux)
 
 
 @njit(cache=True)
@@ -132,71 +129,50 @@ def _scan(energy: Floats, span: Integers) -> None:
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST)
 def rates(
-    state: Floats,
-    span: Integers,
-    reach: Integers,
-    lines: Floats,
-    weight: float,
-    cell: float,
-    work: float,
-    rate: Floats,
+    state: Floats, span: Integers, reach: Integers, weight: float, cell: float, work: float, rate: Floats
 ) -> None:
-    """Fill ``rate`` (3, nx, ny) with the time derivative of the conserved densities, and ``reach``.
+    """Fill ``rate`` (3, nx, ny) with the time derivative of the conserved densities within ``reach``, and that.
 
-    ``weight`` is tau, ``work`` 1 with longitudinal expansion and 0 without. Where nothing is but vacuum, only its own
-    pressure works.
+    ``weight`` is tau, ``work`` 1 with longitudinal expansion and 0 without.
     """
     nx, ny = rate.shape[1:]
     _reach(span, ny, reach)
+    s = state.reshape(state.size)
     factor = weight / cell
-    scratch = np.empty(26 * _LANE)
-    rest, _ = _pressure(VACUUM, lines)  # what pushes on a face in the vacuum
-    before, after = np.empty((3, ny)), np.empty((3, ny))
+    # Lanes of the fluxes along x into the row and out of it, and of those along y.
+    flux = np.empty(9 * LANE)
     for i in range(nx + 1):  # faces between rows i - 1 and i
-        low = min(reach[max(i - 1, 0), 0], reach[min(i, nx - 1), 0])
-        high = max(reach[max(i - 1, 0), 1], reach[min(i, nx - 1), 1])
-        after[0], after[1], after[2] = 0.0, rest, 0.0
+        above, below = reach[max(i - 1, 0)], reach[min(i, nx - 1)]
+        low, high = min(above[0], below[0]), max(above[1], below[1])
+        _fluxes_x(s[i * _ROW + low + GHOSTS :], high - low, flux[3 * LANE + low :])
         if i > 0:
-            for j in range(ny):
-                rate[0, i - 1, j] = -work * state[3, i + 1, j + 2]
-                rate[1, i - 1, j] = 0.0
-                rate[2, i - 1, j] = 0.0
-        for start in range(low, high, _WIDEST - 1):
-            n = min(high - start, _WIDEST - 1)
-            for row in range(4):
-                for k in range(5):
-                    _copy(state[k, i + row], start, n + 2 * GHOSTS, scratch, (5 * row + k) * _LANE)
-            _fluxes_x(scratch, n)
+            first, n = above[0], above[1] - above[0]
+            _fluxes_y(s[(i + 1) * _ROW + first :], n + 1, flux[6 * LANE + first :])
+            row = rate[0, i - 1, first:]
+            _balance(flux[first:], n, factor, row, rate[1, i - 1, first:], rate[2, i - 1, first:])
+            _expand(s[(i + 1) * _ROW + first + GHOSTS :], n, work, row)
+        for j in range(low, high):
             for k in range(3):
-                _copy_back(scratch, _X + k * _LANE, n, after[k], start)
-            if i > 0:
-                _fluxes_y(scratch, n + 1)
-                _balance(before[0], after[0], scratch, _Y, start, n, factor, rate[0, i - 1])
-                _balance(before[1], after[1], scratch, _Y + 2 * _LANE, start, n, factor, rate[1, i - 1])
-                _balance(before[2], after[2], scratch, _Y + _LANE, start, n, factor, rate[2, i - 1])
-        before, after = after, before
-
-
-@njit(cache=True)
-def _copy(row: Floats, start: int, n: int, scratch: Floats, lane: int) -> None:
-    for j in range(n):
-        scratch[lane + j] = row[start + j]
-
-
-@njit(cache=True)
-def _copy_back(scratch: Floats, lane: int, n: int, row: Floats, start: int) -> None:
-    for j in range(n):
-        row[start + j] = scratch[lane + j]
+                flux[k * LANE + j] = flux[(3 + k) * LANE + j]
 
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST)
-def _balance(
-    before: Floats, after: Floats, scratch: Floats, side: int, start: int, n: int, factor: float, rate: Floats
-) -> None:
-    """Add what flows into the cells of a row and does not flow out."""
+def _balance(flux: Floats, n: int, factor: float, rate: Floats, rate_x: Floats, rate_y: Floats) -> None:
+    """What flows into the cells of a row less what flows out; along y the momenta change their roles."""
     for j in range(n):
-        x = before[start + j] - after[start + j] + scratch[side + j] - scratch[side + j + 1]
-        rate[start + j] += factor * x
+        x, y = 3 * LANE, 6 * LANE
+        rate[j] = factor * (flux[j] - flux[x + j] + flux[y + j] - flux[y + j + 1])
+        y += 2 * LANE
+        rate_x[j] = factor * (flux[LANE + j] - flux[x + LANE + j] + flux[y + j] - flux[y + j + 1])
+        y -= LANE
+        rate_y[j] = factor * (flux[2 * LANE + j] - flux[x + 2 * LANE + j] + flux[y + j] - flux[y + j + 1])
+
+
+@njit(cache=True, error_model="numpy", fastmath=_FAST)
+def _expand(s: Floats, n: int, work: float, rate: Floats) -> None:
+    """Subtract the work of the pressure; the vacuum does none."""
+    for j in range(n):
+        rate[j] -= work * s[3 * LANE + j] if s[j] != VACUUM else 0.0
 
 
 @njit(inline="always")
@@ -209,36 +185,48 @@ def _root(total: float, square: float, a: float, b: float) -> float:
 
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST)
-def _first_root(s: Floats, n: int) -> None:
-    """Lanes E, M^2, P, dP/de, e of the last state: the root (lane 4) in its interval, and the interval of that."""
+def _first_root(s: Floats, n: int, roots: Floats) -> None:
+    """The interval (lane 4) that the root lies in, were its line that of the last state."""
     for j in range(n):
-        b = s[3 * _LANE + j]
-        a = s[2 * _LANE + j] - b * s[4 * _LANE + j]
-        s[5 * _LANE + j] = _line(_root(s[j], s[_LANE + j], a, b))
+        b = s[4 * LANE + j]
+        a = s[3 * LANE + j] - b * s[j]
+        roots[4 * LANE + j] = _line(_root(roots[j], roots[LANE + j], a, b))
 
 
 @njit(cache=True)
-def _look_up(s: Floats, n: int, lines: Floats) -> None:
-    """Lanes 2 and 3: the line of the interval in lane 5."""
+def _look_up(roots: Floats, n: int, lines: Floats) -> None:
+    """Lanes 2 and 3: the line of the interval in lane 4."""
     last = len(lines) - 1
     for j in range(n):
-        line = min(int(s[5 * _LANE + j]), last)
-        s[2 * _LANE + j] = lines[line, 0]
-        s[3 * _LANE + j] = lines[line, 1]
+        line = min(int(roots[4 * LANE + j]), last)
+        roots[2 * LANE + j] = lines[line, 0]
+        roots[3 * LANE + j] = lines[line, 1]
 
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST)
-def _second_root(s: Floats, n: int, inverse: float) -> None:
-    """The root (lane 4), its pressure (lane 2), the four-velocity over the momentum (6), and if all is well (5)."""
+def _second_root(roots: Floats, n: int, inverse: float, rest: float, rest_slope: float, s: Floats) -> float:
+    """The state of cells whose interval is right; the others are counted, and 1 in lane 4."""
+    count = 0.0
     for j in range(n):
-        total, square, a, b = s[j], s[_LANE + j], s[2 * _LANE + j], s[3 * _LANE + j]
+        total, square, a, b = roots[j], roots[LANE + j], roots[2 * LANE + j], roots[3 * LANE + j]
         energy = _root(total, square, a, b)
         p = a + b * energy
-        found = (_line(energy) == s[5 * _LANE + j]) & (total >= _THIN) & (square < total * total)
-        s[4 * _LANE + j] = energy
-        s[2 * _LANE + j] = p
-        s[6 * _LANE + j] = inverse / np.sqrt((energy + p) * (total + p))
-        s[5 * _LANE + j] = 1.0 if found else 0.0
+        thin = _FASTEST * max(total, VACUUM)
+        slow = square <= thin * thin
+        empty = slow & (total < 1.5 * VACUUM) & (total > -_THIN)
+        fluid = (total >= 1.5 * VACUUM) & (slow | ((total >= _THIN) & (square < total * total)))
+        found = empty | (fluid & (_line(energy) == roots[4 * LANE + j]))
+        # gamma v = M / sqrt((E + P)(E + P - M^2 / (E + P))), and the root is (e + P) (E + P)
+        gain = 0.0 if empty else inverse / np.sqrt((energy + p) * (total + p))
+        s[j] = VACUUM if empty else energy
+        s[LANE + j] = roots[5 * LANE + j] * gain
+        s[2 * LANE + j] = roots[6 * LANE + j] * gain
+        s[3 * LANE + j] = rest if empty else p
+        s[4 * LANE + j] = rest_slope if empty else b
+        unsettled = 0.0 if found else 1.0
+        roots[4 * LANE + j] = unsettled
+        count += unsettled
+    return count
 
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST)
@@ -248,15 +236,12 @@ def _combine(conserved: Floats, first: Floats, rate: Floats, dt: float, keep: fl
 
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST)
-def _prepare_roots(conserved: Floats, state: Floats, i: int, start: int, n: int, inverse: float, s: Floats) -> None:
-    """Fill the lanes of ``_first_root`` for the cells (i, start) and on."""
-    for j in range(n):
-        total, mx, my = conserved[0, i, start + j], conserved[1, i, start + j], conserved[2, i, start + j]
-        s[j] = total * inverse
-        s[_LANE + j] = (mx * mx + my * my) * (inverse * inverse)
-    _copy(state[3, i + 2], start + 2, n, s, 2 * _LANE)
-    _copy(state[4, i + 2], start + 2, n, s, 3 * _LANE)
-    _copy(state[0, i + 2], start + 2, n, s, 4 * _LANE)
+def _squares(energy: Floats, mx: Floats, my: Floats, inverse: float, roots: Floats) -> None:
+    """Lanes 0 and 1: T^tt and the square of T^ti; 5 and 6: the momenta."""
+    for j in range(len(energy)):
+        roots[j] = energy[j] * inverse
+        roots[LANE + j] = (mx[j] * mx[j] + my[j] * my[j]) * (inverse * inverse)
+        roots[5 * LANE + j], roots[6 * LANE + j] = mx[j], my[j]
 
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST)
@@ -278,54 +263,50 @@ def advance(
     """
     nx, ny = rate.shape[1:]
     inverse, bad = 1.0 / weight, -1
-    s = np.empty(7 * _LANE)
+    s, roots = state.reshape(state.size), np.empty(7 * LANE)
+    rest, rest_slope = _pressure(VACUUM, lines)
     for i in range(nx):
+        low, high = reach[i]
+        n = high - low
+        if n <= 0:
+            continue
         for k in range(3):
-            _combine(conserved[k, i], first[k, i], rate[k, i], dt, keep)
-        for start in range(reach[i, 0], reach[i, 1], _WIDEST):
-            n = min(reach[i, 1] - start, _WIDEST)
-            _prepare_roots(conserved, state, i, start, n, inverse, s)
-            _first_root(s, n)
-            _look_up(s, n, lines)
-            _second_root(s, n, inverse)
+            _combine(conserved[k, i, low:high], first[k, i, low:high], rate[k, i, low:high], dt, keep)
+        cells = s[(i + GHOSTS) * _ROW + low + GHOSTS :]
+        _squares(conserved[0, i, low:high], conserved[1, i, low:high], conserved[2, i, low:high], inverse, roots)
+        _first_root(cells, n, roots)
+        _look_up(roots, n, lines)
+        if _second_root(roots, n, inverse, rest, rest_slope, cells) > 0:
             for j in range(n):
-                x, y = i + GHOSTS, start + j + GHOSTS
-                if s[5 * _LANE + j] == 1.0:
-                    gain = s[6 * _LANE + j]
-                    state[0, x, y] = s[4 * _LANE + j]
-                    state[1, x, y] = conserved[1, i, start + j] * gain
-                    state[2, x, y] = conserved[2, i, start + j] * gain
-                    state[3, x, y] = s[2 * _LANE + j]
-                    state[4, x, y] = s[3 * _LANE + j]
-                elif not _settle(conserved[:, i, start + j], weight, lines, state[:, x, y]) and bad < 0:
-                    bad = i * ny + start + j
-        _scan(state[0, i + GHOSTS, GHOSTS : GHOSTS + ny], span[i])
-    _fill_ghosts(state)
+                unsettled = roots[4 * LANE + j] != 0.0
+                if unsettled and not _settle(conserved, i, low + j, weight, lines, cells, j) and bad < 0:
+                    bad = i * ny + low + j
+        _scan(state[i + GHOSTS, 0, GHOSTS : GHOSTS + ny], span[i])
+    _fill_ghosts(state, ny)
     return bad
 
 
 @njit(cache=True, error_model="numpy")
-def _settle(conserved: Floats, weight: float, lines: Floats, state: Floats) -> bool:
-    """The state of a cell that is thin, or changed its interval twice; false if there is none."""
-    total, mx, my = conserved / weight
+def _settle(conserved: Floats, i: int, j: int, weight: float, lines: Floats, s: Floats, place: int) -> bool:
+    """The state of a cell that is at the edge, or changed its interval twice; false if there is none."""
+    total, mx, my = conserved[0, i, j] / weight, conserved[1, i, j] / weight, conserved[2, i, j] / weight
     momentum = np.sqrt(mx * mx + my * my)
     if abs(total) < _THIN and momentum > _FASTEST * max(total, VACUUM):
         total = max(total, VACUUM)
         cut = _FASTEST * total / momentum
         mx, my, momentum = mx * cut, my * cut, _FASTEST * total
-        conserved[0], conserved[1], conserved[2] = weight * total, weight * mx, weight * my
+        conserved[0, i, j], conserved[1, i, j], conserved[2, i, j] = weight * total, weight * mx, weight * my
+    energy, gain = -1.0, 0.0
     if -_THIN < total < 1.5 * VACUUM:
-        state[0], state[1], state[2], state[3], state[4] = VACUUM, 0.0, 0.0, *_pressure(VACUUM, lines)
-        return True
-    if not momentum < total:
-        return False
-    energy = recover(total, momentum, state[0], lines)
+        energy = VACUUM
+    elif momentum < total:
+        energy = recover(total, momentum, total, lines)
+        p, _ = _pressure(energy, lines)
+        gain = 1.0 / np.sqrt(max(energy + p, 1e-300) * (total + p))
     if not energy > 0:
         return False
-    p, slope = _pressure(energy, lines)
-    # gamma v = M / sqrt((E + P)(E + P - M^2 / (E + P))), and the root is (e + P) (E + P)
-    gain = 1.0 / np.sqrt((energy + p) * (total + p))
-    state[0], state[1], state[2], state[3], state[4] = energy, mx * gain, my * gain, p, slope
+    s[place], s[place + LANE], s[place + 2 * LANE] = energy, mx * gain, my * gain
+    s[place + 3 * LANE], s[place + 4 * LANE] = _pressure(energy, lines)
     return True
 
 
@@ -357,27 +338,33 @@ def recover(total: float, momentum: float, guess: float, lines: Floats) -> float
 
 
 @njit(cache=True)
-def _fill_ghosts(state: Floats) -> None:
+def _fill_ghosts(state: Floats, ny: int) -> None:
     """What lies outside is like the nearest cell: the fluid flows out."""
-    nx, ny = state.shape[1:]
-    for a in state:
-        for g in range(GHOSTS):
-            a[g, :], a[nx - 1 - g, :] = a[GHOSTS, :], a[nx - 1 - GHOSTS, :]
-        for g in range(GHOSTS):
-            a[:, g], a[:, ny - 1 - g] = a[:, GHOSTS], a[:, ny - 1 - GHOSTS]
+    last = len(state) - 1
+    for i in range(GHOSTS, last - GHOSTS + 1):
+        for k in range(5):
+            row = state[i, k]
+            for g in range(GHOSTS):
+                row[g], row[ny + GHOSTS + g] = row[GHOSTS], row[ny + GHOSTS - 1]
+    width = ny + 2 * GHOSTS
+    for g in range(GHOSTS):
+        state[g, :, :width] = state[GHOSTS, :, :width]
+        state[last - g, :, :width] = state[last - GHOSTS, :, :width]
 
 
 @njit(cache=True)
 def prepare(state: Floats, lines: Floats, weight: float, conserved: Floats, span: Integers) -> None:
     """Pressure and its slope, conserved densities and ``span`` of an initial state."""
-    for i in range(conserved.shape[1]):
-        for j in range(conserved.shape[2]):
-            e, ux, uy = state[0, i + 2, j + 2], state[1, i + 2, j + 2], state[2, i + 2, j + 2]
-            p, state[4, i + 2, j + 2] = _pressure(e, lines)
+    nx, ny = conserved.shape[1:]
+    for i in range(nx):
+        for j in range(ny):
+            cell = state[i + GHOSTS, :, j + GHOSTS]
+            e, ux, uy = cell[0], cell[1], cell[2]
+            p, cell[4] = _pressure(e, lines)
+            cell[3] = p
             gamma = np.sqrt(1.0 + ux * ux + uy * uy)
-            state[3, i + 2, j + 2] = p
             conserved[0, i, j] = weight * ((e + p) * gamma * gamma - p)
             conserved[1, i, j] = weight * (e + p) * gamma * ux
             conserved[2, i, j] = weight * (e + p) * gamma * uy
-        _scan(state[0, i + 2, 2 : 2 + conserved.shape[2]], span[i])
-    _fill_ghosts(state)
+        _scan(state[i + GHOSTS, 0, GHOSTS : GHOSTS + ny], span[i])
+    _fill_ghosts(state, ny)
