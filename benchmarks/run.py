@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-SCRIPTS = ("features", "generation", "airshower", "airshower_network", "belle", "hydro", "import_time")
+SCRIPTS = (
+    *("features", "generation", "airshower", "airshower_network", "belle", "hydro", "graph_net"),
+    "import_time",
+)
 PACKAGES = ("numpy", "numba", "pythia8mc", "fastjet", "awkward", "torch", "lightning")
 
 

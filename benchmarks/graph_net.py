@@ -1,0 +1,196 @@
+"""GraphNet against the same network on padded nodes with dense adjacency, and against PyTorch Geometric's layers.
+
+Both sides have the same weights and the same generated events, in turns, in one process. The dense network gets
+its padded arrays ready-made and, as published, lets padding take part in batch norm and pooling, which is less
+work than masks; GraphNet's time holds its adjacency's normalisation. That both are the same function, padding apart, is
+tested (tests/models/test_graph_net.py). ``python benchmarks/graph_net.py [folder of datasets]`` prints JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import pd4ml
+from pd4ml.graphs.lazy import LazyGraphs
+from pd4ml.graphs.packed import PackedGraphs
+from pd4ml.models import ModelInputs
+from pd4ml.models.batch import GraphBatch
+from pd4ml.models.graph_net import GraphNet
+from pd4ml.models.layers import average_nodes
+from pd4ml.training.data import TrainingBatch, TrainingData
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from helpers.dense_graph_net import DenseGraphNet, dense_inputs
+
+__all__ = ["rows"]
+
+STEP_EVENTS, PREDICT_EVENTS, STORE_EVENTS = 32, 256, 370  # of the store 70 or 80 % are train events
+REPEATS = 7
+TARGETS = {"TopTagging": 2.5, "Belle": 2.5, "Spinodal": 2.0, "EOSL": 2.0}
+DENSE = "the same network on padded nodes with dense adjacency, PyTorch"
+
+Work = Callable[[], Any]
+
+
+class GCNGraphNet(GraphNet):
+    """GraphNet with the graph convolutions of PyTorch Geometric."""
+
+    def __init__(self, inputs: ModelInputs, width: int = 256) -> None:
+        from torch_geometric.nn import GCNConv
+
+        super().__init__(inputs, width=width)
+        self.convolutions = nn.ModuleList(GCNConv(width, width) for _ in range(3))
+
+    def output(self, batch: GraphBatch) -> Tensor:
+        """(B, 1)."""
+        x = torch.relu(self.first(batch))
+        for layer in self.node_layers:
+            x = torch.relu(layer(x))
+        for convolution, activation in zip(self.convolutions, self.node_activations, strict=True):
+            x = activation(convolution(x, batch.edge_index))
+        x = average_nodes(x, batch)
+        for layer, activation in zip(self.event_layers, self.event_activations, strict=True):
+            x = activation(layer(x))
+        result: Tensor = self.last(x)
+        return result
+
+
+def training_step(model: nn.Module, optimiser: torch.optim.Optimizer, target: Tensor) -> Callable[..., None]:
+    """Forward, loss, backward, optimiser."""
+
+    def step(*inputs: Any) -> None:
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(nn.functional.binary_cross_entropy_with_logits(model(*inputs), target))
+        optimiser.step()
+
+    return step
+
+
+def in_turns(ours: Work, other: Work) -> tuple[list[float], list[float]]:
+    """Seconds of each repeat; the first round only warms up."""
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for _ in range(REPEATS + 1):
+        for work, times in zip((ours, other), seconds, strict=True):
+            start = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - start)
+    return seconds[0][1:], seconds[1][1:]
+
+
+def row(name: str, other_name: str, n_events: int, ours: Work, other: Work, target: float) -> dict[str, Any]:
+    """Throughputs, and the median over pairs of their ratio; at least ``target`` is wanted."""
+    times = in_turns(ours, other)
+    return {
+        "name": name,
+        "ours": n_events / median(times[0]),
+        "other": n_events / median(times[1]),
+        "other_name": other_name,
+        "unit": "events/s",
+        "ratio": median(theirs / own for own, theirs in zip(*times, strict=True)),
+        "target": f"at least {target:g}",
+        "repeats": REPEATS,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def networks(graphs: PackedGraphs) -> tuple[GraphNet, DenseGraphNet, GCNGraphNet]:
+    """Ours, the dense one with its weights, and ours with GCNConv."""
+    inputs = ModelInputs(graphs.nodes.shape[1], graphs.max_nodes, "classification", graphs.n_tokens)
+    torch.manual_seed(0)
+    model = GraphNet(inputs)
+    return model, DenseGraphNet(inputs, masked=False).take(model), GCNGraphNet(inputs)
+
+
+def step_rows(name: str, graphs: PackedGraphs) -> list[dict[str, Any]]:
+    """One training step against the dense network and against GCNConv."""
+    target = torch.arange(len(graphs)).remainder(2).float()
+    ours, dense, gcn = (
+        training_step(model, torch.optim.Adam(model.parameters(), 1e-4, fused=fused), target)
+        for model, fused in zip(networks(graphs), (True, False, True), strict=True)
+    )
+    padded = dense_inputs(graphs)
+    title = f"GraphNet, one training step of {len(graphs)} events, {name}"
+    table = []
+    if name in TARGETS:
+        table.append(
+            row(title, DENSE, len(graphs), lambda: ours(pack(graphs)), lambda: dense(*padded), TARGETS[name])
+        )
+    other = "PyTorch Geometric's GCNConv in the same network, same packed batch"
+    return [*table, row(title, other, len(graphs), lambda: ours(pack(graphs)), lambda: gcn(pack(graphs)), 1.3)]
+
+
+def predict_row(name: str, graphs: PackedGraphs) -> dict[str, Any]:
+    """Predictions against the dense network."""
+    ours, dense, _ = (model.eval() for model in networks(graphs))
+    padded = dense_inputs(graphs)
+    title = f"GraphNet, prediction of {len(graphs)} events at a time, {name}"
+    with torch.inference_mode():
+        return row(title, DENSE, len(graphs), lambda: ours(pack(graphs)), lambda: dense(*padded), 3)
+
+
+def pack(graphs: PackedGraphs) -> GraphBatch:
+    """A new batch: nothing is kept from the last time."""
+    return GraphBatch.from_packed(graphs)
+
+
+def epoch_row(name: str, graphs: LazyGraphs) -> dict[str, Any]:
+    """One epoch from the store against the same steps on batches that are there."""
+    n_events = min(len(graphs), PREDICT_EVENTS)
+    data = TrainingData(graphs, batch_size=STEP_EVENTS, validation_fraction=0.1, seed=1, n_events=n_events)
+    batches = list(data.train_dataloader())
+    model, _, _ = networks(graphs[:1])
+    optimiser = torch.optim.Adam(model.parameters(), 1e-4, fused=True)
+
+    def epoch(of: Any) -> None:
+        for batch in of:
+            training_step(model, optimiser, batch.target)(batch.graphs)
+
+    def new() -> list[TrainingBatch]:
+        return [dataclasses.replace(batch, graphs=dataclasses.replace(batch.graphs)) for batch in batches]
+
+    stored, steps = in_turns(lambda: epoch(data.train_dataloader()), lambda: epoch(new()))
+    return {
+        "name": f"GraphNet, one epoch of {data.n_train} {name} events from the store",
+        "ours": median(stored),
+        "other": median(steps),
+        "other_name": "the steps alone",
+        "unit": "s",
+        "ratio": median(whole / alone for whole, alone in zip(stored, steps, strict=True)),
+        "target": "at most 1.15",
+        "repeats": REPEATS,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def rows(path: Path | None = None) -> list[dict[str, Any]]:
+    """All rows, on generated events in ``path`` or on some made for it."""
+    if path is None:
+        with tempfile.TemporaryDirectory() as folder:
+            for dataset in pd4ml.Dataset.datasets_register:
+                dataset.generate(folder, n_events=STORE_EVENTS, seed=1)
+            return rows(Path(folder))
+    table: list[dict[str, Any]] = []
+    for dataset in pd4ml.Dataset.datasets_register:
+        lazy = dataset.graphs("train", path, source="generated")
+        order = np.random.default_rng(0).permutation(len(lazy))
+        table += step_rows(dataset.name, lazy[np.sort(order[:STEP_EVENTS])])
+        table.append(predict_row(dataset.name, lazy[np.sort(order[:PREDICT_EVENTS])]))
+        table.append(epoch_row(dataset.name, lazy))
+    return table
+
+
+if __name__ == "__main__":
+    print(json.dumps(rows(Path(sys.argv[1]) if len(sys.argv) > 1 else None), indent=2))
