@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,3 +110,30 @@ def test_leaderboard(data: Path) -> None:
     assert result.exit_code == 1
     assert "not those of the record" in json.loads(result.stdout)[0]["problem"]
     assert "no entries in" in fails("leaderboard", "show", data / "none")
+
+
+def test_audit(data: Path) -> None:
+    text = output("audit", "Toy", "--path", data)
+    assert "exact duplicates in both train and test: 0" in text
+    assert "place in the file" in text
+    found = json.loads(output("audit", "Toy", "--path", data, "--json"))
+    assert found["failed"] is False
+    assert len(found["near"]) == 3
+
+
+def test_audit_fails_on_duplicates(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pd4ml.storage.store import Events
+
+    opened = Toy.open
+
+    def with_a_duplicate(split: str, *args: Any, **options: Any) -> Events:
+        events = opened(split, *args, **options)
+        arrays = {name: np.array(array) for name, array in events.items()}
+        arrays["points"][3] = opened("train", *args, **options)["points"][5]
+        return Events(arrays, events.manifest, split)
+
+    monkeypatch.setattr(Toy, "open", with_a_duplicate)
+    result = pd4ml("audit", "Toy", "--path", data)
+    assert result.exit_code == 1
+    assert "exact duplicates in both train and test: 1" in result.stdout
+    assert "for example 3 and 3" in result.stdout

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import pd4ml
-from pd4ml.cli.app import AsJson, DataPath, SourceName, VariantName, app
+from pd4ml.cli.app import AsJson, DataPath, DatasetName, SourceName, VariantName, app
 from pd4ml.errors import DataError
 
 if TYPE_CHECKING:
+    from pd4ml.evaluation.audit import Audit
     from pd4ml.evaluation.truth import Truth
 
-__all__ = ["evaluate"]
+__all__ = ["audit", "evaluate"]
 
 
 @app.command()
@@ -56,6 +57,60 @@ def evaluate(
     assert predictions is not None
     known = _truth(dataset, split, truth, truth_sha256, source, variant, path)
     _print_submission(read_submission(predictions, known), known, as_json)
+
+
+@app.command()
+def audit(
+    dataset: DatasetName,
+    source: SourceName = "generated",
+    variant: VariantName = "default",
+    path: DataPath = Path("datasets"),
+    as_json: AsJson = False,
+) -> None:
+    """Look for duplicates, exact and near, within and between train and test, and for labels given away.
+
+    Exits with 1 if the same event, or events that belong together, are in both splits. What trivial features
+    tell of the label is given as a number: judge it.
+    """
+    from pd4ml.evaluation.audit import audit
+
+    found = audit(pd4ml.Dataset.datasets_register.find(dataset), path, source=source, variant=variant)
+    if as_json:
+        print(json.dumps({**asdict(found), "failed": found.failed}, indent=1))
+    else:
+        print("\n".join(_audit_lines(found)))
+    if found.failed:
+        raise typer.Exit(1)
+
+
+def _audit_lines(found: Audit) -> list[str]:
+    from pd4ml.report.table import format_measurement
+
+    facts = found.dataset
+    events = ", ".join(f"{n:,} {split}" for split, n in found.events.items())
+    lines = [f"{facts['name']} ({facts['source']} {facts['variant']}), {events}, {facts['fingerprint'][:16]}"]
+    for d in found.duplicates:
+        where = f"within {d.first}" if d.first == d.second else f"in both {d.first} and {d.second}"
+        labels = f", {d.n_other_label:,} of them with another label" if d.n_events else ""
+        lines.append(f"exact duplicates {where}: {d.n_events:,}{labels}{_example(d.example)}")
+    for near in found.near:
+        where = f"within {near.first}" if near.first == near.second else f"of {near.second} in {near.first}"
+        lines.append(
+            f"near duplicates {where}: {near.n_events:,} of {near.n_looked_at:,} "
+            f"({near.expected_by_chance:g} expected by chance){_example(near.example)}"
+        )
+    for group in found.groups:
+        where = f"in both {group.first} and {group.second}"
+        lines.append(f"{group.name} {where}: {group.n_groups:,} ({group.n_events:,} events)")
+    lines.append("what trivial features tell of the target:")
+    for leak in found.leaks:
+        flag = "  <- more than is plausible" if leak.flagged else ""
+        lines.append(f"  {leak.metric} {format_measurement(leak.score)} ({leak.on})  {leak.feature}{flag}")
+    return lines
+
+
+def _example(example: tuple[int, int] | None) -> str:
+    return f", for example {example[0]} and {example[1]}" if example else ""
 
 
 def _truth(

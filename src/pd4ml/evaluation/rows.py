@@ -1,0 +1,44 @@
+"""Events as rows of numbers, read from the memory-mapped store a piece at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pd4ml.card import Card
+from pd4ml.storage.store import Array, Events
+
+__all__ = ["chunks", "inputs", "matrix"]
+
+# Pieces of this size are read, and hold a few times as much while they are worked on.
+_PIECE_BYTES = 1 << 22
+
+
+def inputs(card: Card) -> tuple[str, ...]:
+    """Names of the arrays that make an event what it is.
+
+    One number per event may be bookkeeping, such as the part of an older split, which would hide duplicates: those
+    arrays count only where there are no others.
+    """
+    per_event = [spec for spec in card.inputs if spec.per_event]
+    return tuple(spec.name for spec in per_event if spec.shape) or tuple(spec.name for spec in per_event)
+
+
+def chunks(
+    events: Events, names: tuple[str, ...], index: NDArray[np.int64] | None = None
+) -> Iterator[list[Array]]:
+    """The arrays ``names`` of the events ``index`` (rising; None: all), piece by piece, (n, ...) each."""
+    arrays = [events[name] for name in names]
+    event_bytes = sum(a.dtype.itemsize * int(np.prod(a.shape[1:], dtype=int)) for a in arrays)
+    step = max(1, _PIECE_BYTES // max(event_bytes, 1))
+    n = len(events) if index is None else len(index)
+    for low in range(0, n, step):
+        rows = slice(low, min(low + step, n)) if index is None else index[low : low + step]
+        yield [np.ascontiguousarray(a[rows]) for a in arrays]
+
+
+def matrix(arrays: list[Array]) -> NDArray[np.float32]:
+    """(n, D): all numbers of each event."""
+    return np.concatenate([a.reshape(len(a), -1).astype(np.float32) for a in arrays], axis=1)
