@@ -182,6 +182,13 @@ def test_entropy_is_deposited_where_nucleons_are_hit() -> None:
     central, peripheral = (collide(system, b, 1.0, rng) for b in (0.0, 9.0))
     for collision in (central, peripheral):
         density = entropy_density(collision, 0.5, 100, 0.3, 0.5)
+        centre = np.average(collision.positions, axis=0, weights=collision.entropy)
+        along, across = (
+            np.exp(-((0.3 * (np.arange(100) - 49.5) - p[:, None]) ** 2) / (2 * 0.5**2))
+            for p in (collision.positions - centre).T
+        )
+        plain = (along * collision.entropy[:, None]).T @ across / (2 * np.pi * 0.5**2 * 0.5)
+        np.testing.assert_allclose(density, plain, rtol=1e-5, atol=1e-7 * plain.max())
         assert density.sum() * 0.3**2 * 0.5 == pytest.approx(collision.entropy.sum(), rel=1e-6)
         for k in (0, 1):
             x = 0.3 * (np.indices(density.shape)[k] - 49.5)
