@@ -267,3 +267,27 @@ def test_seeded() -> None:
 def test_bad_input(output: list[float], truth: list[int], message: str) -> None:
     with pytest.raises(DataError, match=message):
         metrics("classification", np.array(output), np.array(truth))
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_events_that_belong_together_make_larger_errors(task: Task) -> None:
+    """Every event 9 times over: the errors are those of single events, 3 times the naive ones."""
+    logit, truth = toy(1000, 11)
+    values = (logit, truth) if task == "classification" else (logit, 0.0 * truth)
+    single = metrics(task, *values, n_resamples=400)
+    nine = [np.repeat(v, 9) for v in values]
+    together = metrics(task, *nine, group=np.repeat(np.arange(1000) * 7, 9), n_resamples=400)
+    naive = metrics(task, *nine, n_resamples=400)
+    names = ("auc", "accuracy", "log_loss") if task == "classification" else ("mse", "bias", "resolution", "mae")
+    for name in names:
+        assert together[name].value == pytest.approx(single[name].value)
+        assert together[name].error == pytest.approx(single[name].error, rel=0.15)
+        assert together[name].error == pytest.approx(3 * (naive[name].error or 0), rel=0.15)
+
+
+def test_groups_of_one_change_nothing() -> None:
+    logit, truth = toy(300, 12)
+    logits, labels = gaussian_classes(300, 12)
+    alone = np.arange(300)
+    assert metrics("regression", logit, truth, group=alone) == metrics("regression", logit, truth)
+    assert metrics("classification", logits, labels, group=alone) == metrics("classification", logits, labels)

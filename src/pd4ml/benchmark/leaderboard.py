@@ -83,7 +83,7 @@ def add_predictions(
         seed=seed,
         events={"test": len(predictions)},
         epochs={},
-        metrics=metrics(truth.task, predictions.output, truth.values),
+        metrics=metrics(truth.task, predictions.output, truth.values, group=truth.group),
         timing={},
         predictions={},
         versions={},

@@ -22,7 +22,7 @@ from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, LockedError, missing_extra
 from pd4ml.evaluation.metrics import Measurement, metrics
 from pd4ml.evaluation.predictions import Predictions
-from pd4ml.evaluation.truth import dataset_truth
+from pd4ml.evaluation.truth import dataset_truth, event_groups
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.manifest import Manifest
@@ -87,7 +87,7 @@ def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, 
         )
     predictions = Predictions.read(file, truth.task)
     output = predictions.output[truth.places(predictions.event_id, len(predictions))]
-    measured = metrics(truth.task, output, truth.values)
+    measured = metrics(truth.task, output, truth.values, group=truth.group)
     for name, recorded in record.metrics.items():
         if name not in measured or not _same(measured[name], recorded):
             raise DataError(f"{name} is {measured.get(name)}, but the record says {recorded}")
@@ -127,7 +127,12 @@ def _train(
         seed=seed,
         events={"train": fitted.n_train, "valid": fitted.n_valid, "test": len(predictions)},
         epochs={"trained": fitted.epochs, "best": fitted.best_epoch},
-        metrics=metrics(card.task, predictions.output, np.asarray(test.events.y)),
+        metrics=metrics(
+            card.task,
+            predictions.output,
+            np.asarray(test.events.y),
+            group=event_groups(card, test.events),
+        ),
         timing=_timing(fitted, len(predictions), seconds),
         predictions={"file": _PREDICTIONS, "sha256": sha256_of(folder / _PREDICTIONS)},
         versions=versions(),

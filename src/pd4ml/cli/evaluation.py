@@ -133,7 +133,8 @@ def _print_submission(submission: Any, truth: Truth, as_json: bool) -> None:
     bins = by_target(submission.output, truth.values) if truth.task == "regression" else []
     if not as_json:
         print(f"{len(truth):,} events of {truth.name}, truth SHA-256 {truth.sha256[:16]}")
-    _print_metrics(metrics(truth.task, submission.output, truth.values), bins, as_json)
+    measured = metrics(truth.task, submission.output, truth.values, group=truth.group)
+    _print_metrics(measured, bins, as_json)
 
 
 def _print_metrics(measured: Any, bins: list[Any], as_json: bool) -> None:

@@ -23,7 +23,11 @@ _LIMIT_EVENTS = -math.log(0.05)
 
 
 def two_classes(
-    logit: Floats, truth: Floats, n_resamples: int, rng: np.random.Generator
+    logit: Floats,
+    truth: Floats,
+    n_resamples: int,
+    rng: np.random.Generator,
+    group: NDArray[np.int64] | None = None,
 ) -> dict[str, Measurement]:
     """Metrics of ``logit`` (N,) against ``truth`` (N,) of 0 and 1."""
     from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
@@ -34,7 +38,8 @@ def two_classes(
     correct = ((ranked.logit > 0) == (ranked.truth == 1)).astype(np.float64)
     loss = np.logaddexp(0, np.where(ranked.truth == 1, -ranked.logit, ranked.logit))
     # Weights are drawn for ranks rather than places in the split: it is the same, and saves a look-up.
-    drawn = (w for w in bootstrap_weights(rng, len(truth), n_resamples) if ranked.has_both(w))
+    by_rank = None if group is None else group[ranked.order]
+    drawn = (w for w in bootstrap_weights(rng, len(truth), n_resamples, by_rank) if ranked.has_both(w))
     errors = _spread(
         [[w @ correct / w.sum(), w @ loss / w.sum(), bins.error(w), *_ranks(ranked, w)] for w in drawn]
     )
@@ -50,7 +55,11 @@ def two_classes(
 
 
 def multi_class(
-    logits: Floats, truth: NDArray[np.int64], n_resamples: int, rng: np.random.Generator
+    logits: Floats,
+    truth: NDArray[np.int64],
+    n_resamples: int,
+    rng: np.random.Generator,
+    group: NDArray[np.int64] | None = None,
 ) -> dict[str, Measurement]:
     """Metrics of ``logits`` (N, K) against ``truth`` (N,) of 0 to K - 1.
 
@@ -73,9 +82,9 @@ def multi_class(
         return np.vstack([rows, rows.mean(axis=0)])
 
     resamples = []
-    for w in bootstrap_weights(rng, n, n_resamples):
+    for w in bootstrap_weights(rng, n, n_resamples, group):
         if all(ranked.has_both(w[ranked.order]) for ranked in each):
-            common = [w @ correct / n, w @ loss / n, bins.error(w[order])]
+            common = [w @ correct / w.sum(), w @ loss / w.sum(), bins.error(w[order])]
             resamples.append([*common, *of_ranks(w).ravel()])
     errors = _spread(resamples)
     ones = np.ones(n)

@@ -171,5 +171,5 @@ def _score(
             areas = (np.trapezoid(*r.curve(w[r.order])) for r in ranked)
             return float(np.mean(list(areas)))
 
-    resampled = [number(w[group]) for w in bootstrap_weights(rng, int(group.max()) + 1, _N_RESAMPLES)]
+    resampled = [number(w) for w in bootstrap_weights(rng, len(y), _N_RESAMPLES, group)]
     return Measurement(number(np.ones(len(y))), float(np.std(resampled, ddof=1)))

@@ -14,7 +14,15 @@ __all__ = ["Floats", "Measurement", "bootstrap_weights"]
 Floats = NDArray[np.float64]
 
 
-def bootstrap_weights(rng: np.random.Generator, n: int, n_resamples: int) -> Iterator[Floats]:
-    """How often each of ``n`` events is in each bootstrap resample: ``n_resamples`` arrays (n,)."""
+def bootstrap_weights(
+    rng: np.random.Generator, n: int, n_resamples: int, group: NDArray[np.int64] | None = None
+) -> Iterator[Floats]:
+    """How often each of ``n`` events is in each bootstrap resample: ``n_resamples`` arrays (n,).
+
+    Events of the same ``group`` (n,), 0 to G - 1, belong together and are drawn together: they are not
+    independent, and without that the errors would be too small.
+    """
+    n_drawn = n if group is None else int(group.max()) + 1
     for _ in range(n_resamples):
-        yield np.bincount(rng.integers(n, size=n), minlength=n).astype(np.float64)
+        weights = np.bincount(rng.integers(n_drawn, size=n_drawn), minlength=n_drawn).astype(np.float64)
+        yield weights if group is None else weights[group]

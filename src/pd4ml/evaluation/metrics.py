@@ -17,9 +17,17 @@ __all__ = ["SIGNAL_EFFICIENCIES", "Measurement", "metrics"]
 
 
 def metrics(
-    task: Task, output: NDArray[Any], truth: NDArray[Any], *, n_resamples: int = 100, seed: int = 0
+    task: Task,
+    output: NDArray[Any],
+    truth: NDArray[Any],
+    *,
+    group: NDArray[Any] | None = None,
+    n_resamples: int = 100,
+    seed: int = 0,
 ) -> dict[str, Measurement]:
     """Metrics of ``output`` against ``truth`` (N,); errors from ``n_resamples`` bootstrap resamples.
+
+    Events with the same value in ``group`` (N,) are not independent, and are drawn together.
 
     classification (output: logits, (N,) for two classes, (N, K) for K): ``accuracy``, ``auc``, ``log_loss``,
     ``calibration_error`` and ``background_rejection_0.3``, ``_0.5``, ``_0.8``: 1 / eps_B at these signal
@@ -38,12 +46,13 @@ def metrics(
         bad = np.flatnonzero(~finite)
         raise DataError(f"{len(bad):,} predictions are not finite, the first at position {bad[0]}")
     rng = np.random.default_rng(seed)
+    codes = None if group is None else np.unique(group, return_inverse=True)[1]
     if task == "regression":
-        return regression(output - truth, n_resamples, rng)
+        return regression(output - truth, n_resamples, rng, codes)
     labels = np.arange(n_columns or 2)
     if not np.array_equal(np.unique(truth), labels):
         wanted = "0 and 1" if len(labels) == 2 else f"0 to {labels[-1]}"
         raise DataError(f"truth must hold the labels {wanted}, found {np.unique(truth)[:5]}")
     if n_columns:
-        return multi_class(output, truth.astype(np.int64), n_resamples, rng)
-    return two_classes(output, truth, n_resamples, rng)
+        return multi_class(output, truth.astype(np.int64), n_resamples, rng, codes)
+    return two_classes(output, truth, n_resamples, rng, codes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pd4ml.evaluation.measurement import Floats, Measurement, bootstrap_weights
 
@@ -21,7 +22,9 @@ class TargetBin:
     metrics: dict[str, Measurement]
 
 
-def regression(residual: Floats, n_resamples: int, rng: np.random.Generator) -> dict[str, Measurement]:
+def regression(
+    residual: Floats, n_resamples: int, rng: np.random.Generator, group: NDArray[np.int64] | None = None
+) -> dict[str, Measurement]:
     """MSE, bias (mean), resolution (standard deviation) and MAE of ``residual`` = prediction - truth, (N,)."""
     from sklearn.metrics import mean_absolute_error, mean_squared_error
 
@@ -35,8 +38,8 @@ def regression(residual: Floats, n_resamples: int, rng: np.random.Generator) -> 
     # Moments about the mean of all, so that a large bias costs no digits.
     bias = values["bias"]
     moments = np.stack([residual - bias, (residual - bias) ** 2, np.abs(residual)])
-    drawn = bootstrap_weights(rng, len(residual), n_resamples)
-    first, second, absolute = np.array([moments @ w for w in drawn]).T / len(residual)
+    drawn = bootstrap_weights(rng, len(residual), n_resamples, group)
+    first, second, absolute = np.array([moments @ w / w.sum() for w in drawn]).T
     resampled = {
         "mse": second + 2 * bias * first + bias**2,
         "bias": first + bias,

@@ -73,17 +73,20 @@ def roc_curve_with_band(
     truth: NDArray[np.generic],
     signal_efficiency: ArrayLike | None = None,
     *,
+    group: NDArray[np.int64] | None = None,
     n_resamples: int = 100,
     seed: int = 0,
 ) -> RocCurve:
     """The ROC curve of ``logit`` (N,) against ``truth`` (N,), 1 for signal and 0 for background.
 
-    ``signal_efficiency`` defaults to 0.01, 0.02, ... 1. The band holds the central 68 % of bootstrap resamples.
+    ``signal_efficiency`` defaults to 0.01, 0.02, ... 1. The band holds the central 68 % of bootstrap resamples,
+    in which events of the same ``group`` (N,) are drawn together.
     """
     wanted = np.linspace(0.01, 1, 100) if signal_efficiency is None else np.asarray(signal_efficiency, np.float64)
     ranked = Ranked(np.asarray(logit, np.float64), np.asarray(truth, np.float64))
     n = len(ranked.truth)
-    drawn = bootstrap_weights(np.random.default_rng(seed), n, n_resamples)
+    codes = None if group is None else np.unique(group, return_inverse=True)[1][ranked.order]
+    drawn = bootstrap_weights(np.random.default_rng(seed), n, n_resamples, codes)
     resamples = [background_efficiency(*ranked.curve(w), wanted) for w in drawn if ranked.has_both(w)]
     low, high = np.quantile(resamples, (0.1587, 0.8413), axis=0)
     value = background_efficiency(*ranked.curve(np.ones(n)), wanted)

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.card import Task
+from pd4ml.card import Card, Task
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError
 from pd4ml.evaluation.columns import UNNAMED, read_columns
 from pd4ml.storage.casting import cast
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.manifest import Manifest
+from pd4ml.storage.store import Events
 
-__all__ = ["Truth", "dataset_truth", "file_truth"]
+__all__ = ["Truth", "dataset_truth", "event_groups", "file_truth"]
 
 _COLUMNS = re.compile(r"event_id|truth|label|target|y")
 # More are a regression's values.
@@ -33,7 +34,8 @@ class Truth:
 
     values: (N,), labels 0 to ``n_classes`` - 1 or values in the target's unit. event_id: (N,) int64, different;
     in a dataset the places 0 to N - 1. ``name`` says in messages what this is the truth of; ``other_splits`` are
-    the numbers of events of splits that predictions may be of by mistake.
+    the numbers of events of splits that predictions may be of by mistake. ``group``, (N,), says which events
+    belong together, so that errors know of it.
     """
 
     task: Task
@@ -45,6 +47,7 @@ class Truth:
     split: str = ""
     other_splits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     manifest: Manifest | None = None
+    group: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -119,7 +122,14 @@ def dataset_truth(
         split,
         {name: manifest.n_events(name) for name in manifest.arrays if name != split},
         manifest,
+        event_groups(dataset.card, events),
     )
+
+
+def event_groups(card: Card, events: Events) -> NDArray[Any] | None:
+    """(N,) which events belong together; None if each is alone or, as of published events, nobody told."""
+    groups = dict(events.items()).get(card.group)
+    return None if groups is None else np.array(groups)
 
 
 def file_truth(file: str | Path, sha256: str | None = None) -> Truth:
