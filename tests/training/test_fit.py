@@ -101,6 +101,12 @@ def test_one_cycle_ends_at_nearly_zero(graphs: LazyGraphs, tmp_path: Path) -> No
     assert rates[-1] < 1e-4 < rates[0]
 
 
+def test_steps_lower_the_learning_rate(graphs: LazyGraphs, tmp_path: Path) -> None:
+    train(graphs, small("fcn", schedule={"kind": "steps", "epochs": [1, 3], "factor": 0.1}), tmp_path)
+    rates = [row["learning_rate"] for row in read_history(tmp_path / "history.csv")]
+    assert rates == pytest.approx([0.01, 0.001, 0.001, 0.0001])
+
+
 @pytest.mark.parametrize("optimiser", ["adam", "adamax", "amsgrad"])
 def test_l2_is_a_penalty_on_the_weights_of_layers(optimiser: str) -> None:
     recipe = small("fcn", optimiser=optimiser, l2=0.5, schedule={"kind": "constant"})
@@ -142,7 +148,11 @@ def test_same_seed_same_weights_and_the_users_random_state_is_kept(graphs: LazyG
     assert not all(torch.equal(a, b) for a, b in zip(weights(one.model), weights(other.model), strict=True))
 
 
-@pytest.mark.parametrize("schedule", [{"kind": "plateau", "patience": 0}, {"kind": "one_cycle"}])
+@pytest.mark.parametrize(
+    "schedule",
+    [{"kind": "plateau", "patience": 0}, {"kind": "one_cycle"}, {"kind": "steps", "epochs": [2, 4]}],
+    ids=lambda schedule: str(schedule["kind"]),
+)
 def test_killed_and_resumed_is_as_unbroken(
     graphs: LazyGraphs, store: Path, tmp_path: Path, schedule: dict[str, Any]
 ) -> None:

@@ -3,6 +3,6 @@
 Importing this room loads neither torch nor Lightning; ``pd4ml.training.fit`` does.
 """
 
-from pd4ml.training.recipe import Constant, OneCycle, Plateau, Recipe, available_recipes, load_recipe
+from pd4ml.training.recipe import Constant, OneCycle, Plateau, Recipe, Steps, available_recipes, load_recipe
 
-__all__ = ["Constant", "OneCycle", "Plateau", "Recipe", "available_recipes", "load_recipe"]
+__all__ = ["Constant", "OneCycle", "Plateau", "Recipe", "Steps", "available_recipes", "load_recipe"]

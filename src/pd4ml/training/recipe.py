@@ -15,7 +15,7 @@ from typing import Any, Self
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, unknown_name
 
-__all__ = ["Constant", "OneCycle", "Plateau", "Recipe", "available_recipes", "load_recipe"]
+__all__ = ["Constant", "OneCycle", "Plateau", "Recipe", "Steps", "available_recipes", "load_recipe"]
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,32 @@ class OneCycle:
         _require(0 < self.warmup < 1, "schedule.warmup", self.warmup, "between 0 and 1")
 
 
-AnySchedule = Constant | Plateau | OneCycle
-_SCHEDULES: dict[str, type[AnySchedule]] = {"constant": Constant, "plateau": Plateau, "one_cycle": OneCycle}
-_OPTIMISERS = ("adam", "adamax", "amsgrad")
+@dataclass(frozen=True)
+class Steps:
+    """The learning rate times ``factor`` after each of these numbers of epochs."""
+
+    epochs: tuple[int, ...]
+    factor: float = 0.1
+    kind: str = field(default="steps", init=False)
+
+    def __post_init__(self) -> None:
+        epochs = tuple(self.epochs) if isinstance(self.epochs, list | tuple) else ()
+        ascending = sorted({epoch for epoch in epochs if type(epoch) is int and epoch > 0})
+        good = bool(epochs) and list(epochs) == ascending
+        _require(good, "schedule.epochs", self.epochs, "a list of ascending numbers from 1")
+        object.__setattr__(self, "epochs", epochs)  # JSON and TOML know lists only
+        _require(0 < self.factor < 1, "schedule.factor", self.factor, "between 0 and 1")
+
+
+AnySchedule = Constant | Plateau | OneCycle | Steps
+_SCHEDULES: dict[str, type[AnySchedule]] = {
+    "constant": Constant,
+    "plateau": Plateau,
+    "one_cycle": OneCycle,
+    "steps": Steps,
+}
+_OPTIMISERS = ("adam", "adamax", "amsgrad", "boosting")  # the last is that of trees
+_PRECISIONS = ("32", "bf16-mixed")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")  # a part of the name of a run's folder
 
 
@@ -67,7 +90,8 @@ class Recipe:
     Training stops after ``max_epochs``, or after ``patience`` epochs in which the validation loss has not fallen
     by ``min_delta``; the weights of the best epoch are kept. Validation is the last ``validation_fraction`` of
     the train split. ``l2`` times the sum of the squared weights of all layers (no biases, norms, slopes) is part
-    of the training loss.
+    of the training loss. ``precision`` is that of matrix products: float32, or bfloat16 with float32 weights.
+    ``balance_classes`` weights events of class 1 so that both classes of the training part weigh the same.
     """
 
     name: str
@@ -83,6 +107,8 @@ class Recipe:
     optimiser: str = "adam"
     validation_fraction: float = 0.2
     l2: float = 0.0
+    precision: str = "32"
+    balance_classes: bool = False
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -94,6 +120,8 @@ class Recipe:
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         _require(self.min_delta >= 0, "min_delta", self.min_delta, "at least 0")
         _require(self.l2 >= 0, "l2", self.l2, "at least 0")
+        if self.precision not in _PRECISIONS:
+            raise unknown_name("precision", self.precision, _PRECISIONS)
         fraction = self.validation_fraction
         _require(0 < fraction < 1, "validation_fraction", fraction, "between 0 and 1")
 
@@ -109,6 +137,8 @@ class Recipe:
         for table in ("schedule", "hyperparameters"):
             if not isinstance(values.get(table, {}), Mapping | AnySchedule):
                 raise DataError(f"{table} must be a table of names and values, found {values[table]!r}")
+        if values.get("precision") == 32:  # as one writes it
+            values["precision"] = "32"
         if isinstance(values.get("schedule"), Mapping):
             values["schedule"] = _schedule(values["schedule"])
         return cls(**_converted(cls, values))
@@ -186,6 +216,8 @@ def _converted(cls: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
     converted = dict(values)
     for name, value in values.items():
         wanted = accepted.get(types[name])
+        if types[name] == "bool" and not isinstance(value, bool):
+            raise DataError(f"{name} must be true or false, found {value!r}")
         if wanted and (isinstance(value, bool) or not isinstance(value, wanted)):
             raise DataError(f"{name} must be of type {types[name]}, found {value!r}")
         if types[name] == "float":

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR, ReduceLROnPlateau
 
-from pd4ml.training.recipe import OneCycle, Plateau, Recipe
+from pd4ml.training.recipe import OneCycle, Plateau, Recipe, Steps
 
 __all__ = ["Schedule"]
 
@@ -21,6 +21,7 @@ class Schedule:
 
     def __init__(self, recipe: Recipe, optimizer: Optimizer, total_steps: int) -> None:
         self.by_step: OneCycleLR | None = None
+        self.by_epoch: MultiStepLR | None = None
         self.by_loss: ReduceLROnPlateau | None = None
         schedule = recipe.schedule
         if isinstance(schedule, OneCycle):
@@ -33,6 +34,8 @@ class Schedule:
                 pct_start=schedule.warmup,
                 cycle_momentum=False,
             )
+        elif isinstance(schedule, Steps):
+            self.by_epoch = MultiStepLR(optimizer, schedule.epochs, gamma=schedule.factor)
         elif isinstance(schedule, Plateau):
             self.by_loss = ReduceLROnPlateau(
                 optimizer,
@@ -50,15 +53,20 @@ class Schedule:
 
     def after_epoch(self, validation_loss: float) -> None:
         """Call after each epoch."""
+        if self.by_epoch:
+            self.by_epoch.step()
         if self.by_loss:
             self.by_loss.step(validation_loss)
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values, for a checkpoint; none for a constant learning rate."""
-        schedule = self.by_step or self.by_loss
-        return dict(schedule.state_dict()) if schedule else {}
+        return dict(self._active.state_dict()) if self._active else {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from ``state``."""
-        if schedule := self.by_step or self.by_loss:
-            schedule.load_state_dict(state)
+        if self._active:
+            self._active.load_state_dict(state)
+
+    @property
+    def _active(self) -> OneCycleLR | MultiStepLR | ReduceLROnPlateau | None:
+        return self.by_step or self.by_epoch or self.by_loss

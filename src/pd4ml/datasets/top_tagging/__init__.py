@@ -18,6 +18,7 @@ class TopTagging(Dataset):
     """Hadronic top-quark jets (label 1) against QCD jets (label 0) at 14 TeV; see ``TopTagging.card``."""
 
     card = CARD
+    reference = "particle_net"
 
     @classmethod
     def simulator(cls) -> Simulator:
