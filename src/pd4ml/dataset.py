@@ -135,7 +135,7 @@ class Dataset:
         values = np.asarray(event[spec.name], np.float64)
         image = np.atleast_2d(values.reshape(len(values), -1) if values.ndim > 2 else values)
         shown = axes.imshow(image, aspect="auto", interpolation="none")
-        axes.figure.colorbar(shown, ax=axes, label=f"{spec.name} [{spec.unit}]")
+        axes.figure.colorbar(shown, cax=axes.inset_axes((1.03, 0, 0.05, 1)), label=f"{spec.name} [{spec.unit}]")
 
     @classmethod
     def observables(cls, arrays: Mapping[str, Array]) -> dict[str, NDArray[Any]]:

@@ -55,10 +55,10 @@ def test_observables_are_numbers_with_units(events: tuple[type[Dataset], dict[st
 
 def test_a_dataset_that_says_nothing_is_drawn_all_the_same() -> None:
     arrays = simulate_toy(7, np.random.SeedSequence(1), ToyConfig(), "train")
-    figure, axes = new_figure()
+    _, axes = new_figure()
     Toy.draw(one(Toy, arrays, 0), axes)
     assert len(axes.images) == 1
-    assert len(figure.axes) == 2, "a colour bar"
+    assert len(axes.child_axes) == 1, "a colour bar"
     assert {label: len(values) for label, values in Toy.observables(arrays).items()} == {"points [1]": 70}
 
 

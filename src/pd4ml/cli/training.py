@@ -24,7 +24,7 @@ from pd4ml.cli.app import (
 )
 from pd4ml.errors import DataError
 
-__all__ = ["recipes", "results", "train"]
+__all__ = ["read_runs", "recipes", "results", "train"]
 
 
 @app.command()
@@ -81,18 +81,9 @@ def results(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
 ) -> None:
     """Compare the records of finished runs in a table, with errors, and say where the record files are."""
-    from pd4ml.benchmark.record import find_records, read_record
     from pd4ml.report.table import to_markdown
 
-    files = find_records(runs)
-    if not files:
-        raise DataError(f"no records in {runs}: train something first, for example with `pd4ml train`")
-    records = []
-    for file in files:
-        try:
-            records.append(read_record(file))
-        except DataError as error:
-            print(f"pd4ml: left out: {error}", file=sys.stderr)
+    records = read_runs(runs)
     if markdown:
         print(to_markdown(records), end="")
     else:
@@ -110,6 +101,22 @@ def recipes(as_json: AsJson = False) -> None:
         return
     for recipe in found:
         print(f"{recipe.name:<28}{' '.join(recipe.description.split())} [{recipe.reference}]")
+
+
+def read_runs(runs: Path) -> list[Any]:
+    """The records below ``runs``; damaged ones are named and left out; DataError if there are none."""
+    from pd4ml.benchmark.record import find_records, read_record
+
+    files = find_records(runs)
+    records = []
+    for file in files:
+        try:
+            records.append(read_record(file))
+        except DataError as error:
+            print(f"pd4ml: left out: {error}", file=sys.stderr)
+    if not records:
+        raise DataError(f"no records in {runs}: train something first, for example with `pd4ml train`")
+    return records
 
 
 def _print_records(records: list[Any], as_json: bool) -> None:

@@ -19,8 +19,8 @@ def draw(event: Mapping[str, Array], axes: Any) -> None:
     on = traces[:, 0] >= 0
     signal = np.log10(np.maximum(traces[on].sum(axis=1), 1))
     axes.scatter(x[~on], y[~on], s=10, facecolors="none", edgecolors="#8a8a8a", linewidths=0.7)
-    shown = axes.scatter(x[on], y[on], s=12 + 22 * signal, c=signal, cmap="viridis", linewidths=0)
-    axes.figure.colorbar(shown, ax=axes, label="lg(signal / VEM)")
+    shown = axes.scatter(x[on], y[on], s=12 + 22 * signal, c=signal, cmap="viridis", edgecolors="#8a8a8a", lw=0.7)
+    axes.figure.colorbar(shown, cax=axes.inset_axes((1.03, 0, 0.05, 1)), label="lg(signal / VEM)")
     axes.set(xlabel="x [km]", ylabel="y [km]", aspect="equal")
     axes.set_title(f"Xmax {float(event['xmax']):.0f} g/cm², {on.sum()} of {len(x)} stations")
 

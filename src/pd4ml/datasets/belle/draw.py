@@ -23,7 +23,7 @@ _KINDS = {
     "kaon": ("#009e73", "s", ("K",)),
     "other": ("#cc79a7", "D", ("",)),
 }
-_LONG_NAME = 9
+_CHARMED = ("D+", "D-", "D0", "D~0", "D(s)+", "D(s)-")
 
 
 def draw(event: Mapping[str, Array], axes: Any) -> None:
@@ -39,8 +39,9 @@ def draw(event: Mapping[str, Array], axes: Any) -> None:
         if here := np.flatnonzero(kinds == kind).tolist():
             axes.scatter(x[here], -depth[here], s=22, c=colour, marker=marker, label=kind, zorder=3, linewidths=0)
     has_daughters = np.isin(np.arange(n), mother)
-    for i in np.flatnonzero(has_daughters & (depth < 3)):
-        if len(names[i]) < _LONG_NAME or depth[i] == 0:
+    for i in np.flatnonzero(has_daughters):
+        # More names would lie upon each other.
+        if depth[i] < 2 or names[i] in _CHARMED:
             axes.annotate(names[i], (x[i], -depth[i]), (3, 3), textcoords="offset points", fontsize="x-small")
     axes.set(xticks=[], ylabel="generation", ylim=(-depth.max() - 1.6, 0.7), title=f"{n} particles")
     axes.set_yticks(-np.arange(depth.max() + 1), np.arange(depth.max() + 1))

@@ -21,7 +21,7 @@ def draw(event: Mapping[str, Array], axes: Any) -> None:
     # The rows are read from bottom to top.
     extent = (0, 2 * np.pi, 0, _PT_MAX)
     shown = axes.imshow(spectrum, origin="lower", extent=extent, aspect="auto", interpolation="none")
-    axes.figure.colorbar(shown, ax=axes, label="pions per bin")
+    axes.figure.colorbar(shown, cax=axes.inset_axes((1.03, 0, 0.05, 1)), label="pions per bin")
     axes.set(xlabel="φ [rad]", ylabel="pT [GeV]", title=f"{spectrum.sum():,.0f} pions")
 
 

@@ -16,7 +16,7 @@ def draw(event: Mapping[str, Array], axes: Any) -> None:
     """The image; its first axis is x."""
     density = np.asarray(event["density"])
     shown = axes.imshow(density.T, origin="lower", interpolation="none")
-    axes.figure.colorbar(shown, ax=axes, label="baryon density")
+    axes.figure.colorbar(shown, cax=axes.inset_axes((1.03, 0, 0.05, 1)), label="baryon density")
     contrast = float(density.max() / max(density.mean(), 1e-12))
     axes.set(xlabel="x [pixels]", ylabel="y [pixels]", title=f"maximum over mean {contrast:.1f}")
 

@@ -23,7 +23,7 @@ def draw(event: Mapping[str, Array], axes: Any) -> None:
     shown = axes.scatter(
         eta_i - eta, delta_phi, s=4 + 2.5 * pt, c=pt, norm="log", cmap="viridis", alpha=0.75, linewidths=0
     )
-    axes.figure.colorbar(shown, ax=axes, label="pT [GeV]")
+    axes.figure.colorbar(shown, cax=axes.inset_axes((1.03, 0, 0.05, 1)), label="pT [GeV]")
     axes.set(xlim=(-1, 1), ylim=(-1, 1), aspect="equal", xlabel="Δη to the jet", ylabel="Δφ to the jet [rad]")
     axes.set_title(f"mass {mass:.0f} GeV, {len(pt)} constituents")
 

@@ -1,0 +1,59 @@
+"""Subcommands that draw: report, plot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import pd4ml
+from pd4ml.cli.app import DataPath, DatasetName, SourceName, VariantName, app
+from pd4ml.errors import missing_extra
+
+__all__ = ["plot", "report"]
+
+
+@app.command()
+def report(
+    runs: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page to write.")] = Path("report.html"),
+    path: DataPath = Path("datasets"),
+) -> None:
+    """Compare finished runs on one page: tables, curves with bands, example events, provenance. Works offline.
+
+    Truth and example events come from the datasets in --path; what is not there is left out, and the page says so.
+
+    Example: pd4ml report runs --path datasets --out report.html
+    """
+    from pd4ml.cli.training import read_runs
+    from pd4ml.report.html import write_report
+
+    write_report(read_runs(runs), out, path)
+    print(out)
+
+
+@app.command()
+def plot(
+    dataset: DatasetName,
+    events: Annotated[int, typer.Option("--events", "-n", help="Example events of each class.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A .png, .pdf or .svg file; by default DATASET.png.")
+    ] = None,
+    source: SourceName = "generated",
+    variant: VariantName = "default",
+    path: DataPath = Path("datasets"),
+) -> None:
+    """Draw example events of each class, and distributions by class, train against test: for the eye first.
+
+    Example: pd4ml plot TopTagging --events 2 --out jets.pdf
+    """
+    found = pd4ml.Dataset.datasets_register.find(dataset)
+    try:
+        from pd4ml.report.examples import plot_dataset
+    except ImportError as error:
+        raise missing_extra("a plot", "plot", error) from error
+    train, test = (found.open(split, path, source=source, variant=variant) for split in ("train", "test"))
+    file = out or Path(f"{found.name}.png")
+    plot_dataset(found, train, test, events, file)
+    print(file)

@@ -1,0 +1,88 @@
+"""The numbers behind the plots, where evaluation does not have them: bands of several trainings, confusion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pd4ml.evaluation.measurement import bootstrap_weights
+from pd4ml.evaluation.regression import by_target
+from pd4ml.evaluation.roc import Ranked, background_efficiency
+from pd4ml.report.runs import Outputs
+
+__all__ = ["SIGNAL_EFFICIENCY", "BinnedResiduals", "RocBand", "binned_residuals", "confusion", "roc_band"]
+
+Floats = NDArray[np.float64]
+
+# Where ROC curves are looked up.
+SIGNAL_EFFICIENCY = np.linspace(0.02, 1, 99)
+_SIXTY_EIGHT = (0.1587, 0.8413)
+
+
+@dataclass(frozen=True)
+class RocBand:
+    """Background efficiency at ``SIGNAL_EFFICIENCY``: mean of the trainings, and the central 68 % of resamples.
+
+    ``floor`` is half a background event: below, the sample says nothing.
+    """
+
+    background: Floats
+    low: Floats
+    high: Floats
+    floor: float
+
+
+@dataclass(frozen=True)
+class BinnedResiduals:
+    """Bias and resolution in bins of the truth with bootstrap errors, each (M,); ``width`` is half a bin's."""
+
+    centre: Floats
+    width: Floats
+    bias: Floats
+    bias_error: Floats
+    resolution: Floats
+    resolution_error: Floats
+
+
+def roc_band(trainings: Sequence[Outputs], *, n_resamples: int = 60, seed: int = 0) -> RocBand:
+    """ROC band of trainings on the same events, truth 1 for signal and 0 for background.
+
+    Bootstrap resamples of all trainings are pooled, so that the band holds the spread between them, too.
+    """
+    rng = np.random.default_rng(seed)
+    curves, resampled = [], []
+    for one in trainings:
+        ranked = Ranked(one.output.astype(np.float64), one.truth.astype(np.float64))
+        n_events = len(ranked.truth)
+        curves.append(background_efficiency(*ranked.curve(np.ones(n_events)), SIGNAL_EFFICIENCY))
+        for weights in bootstrap_weights(rng, n_events, -(-n_resamples // len(trainings))):
+            if ranked.has_both(weights):
+                resampled.append(background_efficiency(*ranked.curve(weights), SIGNAL_EFFICIENCY))
+    low, high = np.quantile(resampled, _SIXTY_EIGHT, axis=0)
+    n_background = int(np.sum(trainings[0].truth == 0))
+    return RocBand(np.mean(curves, axis=0), low, high, 0.5 / n_background)
+
+
+def confusion(trainings: Sequence[Outputs]) -> NDArray[np.int64]:
+    """(2, 2) numbers of events: rows the true class, columns the predicted one (logit above 0: class 1)."""
+    pairs = np.concatenate([2 * one.truth.astype(np.int64) + (one.output > 0) for one in trainings])
+    return np.bincount(pairs, minlength=4).reshape(2, 2)
+
+
+def binned_residuals(trainings: Sequence[Outputs]) -> BinnedResiduals:
+    """Mean and standard deviation of (prediction - truth) in bins of the truth, mean of the trainings.
+
+    The errors are those of one training: the events are the same, so that more trainings do not lessen them.
+    """
+    binned = [by_target(one.output, one.truth) for one in trainings]
+    low, high = (np.array([getattr(b, side) for b in binned[0]]) for side in ("low", "high"))
+    columns = []
+    for name in ("bias", "resolution"):
+        measured = np.array(
+            [[(b.metrics[name].value, b.metrics[name].error or 0.0) for b in one] for one in binned]
+        )
+        columns += [measured[..., 0].mean(axis=0), np.sqrt((measured[..., 1] ** 2).mean(axis=0))]
+    return BinnedResiduals((low + high) / 2, (high - low) / 2, *columns)

@@ -1,0 +1,219 @@
+"""The report: one page that needs nothing else, made from records and, where they are at hand, from their events.
+
+Everything that comes from a record is escaped, and the page's own policy forbids it any script but its own and any
+connection.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pd4ml.benchmark.record import Record
+from pd4ml.dataset import Dataset
+from pd4ml.errors import missing_extra
+from pd4ml.progress import progress
+from pd4ml.report.comparison import ABSENT, PUBLISHED_NOTE, Comparison, compare, to_latex, to_markdown
+from pd4ml.report.groups import Section, sections
+from pd4ml.report.runs import Outputs, open_events, read_history, read_outputs
+from pd4ml.report.speed import speed_table
+from pd4ml.storage.store import Events
+
+__all__ = ["write_report"]
+
+_TITLE = "Benchmark report"
+
+
+@dataclass
+class Part:
+    """What the page shows of a section."""
+
+    anchor: str
+    section: Section
+    title: str
+    table: Comparison
+    speed: Comparison
+    notes: list[str] = field(default_factory=list)
+    pictures: list[Any] = field(default_factory=list)
+    examples: list[Any] = field(default_factory=list)
+
+
+def write_report(records: Sequence[Record], out: Path, path: Path | None = None) -> None:
+    """Write the report of ``records`` to ``out``, whole or not at all.
+
+    ``path`` is the folder that holds the datasets: truth and example events come from there. What is not there,
+    or other events than those of the records, leaves its plots out, and the page says so.
+    """
+    try:
+        import jinja2  # noqa: F401
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise missing_extra("a report", "plot", error) from error
+    found = sections(records)
+    with progress("drawing", len(records), "runs") as bar:
+        parts = [_part(f"s{i + 1}", section, path, bar.advance) for i, section in enumerate(found)]
+    script, style = (
+        resources.files("pd4ml.report").joinpath(f"templates/report.{e}").read_text() for e in ("js", "css")
+    )
+    page = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            title=_TITLE,
+            parts=parts,
+            records=records,
+            newest=max(record.created for record in records),
+            script=script,
+            style=style,
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            published_note=PUBLISHED_NOTE,
+            absent=ABSENT,
+            to_latex=to_latex,
+            to_markdown=to_markdown,
+        )
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(out.name + ".partial")
+    partial.write_text(page, encoding="utf-8")
+    partial.replace(out)
+
+
+def _environment() -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pd4ml.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = (_breakable, _data_uri, _pretty, _provenance, _slug, _subscript)
+    environment.filters.update({f.__name__[1:]: f for f in filters})
+    return environment
+
+
+def _part(anchor: str, section: Section, path: Path | None, advance: Any) -> Part:
+    from pd4ml.report.style import house_style
+
+    dataset, events, note = open_events(section, path)
+    title, literature = ("", ()) if dataset is None else (dataset.card.title, dataset.card.literature)
+    part = Part(anchor, section, title, compare(section, literature), speed_table(section))
+    if note:
+        part.notes.append(note)
+    with house_style():
+        if dataset is not None and events is not None:
+            outputs = _outputs(part, events)
+            part.pictures += _performance(part, outputs, dataset)
+            part.pictures += _training(part)
+            part.pictures += _each_model(part, outputs, dataset)
+            part.examples = _examples(part, dataset, events)
+        else:
+            part.pictures += _training(part)
+    advance(len(section.records))
+    return part
+
+
+def _training(part: Part) -> Iterator[Any]:
+    from pd4ml.report import plots
+
+    histories = {g.label: [h for r in g.records if (h := read_history(r))] for g in part.section.groups}
+    histories = {label: each for label, each in histories.items() if each}
+    loss = "mean squared error" if part.section.dataset["task"] == "regression" else "cross-entropy"
+    if histories:
+        yield plots.training_curves(f"{part.anchor}-training", histories, f"loss ({loss})")
+
+
+def _outputs(part: Part, events: Events) -> dict[str, list[Outputs]]:
+    """Predictions with their truth by model; what cannot be had is noted."""
+    outputs: dict[str, list[Outputs]] = {}
+    for group in part.section.groups:
+        for record in group.records:
+            found = read_outputs(record, events)
+            if isinstance(found, str):
+                part.notes.append(found)
+            else:
+                outputs.setdefault(group.label, []).append(found)
+    return outputs
+
+
+def _performance(part: Part, outputs: dict[str, list[Outputs]], dataset: type[Dataset]) -> Iterator[Any]:
+    """All models in one plot: curves of a classification, residuals of a regression."""
+    from pd4ml.report import plots
+    from pd4ml.report.curves import roc_band
+
+    target, name = dataset.card.target, part.anchor
+    if outputs and dataset.task == "regression":
+        yield plots.residuals(f"{name}-residuals", outputs, target.name, target.unit)
+        yield plots.residuals_by_truth(f"{name}-bins", outputs, target.name, target.unit)
+    elif outputs and len(dataset.card.classes) == 2:
+        bands = {label: roc_band(each) for label, each in outputs.items()}
+        yield plots.rejection_curves(f"{name}-rejection", bands)
+        yield plots.roc_curves(f"{name}-roc", bands)
+    elif outputs:
+        part.notes.append(f"Curves are drawn for two classes, not for {len(dataset.card.classes)}.")
+
+
+def _each_model(part: Part, outputs: dict[str, list[Outputs]], dataset: type[Dataset]) -> Iterator[Any]:
+    """Scores and confusion of two classes, model by model."""
+    from pd4ml.report import plots
+
+    classes = dataset.card.classes
+    for i, (label, each) in enumerate(outputs.items() if len(classes) == 2 else ()):
+        yield plots.scores(f"{part.anchor}-scores-{i + 1}", label, each, classes)
+        yield plots.confusion_matrix(f"{part.anchor}-confusion-{i + 1}", label, each, classes)
+
+
+def _examples(part: Part, dataset: type[Dataset], events: Events) -> list[Any]:
+    from pd4ml.report.examples import example_pictures
+
+    return example_pictures(dataset, events, f"{part.anchor}-example")
+
+
+def _breakable(text: str) -> Any:
+    """A long name that may be broken after its dashes."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub("([_-])", r"\1<wbr>", str(escape(text))))  # noqa: S704, RUF100  escaped
+
+
+def _subscript(text: str) -> Any:
+    """A heading with the index of a Greek letter set low."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub("(ε)_(.)", r"\1<sub>\2</sub>", str(escape(text))))  # noqa: S704, RUF100  escaped
+
+
+def _provenance(record: Record) -> list[tuple[str, Any]]:
+    """Where a record's numbers come from, without what nobody told."""
+    facts = {
+        "created": record.created,
+        "events": record.events,
+        "epochs": record.epochs,
+        "code": record.code,
+        "versions": record.versions,
+        "machine": record.machine,
+        "predictions, SHA-256": record.predictions["sha256"],
+    }
+    return [(name, value) for name, value in facts.items() if value]
+
+
+def _data_uri(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _pretty(value: Any) -> str:
+    """A value of a record as text: JSON for what has parts."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _slug(text: str) -> str:
+    """A name for a file."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-").lower() or "figure"

@@ -1,0 +1,160 @@
+"""The plots of a report: numbers in, pictures out. Loads matplotlib; import it where drawing starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pd4ml.report.curves import SIGNAL_EFFICIENCY, RocBand, binned_residuals, confusion
+from pd4ml.report.runs import Outputs
+from pd4ml.report.style import CLASS_COLOURS, Picture, line, new_figure, picture, plain_text
+
+__all__ = [
+    "confusion_matrix",
+    "rejection_curves",
+    "residuals",
+    "residuals_by_truth",
+    "roc_curves",
+    "scores",
+    "training_curves",
+]
+
+Losses = Mapping[str, NDArray[np.float64]]
+
+
+def roc_curves(name: str, bands: Mapping[str, RocBand]) -> Picture:
+    """Background efficiency against signal efficiency."""
+    figure, axes = new_figure()
+    for i, (label, band) in enumerate(bands.items()):
+        axes.plot(band.background, SIGNAL_EFFICIENCY, **line(i), label=plain_text(label))
+        axes.fill_betweenx(SIGNAL_EFFICIENCY, band.low, band.high, color=line(i)["color"], alpha=0.25, linewidth=0)
+    axes.plot([0, 1], [0, 1], color="#8a8a8a", linestyle=":", linewidth=1)
+    axes.set(
+        xlim=(0, 1),
+        ylim=(0, 1.02),
+        xlabel="background efficiency ε$_\\mathrm{B}$",
+        ylabel="signal efficiency ε$_\\mathrm{S}$",
+    )
+    axes.legend(loc="lower right")
+    return picture(figure, name, "ROC curves. Bands: 68 % of bootstrap resamples of all trainings.")
+
+
+def rejection_curves(name: str, bands: Mapping[str, RocBand]) -> Picture:
+    """1/eps_B against eps_S, on a logarithmic axis."""
+    figure, axes = new_figure()
+    for i, (label, band) in enumerate(bands.items()):
+        rejection, upper, lower = (
+            1 / np.maximum(value, band.floor) for value in (band.background, band.low, band.high)
+        )
+        # Nothing is drawn where no background is left.
+        seen = band.background > 2 * band.floor
+        axes.plot(SIGNAL_EFFICIENCY[seen], rejection[seen], **line(i), label=plain_text(label))
+        axes.fill_between(
+            SIGNAL_EFFICIENCY[seen], lower[seen], upper[seen], color=line(i)["color"], alpha=0.25, linewidth=0
+        )
+    axes.set(
+        xlim=(0, 1),
+        yscale="log",
+        xlabel="signal efficiency ε$_\\mathrm{S}$",
+        ylabel="background rejection 1/ε$_\\mathrm{B}$",
+    )
+    axes.legend(loc="upper right")
+    return picture(figure, name, "Background rejection. Bands: 68 % of bootstrap resamples of all trainings.")
+
+
+def scores(name: str, label: str, outputs: Sequence[Outputs], classes: Sequence[str]) -> Picture:
+    """Distributions of the score by class, all trainings together."""
+    figure, axes = new_figure()
+    edges = np.linspace(0, 1, 41)
+    score = np.concatenate([1 / (1 + np.exp(-np.clip(o.output, -700, 700))) for o in outputs])
+    truth = np.concatenate([o.truth for o in outputs])
+    for i, of_class in enumerate(classes):
+        counts = np.histogram(score[truth == i], edges)[0] / max(int(np.sum(truth == i)), 1)
+        style: dict[str, Any] = {"fill": True, "alpha": 0.35} if i == 0 else {"linewidth": 1.6}
+        axes.stairs(counts, edges, color=CLASS_COLOURS[i % 4], label=plain_text(of_class), **style)
+    axes.set(xlim=(0, 1), yscale="log", xlabel="score", ylabel="share of events per bin", title=plain_text(label))
+    axes.legend(loc="upper center", ncols=len(classes))
+    axes.set_ylim(top=axes.get_ylim()[1] * 3)
+    return picture(figure, name, f"Score of {label} by true class, {_trainings(outputs)}.")
+
+
+def confusion_matrix(name: str, label: str, outputs: Sequence[Outputs], classes: Sequence[str]) -> Picture:
+    """Which class events of a class are taken for, at score 0.5."""
+    counts = confusion(outputs)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure, axes = new_figure()
+    axes.imshow(share, vmin=0, vmax=1, cmap="cividis", interpolation="none")
+    for row, column in np.ndindex(2, 2):
+        # Dark on the light end of the map, light on the dark end, whatever the page's colours.
+        colour = "#111111" if share[row, column] > 0.5 else "#f5f5f5"
+        text = f"{100 * share[row, column]:.1f} %\n{counts[row, column]:,}"
+        axes.text(column, row, text, ha="center", va="center", color=colour)
+    names = [plain_text(of_class) for of_class in classes]
+    axes.set_xticks([0, 1], names)
+    axes.set_yticks([0, 1], names, rotation=90, va="center")
+    axes.tick_params(which="both", length=0)
+    axes.minorticks_off()
+    axes.set(xlabel="predicted class", ylabel="true class", title=plain_text(label))
+    of_signal = f"{100 * share[1, 1]:.1f} % of {classes[1]} and {100 * share[0, 0]:.1f} % of {classes[0]}"
+    return picture(figure, name, f"Confusion matrix of {label}: {of_signal} are recognised at score 0.5.")
+
+
+def training_curves(name: str, histories: Mapping[str, Sequence[Losses]], loss: str) -> Picture:
+    """Losses by epoch: validation as lines, training as dots; a line for each training."""
+    figure, axes = new_figure()
+    longest = 1
+    for i, (label, losses) in enumerate(histories.items()):
+        for j, one in enumerate(losses):
+            epoch = np.arange(1, len(one["valid_loss"]) + 1)
+            longest = max(longest, len(epoch))
+            axes.plot(epoch, one["valid_loss"], **line(i), lw=1.3, label=None if j else plain_text(label))
+            axes.plot(epoch, one["train_loss"], ".", ms=3, color=line(i)["color"], alpha=0.6)
+    axes.set(xlim=(0.5, longest + 0.5), xlabel="epoch", ylabel=loss)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.minorticks_off()
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(bottom, top + 0.1 * len(histories) * (top - bottom))
+    axes.legend(loc="upper right")
+    return picture(figure, name, "Training curves: lines are the validation loss, dots the training loss.")
+
+
+def residuals(name: str, outputs: Mapping[str, Sequence[Outputs]], quantity: str, unit: str) -> Picture:
+    """Distributions of (prediction - truth)."""
+    figure, axes = new_figure()
+    residual = {label: np.concatenate([o.output - o.truth for o in each]) for label, each in outputs.items()}
+    width = np.percentile(np.abs(np.concatenate(list(residual.values()))), 99)
+    edges = np.linspace(-width, width, 61)
+    for i, (label, values) in enumerate(residual.items()):
+        counts = np.histogram(values, edges)[0] / len(values)
+        axes.stairs(counts, edges, **line(i), linewidth=1.4, label=plain_text(label))
+    axes.axvline(0, color="#8a8a8a", linestyle=":", linewidth=1)
+    axes.set(xlabel=plain_text(f"{quantity}: predicted - true [{unit}]"), ylabel="share of events per bin")
+    axes.set_ylim(top=axes.get_ylim()[1] * 1.25)
+    axes.legend(loc="upper left")
+    return picture(figure, name, "Residuals of all trainings together; the tails beyond 99 % are not shown.")
+
+
+def residuals_by_truth(name: str, outputs: Mapping[str, Sequence[Outputs]], quantity: str, unit: str) -> Picture:
+    """Bias and resolution in bins of the truth."""
+    figure, (upper, lower) = new_figure(rows=2, size=(4.4, 1.8))
+    for i, (label, each) in enumerate(outputs.items()):
+        binned = binned_residuals(each)
+        centre, half = binned.centre, binned.width
+        style: dict[str, Any] = {"color": line(i)["color"], "fmt": "os^Dv*"[i % 6], "ms": 4, "lw": 1.2}
+        upper.errorbar(centre, binned.bias, binned.bias_error, half, **style, label=plain_text(label))
+        lower.errorbar(centre, binned.resolution, binned.resolution_error, half, **style)
+    upper.axhline(0, color="#8a8a8a", linestyle=":", linewidth=1)
+    upper.set(ylabel=plain_text(f"bias [{unit}]"))
+    upper.sharex(lower)
+    upper.tick_params(labelbottom=False)
+    lower.set(ylabel=plain_text(f"resolution [{unit}]"), xlabel=plain_text(f"true {quantity} [{unit}]"))
+    lower.set_ylim(bottom=0)
+    upper.legend(loc="best")
+    return picture(figure, name, "Bias and resolution in bins of the truth, with bootstrap errors.")
+
+
+def _trainings(outputs: Sequence[Outputs]) -> str:
+    return "one training" if len(outputs) == 1 else f"{len(outputs)} trainings together"

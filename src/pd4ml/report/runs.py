@@ -1,0 +1,87 @@
+"""What runs left beside their records, and the events they are about, where these can be had."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pd4ml.benchmark.record import Record
+from pd4ml.dataset import Dataset
+from pd4ml.errors import Pd4mlError
+from pd4ml.evaluation.predictions import Predictions
+from pd4ml.report.groups import Section
+from pd4ml.storage.hashing import sha256_of
+from pd4ml.storage.store import Events
+
+__all__ = ["Outputs", "open_events", "read_history", "read_outputs"]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Outputs of a training and the truth of the same events, (N,) each."""
+
+    output: NDArray[Any]
+    truth: NDArray[Any]
+
+
+def open_events(section: Section, path: Path | None) -> tuple[type[Dataset] | None, Events | None, str]:
+    """The dataset and the test events of a section; of what cannot be had None, and a sentence that says why.
+
+    Nothing is downloaded: only a folder that is there is opened.
+    """
+    facts = section.dataset
+    try:
+        dataset = Dataset.datasets_register.find(facts["name"])
+    except Pd4mlError:
+        return (
+            None,
+            None,
+            f"The dataset {facts['name']} is not known here: its plots that need truth are left out.",
+        )
+    if path is None or not dataset.folder(path, facts["source"], facts["variant"]).exists():
+        return dataset, None, "The events are not at hand (--path): plots that need their truth are left out."
+    try:
+        events = dataset.open("test", path, source=facts["source"], variant=facts["variant"])
+    except Pd4mlError as error:
+        return dataset, None, f"The events cannot be read ({error}): plots that need their truth are left out."
+    if events.manifest.fingerprint != facts["fingerprint"]:
+        found = f"fingerprint {events.manifest.fingerprint[:12]}, recorded {facts['fingerprint'][:12]}"
+        return dataset, None, f"The events at hand are others ({found}): plots that need their truth are left out."
+    return dataset, events, ""
+
+
+def read_outputs(record: Record, events: Events) -> Outputs | str:
+    """A training's outputs with the truth of ``events``, or a sentence that says why there are none."""
+    where = record.recipe["name"] + ("" if record.seed is None else f", seed {record.seed}")
+    # Never another folder's file, whatever a record says.
+    file = (record.folder or Path()) / Path(record.predictions["file"]).name
+    if not file.exists():
+        return f"The predictions of {where} are not beside its record."
+    if sha256_of(file) != record.predictions["sha256"]:
+        return f"The predictions of {where} are not those of its record."
+    try:
+        predictions = Predictions.read(file, record.dataset["task"])
+    except Pd4mlError as error:
+        return f"The predictions of {where} cannot be used: {error}."
+    ids, output = predictions.event_id, np.asarray(predictions.output, np.float64)
+    known = len(ids) > 0 and ids.min() >= 0 and ids.max() < len(events)
+    if not known or output.shape != ids.shape or not np.isfinite(output).all():
+        return f"The predictions of {where} are not one finite number for each of the events."
+    return Outputs(output, np.asarray(events.y)[ids])
+
+
+def read_history(record: Record) -> dict[str, NDArray[np.float64]] | None:
+    """Training and validation loss by epoch, from ``history.csv``; None where it is missing or says nothing."""
+    file = (record.folder or Path()) / "history.csv"
+    try:
+        with file.open(newline="", encoding="utf-8") as text:
+            rows = list(csv.DictReader(text))
+        columns = {name: np.array([float(row[name]) for row in rows]) for name in ("train_loss", "valid_loss")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return columns if rows else None
