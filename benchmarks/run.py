@@ -15,6 +15,7 @@ from typing import Any
 HERE = Path(__file__).parent
 SCRIPTS = (
     *("features", "generation", "airshower", "airshower_network", "belle", "hydro", "graph_net"),
+    "evaluation",
     "import_time",
 )
 PACKAGES = ("numpy", "numba", "pythia8mc", "fastjet", "awkward", "torch", "lightning")

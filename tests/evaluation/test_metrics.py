@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from pd4ml.card import Task
-from pd4ml.errors import DataError
+from pd4ml.errors import DataError, MissingExtraError
 from pd4ml.evaluation.calibration import CALIBRATION_BINS, CalibrationBins
 from pd4ml.evaluation.classification import one_against_rest
 from pd4ml.evaluation.metrics import SIGNAL_EFFICIENCIES, Measurement, metrics
@@ -291,3 +292,9 @@ def test_groups_of_one_change_nothing() -> None:
     alone = np.arange(300)
     assert metrics("regression", logit, truth, group=alone) == metrics("regression", logit, truth)
     assert metrics("classification", logits, labels, group=alone) == metrics("classification", logits, labels)
+
+
+def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'pd4ml-physics\[evaluate\]'"):
+        metrics("classification", *toy(10, 1))

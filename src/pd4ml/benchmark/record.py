@@ -134,7 +134,7 @@ def _check(body: Any) -> None:
         from jsonschema import Draft202012Validator
         from jsonschema.exceptions import best_match
     except ImportError as error:
-        raise missing_extra("a record", "train", error) from error
+        raise missing_extra("a record", "evaluate", error) from error
     problem = best_match(Draft202012Validator(_schema()).iter_errors(body))
     if problem is not None:
         raise DataError(f"{problem.json_path}: {problem.message[:200]}")

@@ -20,6 +20,7 @@ from pd4ml.evaluation.duplicates import (
     sample,
 )
 from pd4ml.evaluation.leaks import Leak, leaks
+from pd4ml.evaluation.measurement import require_scikit_learn
 from pd4ml.progress import progress
 from pd4ml.storage.store import Events
 
@@ -69,6 +70,7 @@ def audit(
     seed: int = 0,
 ) -> Audit:
     """Audit the train and test split of a dataset; memory is bounded, however many events there are."""
+    require_scikit_learn("an audit")
     rng = np.random.default_rng(seed)
     splits = [dataset.open(split, path, source=source, variant=variant) for split in ("train", "test")]
     pairs = ((0, 0), (1, 1), (0, 1))

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.card import Measurement
+from pd4ml.errors import missing_extra
 
-__all__ = ["Floats", "Measurement", "bootstrap_weights"]
+__all__ = ["Floats", "Measurement", "bootstrap_weights", "require_scikit_learn"]
 
 Floats = NDArray[np.float64]
 
@@ -26,3 +27,11 @@ def bootstrap_weights(
     for _ in range(n_resamples):
         weights = np.bincount(rng.integers(n_drawn, size=n_drawn), minlength=n_drawn).astype(np.float64)
         yield weights if group is None else weights[group]
+
+
+def require_scikit_learn(what: str) -> None:
+    """MissingExtraError if scikit-learn, which brings SciPy, is not installed; ``what`` needs it."""
+    try:
+        import sklearn.metrics  # noqa: F401
+    except ImportError as error:
+        raise missing_extra(what, "evaluate", error) from error

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pd4ml.card import Task
 from pd4ml.errors import DataError
 from pd4ml.evaluation.classification import SIGNAL_EFFICIENCIES, multi_class, two_classes
-from pd4ml.evaluation.measurement import Measurement
+from pd4ml.evaluation.measurement import Measurement, require_scikit_learn
 from pd4ml.evaluation.regression import regression
 
 __all__ = ["SIGNAL_EFFICIENCIES", "Measurement", "metrics"]
@@ -45,6 +45,7 @@ def metrics(
     if not finite.all():
         bad = np.flatnonzero(~finite)
         raise DataError(f"{len(bad):,} predictions are not finite, the first at position {bad[0]}")
+    require_scikit_learn("evaluation")
     rng = np.random.default_rng(seed)
     codes = None if group is None else np.unique(group, return_inverse=True)[1]
     if task == "regression":

@@ -1,0 +1,112 @@
+"""All metrics of half a million predictions with their errors: time against scikit-learn, and peak memory.
+
+``python benchmarks/evaluation.py`` prints the rows as JSON; with an argument, what one evaluation takes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from pd4ml.evaluation import metrics
+
+__all__ = ["rows"]
+
+_N_EVENTS = 500_000
+_RESAMPLES, _SKLEARN_RESAMPLES = 100, 2
+_REPEATS = 3
+
+
+def _toy() -> tuple[Any, Any]:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, _N_EVENTS)
+    return rng.normal(3.0 * truth - 1.5).astype(np.float32), truth
+
+
+def _sklearn_resample(logit: Any, truth: Any, rng: np.random.Generator) -> None:
+    """The same numbers of one bootstrap resample, as one writes it."""
+    from sklearn import metrics as sk
+
+    index = rng.integers(len(truth), size=len(truth))
+    logit, truth = logit[index], truth[index]
+    score = 1 / (1 + np.exp(-logit))
+    sk.accuracy_score(truth, logit > 0)
+    sk.roc_auc_score(truth, logit)
+    sk.log_loss(truth, score)
+    fpr, tpr, _ = sk.roc_curve(truth, logit)
+    np.interp((0.3, 0.5, 0.8), tpr, fpr)
+
+
+def _one_evaluation() -> None:
+    """Seconds, and megabytes beyond what was there before, of one evaluation in this process."""
+    logit, truth = _toy()
+    metrics("classification", logit[:1000], truth[:1000])  # imports
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    before = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    start = time.perf_counter()
+    metrics("classification", logit, truth, n_resamples=_RESAMPLES)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    print(json.dumps({"seconds": seconds, "megabytes": peak - before}))
+
+
+def rows() -> list[dict[str, Any]]:
+    """Time of a resample, in turns; seconds and peak memory of an evaluation in a process of its own."""
+    logit, truth = _toy()
+    rng = np.random.default_rng(1)
+    pairs = []
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        metrics("classification", logit, truth, n_resamples=_RESAMPLES)
+        ours = (time.perf_counter() - start) / _RESAMPLES
+        start = time.perf_counter()
+        for _ in range(_SKLEARN_RESAMPLES):
+            _sklearn_resample(logit, truth, rng)
+        pairs.append((ours, (time.perf_counter() - start) / _SKLEARN_RESAMPLES))
+    command = [sys.executable, __file__, "once"]
+    once = [
+        json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        for _ in range(_REPEATS)
+    ]
+    seconds, megabytes = (median(run[key] for run in once) for key in ("seconds", "megabytes"))
+    ours, sklearn = (median(side) for side in zip(*pairs, strict=True))
+    what = f"metrics of {_N_EVENTS:,} predictions"
+    columns = ("name", "ours", "other", "other_name", "unit", "ratio", "target")
+    made = (
+        (
+            f"{what}, a bootstrap resample",
+            ours,
+            sklearn,
+            "scikit-learn on resampled events",
+            "s",
+            median(b / a for a, b in pairs),
+            "at least 10",
+        ),
+        (
+            f"{what} with errors, one core",
+            seconds,
+            10.0,
+            "the time that is wanted",
+            "s",
+            10 / seconds,
+            "at least 1",
+        ),
+        (f"{what}, peak memory", megabytes, 200.0, "that is wanted", "MB", 200 / megabytes, "at least 1"),
+    )
+    return [{**dict(zip(columns, row, strict=True)), "repeats": _REPEATS} for row in made]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["once"]:
+        _one_evaluation()
+    else:
+        print(json.dumps(rows(), indent=1))
