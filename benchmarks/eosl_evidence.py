@@ -36,8 +36,8 @@ HERE = Path(__file__).parent
 RECORD = HERE / "eosl_evidence.json"
 README = HERE.parent / "src" / "pd4ml" / "datasets" / "eosl" / "README.md"
 BEGIN, END = "<!-- numbers: benchmarks/eosl_evidence.py -->", "<!-- end of numbers -->"
-N_EVENTS, PER_EVENT, SEED = 14_000, 20, 1
-EPOCHS, BATCH, TRAININGS = 8, 128, 2
+N_EVENTS, PER_EVENT, SEED = 40_000, 5, 1
+EPOCHS, BATCH, TRAININGS = 10, 128, 2
 GRIDS = {"fine": (0.2, 1), "default": (0.4, 1), "coarse": (0.4, 2)}  # cell in fm, cells of the surface's cubes
 PHI = (np.arange(24) + 0.5) * np.pi / 12
 # Read from nine published spectra.

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import special  # type: ignore[import-untyped]
+from scipy import special
 
 from pd4ml.errors import DataError
 from pd4ml.physics.hydro.cooper_frye import PION_MASS, bessel_table, pion_density, pion_spectrum

@@ -76,6 +76,7 @@ split.
             "smooth": _variant("averaged initial states only", smooth_share=1.0),
             "au_au": _variant("Au+Au at 200 GeV only", pb_share=0.0),
             "pb_pb": _variant("Pb+Pb at 2.76 TeV only", pb_share=1.0),
+            "feed_down": _variant("with pions from decays of resonances", feed_down=True),
             "fine": _variant("cells of 0.2 fm", cell=0.2, n_cells=200),
         }
     ),

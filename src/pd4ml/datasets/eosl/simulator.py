@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pd4ml.errors import DataError
 from pd4ml.physics.hydro.cooper_frye import pion_spectrum
+from pd4ml.physics.hydro.decays import decay_pions
 from pd4ml.physics.hydro.equation_of_state import eosq, s95p
 from pd4ml.physics.hydro.freezeout import freeze_out
 from pd4ml.physics.hydro.glauber import SYSTEMS, collide, entropy_density, impact_parameter
@@ -40,8 +41,9 @@ class Config:
     are Au+Au (200 GeV). ``centrality_max``: per cent. ``tau0_min``, ``tau0_max`` (fm): start of the hydrodynamics;
     ``freeze_out_min``, ``freeze_out_max`` (GeV); both uniform. With ``shift`` the test split has tau0 from 0.2 fm
     to ``tau0_min`` and freeze-out from ``freeze_out_max`` to 0.16 GeV instead. ``fluctuation``: shape of the gamma
-    distribution of nucleons' weights. ``rapidity``: units of rapidity that are counted. ``spectra_per_event``:
-    spectra from each hydrodynamic event. ``cell`` (fm) and ``n_cells``: the grid.
+    distribution of nucleons' weights. ``rapidity``: units of rapidity that are counted. ``feed_down``: whether
+    decays of resonances add their pions. ``spectra_per_event``: spectra from each hydrodynamic event. ``cell``
+    (fm) and ``n_cells``: the grid.
     """
 
     smooth_share: float = 0.5
@@ -54,7 +56,8 @@ class Config:
     shift: bool = True
     fluctuation: float = 1.0
     rapidity: float = 4.0
-    spectra_per_event: int = 10
+    feed_down: bool = False
+    spectra_per_event: int = 5
     cell: float = 0.4
     n_cells: int = 100
 
@@ -66,8 +69,9 @@ class Config:
         _check("tau0_max", self.tau0_max, self.tau0_min, 1.5)
         _check("freeze_out_min", self.freeze_out_min, 0.12, 0.16)
         _check("freeze_out_max", self.freeze_out_max, self.freeze_out_min, 0.16)
-        if not isinstance(self.shift, bool):
-            raise DataError(f"shift must be true or false, not {self.shift!r}")
+        for name, switch in (("shift", self.shift), ("feed_down", self.feed_down)):
+            if not isinstance(switch, bool):
+                raise DataError(f"{name} must be true or false, not {switch!r}")
         _check("fluctuation", self.fluctuation, 0.1, 1000.0)
         _check("rapidity", self.rapidity, 0.1, 100.0)
         _check("cell", self.cell, 0.05, 0.5)
@@ -144,4 +148,7 @@ def _expected(label: int, smooth: bool, config: Config, split: str, rng: np.rand
     phi = (np.arange(N_BINS) + 0.5) * 2 * np.pi / N_BINS
     bin_size = PT_MAX / N_BINS * 2 * np.pi / N_BINS
     surfaces = freeze_out(fluid, temperatures.tolist(), every=2, coarsen=1)
-    return [config.rapidity * bin_size * pion_spectrum(surface, pt, phi) for surface in surfaces]
+    spectra = [pion_spectrum(surface, pt, phi) for surface in surfaces]
+    if config.feed_down:
+        spectra = [s + decay_pions(surface, pt, phi) for s, surface in zip(spectra, surfaces, strict=True)]
+    return [config.rapidity * bin_size * s for s in spectra]

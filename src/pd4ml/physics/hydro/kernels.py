@@ -39,7 +39,7 @@ _ROW = 5 * LANE
 @njit(inline="always")
 def _line(energy: float) -> float:
     """Number of the table's interval that ``energy`` lies in."""
-    return np.floor(np.sqrt(np.sqrt(max(energy, 0.0))) * _LINES_PER_UNIT)
+    return float(np.floor(np.sqrt(np.sqrt(max(energy, 0.0))) * _LINES_PER_UNIT))
 
 
 @njit(inline="always")
@@ -181,7 +181,7 @@ def _root(total: float, square: float, a: float, b: float) -> float:
     p = a + b * total
     d = a * total + total * total - square
     c = total + p - 2.0 * b * total
-    return 2.0 * d / (c + np.sqrt(c * c + 4.0 * b * d))
+    return float(2.0 * d / (c + np.sqrt(c * c + 4.0 * b * d)))
 
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST)

@@ -72,7 +72,7 @@ class Fluid:
     @property
     def energy(self) -> Floats:
         """Energy density in the rest frame of the fluid, (nx, ny) in GeV/fm3."""
-        return self._inner[0]
+        return np.asarray(self._inner[0])
 
     @property
     def velocity(self) -> Floats:
@@ -83,7 +83,7 @@ class Fluid:
     @property
     def pressure(self) -> Floats:
         """Pressure, (nx, ny) in GeV/fm3."""
-        return self._inner[3]
+        return np.asarray(self._inner[3])
 
     @property
     def longest_step(self) -> float:
