@@ -30,7 +30,9 @@ lint: .venv/dev.stamp
 types: .venv/dev.stamp
 	$(BIN)/mypy
 
+# Of weaver-core only a model is used, which needs none of its many dependencies.
 bench: .venv/dev.stamp
+	$(BIN)/python -m pip install --quiet --no-deps weaver-core==0.5.3
 	$(BIN)/python benchmarks/run.py
 
 compare: .venv/all.stamp

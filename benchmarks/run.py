@@ -14,7 +14,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 SCRIPTS = (
-    *("features", "generation", "airshower", "airshower_network", "belle", "hydro", "graph_net"),
+    *("features", "generation", "airshower", "airshower_network", "belle", "hydro", "graph_net", "particle_net"),
     "evaluation",
     "import_time",
 )
