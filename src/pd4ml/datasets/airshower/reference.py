@@ -1,6 +1,7 @@
 """The published reference model of Airshower: LSTMs over the traces, a residual network over the array.
 
-As in arXiv:2107.00656, after arXiv:1708.00647. This module imports torch; it is imported when a model is built.
+As in arXiv:2107.00656, after arXiv:1708.00647. This module imports torch and numba; it is imported when a model
+is built.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch.nn import functional
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
 from pd4ml.models.layers import dense
+from pd4ml.models.lstm import ROWS, lstm
 from pd4ml.models.registry import ModelInputs, register
 
 __all__ = ["LSTMResidual", "ResidualUnit", "TraceEncoder", "residual_network"]
@@ -44,10 +46,29 @@ class TraceEncoder(nn.Module):
         """
         active = traces.any(dim=1)
         distinct = torch.cat([traces.new_zeros(1, traces.shape[1]), traces[active]])
-        sequence, _ = self.both_ways(distinct.t().unsqueeze(-1))
-        _, (state, _) = self.last(sequence)
-        encoded: Tensor = state[0].index_select(0, active.cumsum(0) * active)
-        return encoded
+        encoded = self._on_cpu(distinct) if distinct.device.type == "cpu" else self._on_device(distinct)
+        return encoded.index_select(0, active.cumsum(0) * active)
+
+    def _on_device(self, traces: Tensor) -> Tensor:
+        """The last states (N, 10), by nn.LSTM."""
+        sequence, _ = self.both_ways(traces.t().unsqueeze(-1))
+        state: Tensor = self.last(sequence)[1][0][0]
+        return state
+
+    def _on_cpu(self, traces: Tensor) -> Tensor:
+        """The same by the compiled LSTM; the last block is filled up with zeros."""
+        n = len(traces)
+        blocks = functional.pad(traces, (0, 0, 0, -n % ROWS)).view(-1, ROWS, 1, _BINS).permute(0, 3, 2, 1)
+        directions = [_lstm(blocks, self.both_ways, "_l0"), _lstm(blocks, self.both_ways, "_l0_reverse")]
+        states = _lstm(torch.cat(directions, dim=2), self.last, "_l0")
+        return states[:, -1].transpose(1, 2).flatten(0, 1)[:n]
+
+
+def _lstm(x: Tensor, layer: nn.LSTM, which: str) -> Tensor:
+    inputs, states, bias, other = (
+        getattr(layer, name + which) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    return lstm(x, inputs, states, bias + other, reverse=which.endswith("reverse"))
 
 
 def _start(name: str, parameter: nn.Parameter) -> None:
