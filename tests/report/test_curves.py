@@ -38,6 +38,19 @@ def test_the_band_holds_the_spread_between_trainings() -> None:
     assert both.high[middle] - both.low[middle] > 10 * (alone.high - alone.low)[middle]
 
 
+def test_events_of_a_group_are_drawn_together() -> None:
+    """Ten copies of each event tell no more than one of each."""
+    one = sample(2000, 6)
+    copies = Outputs(np.repeat(one.output, 10), np.repeat(one.truth, 10), np.repeat(np.arange(2000), 10))
+    middle = np.abs(SIGNAL_EFFICIENCY - 0.5).argmin()
+    plain, grouped, wrong = (
+        band.high[middle] - band.low[middle]
+        for band in (roc_band([one]), roc_band([copies]), roc_band([Outputs(copies.output, copies.truth)]))
+    )
+    assert grouped == pytest.approx(plain, rel=0.4)
+    assert wrong < 0.6 * plain
+
+
 def test_confusion_is_that_of_scikit_learn() -> None:
     one = sample(500, 4)
     np.testing.assert_array_equal(confusion([one]), confusion_matrix(one.truth, one.output > 0))

@@ -50,7 +50,8 @@ class BinnedResiduals:
 def roc_band(trainings: Sequence[Outputs], *, n_resamples: int = 60, seed: int = 0) -> RocBand:
     """ROC band of trainings on the same events, truth 1 for signal and 0 for background.
 
-    Bootstrap resamples of all trainings are pooled, so that the band holds the spread between them, too.
+    Bootstrap resamples of all trainings are pooled, so that the band holds the spread between them, too. Events
+    of a group are drawn together.
     """
     rng = np.random.default_rng(seed)
     curves, resampled = [], []
@@ -58,7 +59,8 @@ def roc_band(trainings: Sequence[Outputs], *, n_resamples: int = 60, seed: int =
         ranked = Ranked(one.output.astype(np.float64), one.truth.astype(np.float64))
         n_events = len(ranked.truth)
         curves.append(background_efficiency(*ranked.curve(np.ones(n_events)), SIGNAL_EFFICIENCY))
-        for weights in bootstrap_weights(rng, n_events, -(-n_resamples // len(trainings))):
+        group = None if one.group is None else np.unique(one.group, return_inverse=True)[1][ranked.order]
+        for weights in bootstrap_weights(rng, n_events, -(-n_resamples // len(trainings)), group):
             if ranked.has_both(weights):
                 resampled.append(background_efficiency(*ranked.curve(weights), SIGNAL_EFFICIENCY))
     low, high = np.quantile(resampled, _SIXTY_EIGHT, axis=0)

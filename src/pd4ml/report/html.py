@@ -110,7 +110,7 @@ def _part(anchor: str, section: Section, path: Path | None, advance: Any) -> Par
         part.notes.append(note)
     with house_style():
         if dataset is not None and events is not None:
-            outputs = _outputs(part, events)
+            outputs = _outputs(part, dataset, events)
             part.pictures += _performance(part, outputs, dataset)
             part.pictures += _training(part)
             part.pictures += _each_model(part, outputs, dataset)
@@ -131,12 +131,12 @@ def _training(part: Part) -> Iterator[Any]:
         yield plots.training_curves(f"{part.anchor}-training", histories, f"loss ({loss})")
 
 
-def _outputs(part: Part, events: Events) -> dict[str, list[Outputs]]:
+def _outputs(part: Part, dataset: type[Dataset], events: Events) -> dict[str, list[Outputs]]:
     """Predictions with their truth by model; what cannot be had is noted."""
     outputs: dict[str, list[Outputs]] = {}
     for group in part.section.groups:
         for record in group.records:
-            found = read_outputs(record, events)
+            found = read_outputs(record, dataset.card, events)
             if isinstance(found, str):
                 part.notes.append(found)
             else:

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.benchmark.record import Record
+from pd4ml.card import Card
 from pd4ml.dataset import Dataset
 from pd4ml.errors import Pd4mlError
 from pd4ml.evaluation.predictions import Predictions
+from pd4ml.evaluation.truth import event_groups
 from pd4ml.report.groups import Section
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.store import Events
@@ -23,10 +25,14 @@ __all__ = ["Outputs", "open_events", "read_history", "read_outputs"]
 
 @dataclass(frozen=True)
 class Outputs:
-    """Outputs of a training and the truth of the same events, (N,) each."""
+    """Outputs of a training and the truth of the same events, (N,) each.
+
+    Events with the same value in ``group`` (N,) are not independent.
+    """
 
     output: NDArray[Any]
     truth: NDArray[Any]
+    group: NDArray[Any] | None = None
 
 
 def open_events(section: Section, path: Path | None) -> tuple[type[Dataset] | None, Events | None, str]:
@@ -55,7 +61,7 @@ def open_events(section: Section, path: Path | None) -> tuple[type[Dataset] | No
     return dataset, events, ""
 
 
-def read_outputs(record: Record, events: Events) -> Outputs | str:
+def read_outputs(record: Record, card: Card, events: Events) -> Outputs | str:
     """A training's outputs with the truth of ``events``, or a sentence that says why there are none."""
     where = record.recipe["name"] + ("" if record.seed is None else f", seed {record.seed}")
     # Never another folder's file, whatever a record says.
@@ -72,7 +78,8 @@ def read_outputs(record: Record, events: Events) -> Outputs | str:
     known = len(ids) > 0 and ids.min() >= 0 and ids.max() < len(events)
     if not known or output.shape != ids.shape or not np.isfinite(output).all():
         return f"The predictions of {where} are not one finite number for each of the events."
-    return Outputs(output, np.asarray(events.y)[ids])
+    group = event_groups(card, events)
+    return Outputs(output, np.asarray(events.y)[ids], None if group is None else group[ids])
 
 
 def read_history(record: Record) -> dict[str, NDArray[np.float64]] | None:
