@@ -46,6 +46,14 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    "command", ["evaluate", "audit", "leaderboard", *(f"leaderboard {name}" for name in ("add", "show", "check"))]
+)
+def test_help_teaches(command: str) -> None:
+    assert "Usage" in output(*command.split(), "--help")
+    assert command.split()[0] in output("--help")
+
+
 def test_evaluate_scores_of_any_tool(data: Path) -> None:
     options = ("evaluate", "--predictions", data / "scores.csv")
     against_dataset = output(*options, "--dataset", "toy", "--split", "test", "--path", data)

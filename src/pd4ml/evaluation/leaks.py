@@ -85,10 +85,10 @@ def leaks(
 def trivial_features(events: Events, card: Card, index: NDArray[np.int64], bar: Progress) -> dict[str, Floats]:
     """Trivial numbers of the events ``index``, (n,) each, by name."""
     features: dict[str, list[Array]] = {}
-    names = tuple(spec.name for spec in card.inputs if spec.per_event)
+    names, rng = tuple(spec.name for spec in card.inputs if spec.per_event), np.random.default_rng(0)
     for arrays in chunks(events, names, index):
         for name, array in zip(names, arrays, strict=True):
-            for key, values in _of_array(name, array, card.array(name).padding).items():
+            for key, values in _of_array(name, array, card.array(name).padding, rng).items():
                 features.setdefault(key, []).append(values)
         bar.advance(len(arrays[0]))
     found = {key: np.concatenate(values).astype(np.float64) for key, values in features.items()}
@@ -103,12 +103,12 @@ def _groups(events: Events, card: Card, index: NDArray[np.int64]) -> NDArray[np.
     return np.arange(len(index)) if ids is None else np.unique(ids[index], return_inverse=True)[1]
 
 
-def _of_array(name: str, array: Array, padding: float | None) -> dict[str, Array]:
+def _of_array(name: str, array: Array, padding: float | None, rng: np.random.Generator) -> dict[str, Array]:
     """Summaries and last digits of one array, (n, ...)."""
     n = len(array)
     flat = array.reshape(n, -1).astype(np.float64)
     if flat.shape[1] == 1:
-        return {name: flat[:, 0], **_digits(name, flat)}
+        return {name: flat[:, 0], **_digits(name, array, flat, rng)}
     found = {
         f"non-zero numbers of {name}": np.count_nonzero(flat, axis=1),
         f"sum of {name}": flat.sum(axis=1),
@@ -122,22 +122,26 @@ def _of_array(name: str, array: Array, padding: float | None) -> dict[str, Array
     if array.ndim > 2 and array.shape[-1] <= _MAX_COMPONENTS:
         sums = array.reshape(n, -1, array.shape[-1]).sum(axis=1, dtype=np.float64)
         found |= {f"sum of {name}, component {i}": sums[:, i] for i in range(array.shape[-1])}
-    return {**found, **_digits(name, flat, array)}
+    return {**found, **_digits(name, array, flat, rng)}
 
 
-def _digits(name: str, flat: Floats, array: Array | None = None) -> dict[str, Array]:
-    """What the way of writing leaves: parity of whole numbers' sum, else last bits and digits of the fractions."""
+def _digits(name: str, array: Array, flat: Floats, rng: np.random.Generator) -> dict[str, Array]:
+    """What the way of writing leaves: parity and last digit of whole numbers' sum, or last bits and fifth digits.
+
+    Whole numbers among fractions, such as padding, are given random digits, or sums would tell how many there are.
+    """
     whole = flat == np.round(flat)
     if whole.all():
         return {
             f"parity of the sum of {name}": flat.sum(axis=1) % 2,
             f"last digit of {name}": flat.sum(axis=1) % 10,
         }
-    n_fractions = np.maximum((~whole).sum(axis=1), 1)
-    found = {f"last digit of {name}": ((np.round(np.abs(flat) * 1000) % 10) * ~whole).sum(axis=1) / n_fractions}
-    if array is not None and array.dtype == np.float32:
+    size = np.abs(np.where(whole, 1.0, flat))
+    digit = np.floor(size * 10 ** (4 - np.floor(np.log10(size)))) % 10
+    found = {f"last digit of {name}": np.where(whole, rng.integers(10, size=flat.shape), digit).sum(axis=1)}
+    if array.dtype == np.float32:
         bit = array.reshape(len(flat), -1).view(np.uint32) & 1
-        found[f"last bit of {name}"] = (bit * ~whole).sum(axis=1) / n_fractions
+        found[f"last bit of {name}"] = np.where(whole, rng.integers(2, size=flat.shape), bit).sum(axis=1)
     return found
 
 

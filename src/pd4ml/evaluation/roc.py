@@ -39,7 +39,8 @@ class Ranked:
         self.order = np.argsort(-logit, kind="stable")
         self.logit, self.truth = logit[self.order], truth[self.order]
         # The curve has a point after the last of equal logits.
-        self.ends = np.append(np.flatnonzero(np.diff(self.logit)), len(logit) - 1)
+        ends = np.append(np.flatnonzero(np.diff(self.logit)), len(logit) - 1)
+        self.ends: NDArray[np.int64] | slice = ends if len(ends) < len(logit) else slice(None)
 
     def curve(self, weights: Floats) -> tuple[Floats, Floats]:
         """Signal and background efficiency at each threshold, from (0, 0) to (1, 1)."""

@@ -39,7 +39,7 @@ _ABSENT = "-"
 LITERATURE_NOTE = "Published elsewhere, on published events; not recomputed here and not ranked"
 ERRORS_NOTE = (
     "First error: bootstrap over the test events; second, of several trainings: their spread. The rank counts "
-    "what is better by more than both errors; = marks a tie within errors. code: commit (+: changed) or version."
+    "what is better by more than the two errors combined; = marks a tie. code: commit (+: changed) or version."
 )
 
 
