@@ -83,6 +83,7 @@ def test_every_entry_says_where_it_comes_from() -> None:
 
 def test_terminal() -> None:
     console = Console(file=io.StringIO(), width=160)
-    console.print(*to_rich([record("net", 0.9)]), sep="\n")
+    console.print(*to_rich([record("net", 0.9), outside("a\x1b[31mb", 0.8)]), sep="\n")
     assert isinstance(console.file, io.StringIO)
     assert "0.9000 ± 0.0010" in console.file.getvalue()
+    assert "\x1b" not in console.file.getvalue()

@@ -81,13 +81,13 @@ def to_rich(records: Iterable[Record]) -> list[RenderableType]:
 
     shown: list[RenderableType] = []
     for section in sections(records):
-        shown.append(Text(_title(section), style="bold"))
+        shown.append(Text(_printable(_title(section)), style="bold"))
         for headings, rows, note in _tables(section):
             table = Table(caption=note or None, caption_justify="left")
             for heading in headings:
                 table.add_column(heading, overflow="fold")
             for row in rows:
-                table.add_row(*(Text(cell) for cell in row))
+                table.add_row(*(Text(_printable(cell)) for cell in row))
             shown.append(table)
     return shown
 
@@ -157,7 +157,7 @@ def _row(group: Group, cells: Sequence[str]) -> list[str]:
         *cells,
         "?" if events is None else f"{events:,}",
         _each(records, lambda r: "?" if r.seed is None else str(r.seed)),
-        f"external: {records[0].recipe['reference']}"
+        f"external: {records[0].recipe.get('reference', '?')}"
         if records[0].kind == "external"
         else records[0].recipe["name"],
         _each(records, _code),
@@ -213,7 +213,12 @@ def _published(measured: Measurement | None) -> str:
 
 def _plain(text: str) -> str:
     """Text that stays in its cell and is no markup."""
-    clean = "".join(c if c.isprintable() else " " for c in text)
+    clean = _printable(text)
     for c in "\\|`<>[]*_":
         clean = clean.replace(c, "\\" + c)
     return clean
+
+
+def _printable(text: str) -> str:
+    """Entries are written by others: nothing in them may steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
