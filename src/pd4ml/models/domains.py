@@ -76,10 +76,10 @@ class GridDomain(nn.Module):
         stride = 1
         while math.prod(self.shape) > _MAX_PIXELS:
             stride, self.shape = 2 * stride, (-(-self.shape[0] // 2), -(-self.shape[1] // 2))
-        # Patches overlap: those that lie two apart are 5 x 5.
-        self.first = nn.Conv2d(
-            inputs.n_features + inputs.n_tokens, width, 2 * stride + 1, padding=stride, stride=stride
-        )
+        # Patches overlap: those that lie two apart are 5 x 5. A single node is embedded by itself.
+        half = stride if stride > 1 else 0
+        n_inputs = inputs.n_features + inputs.n_tokens
+        self.first = nn.Conv2d(n_inputs, width, 2 * half + 1, padding=half, stride=stride)
         self.position = nn.Parameter(0.02 * torch.randn(math.prod(self.shape), width))
         self.convolutions = nn.ModuleList(
             nn.Conv2d(width, width, 3, padding=1, groups=width) for _ in range(depth)
