@@ -34,7 +34,7 @@ N_VARIANT = 2000
 SEEDS, EPOCHS, SCAN_EPOCHS = (1, 2), 20, 12
 PEAK_EDGES = np.arange(3, 14.01, 0.25)
 MOBILITIES = (0.5, 1.0, 1.5)  # times the default
-TEMPERATURES = (0.7, 1.4)
+TEMPERATURES = (0.7, 1.1, 1.4)
 
 Floats = NDArray[np.float64]
 Images = NDArray[np.float32]

@@ -42,7 +42,7 @@ class Config:
     noise: float = 0.65
     noise_length: float = 0.85
     temperature_min: float = 0.4
-    temperature_max: float = 1.12
+    temperature_max: float = 1.25
     transverse_flow: float = 0.075
     longitudinal_flow: float = 0.22
     flow_spread: float = 0.1
