@@ -103,7 +103,7 @@ def line(i: int) -> dict[str, Any]:
 
 def plain_text(text: str) -> str:
     """Text from a record, as matplotlib draws it unchanged: no formulae, no control characters, not too long."""
-    text = "".join(c if c.isprintable() else "?" for c in text)
+    text = "".join(c if c.isprintable() else "?" for c in text) or "(no name)"
     text = text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
     # A label that begins with an underscore is left out of legends.
     return re.sub("^_", "\u2009_", text.replace("\\", "\u2216")).replace("$", r"\$")
