@@ -2,8 +2,8 @@
 
 Both sides have the same weights and the same generated events, in turns, in one process. The dense network gets
 its padded arrays ready-made and, as published, lets padding take part in batch norm and pooling, which is less
-work than masks; GraphNet's time holds its adjacency's normalisation. That both are the same function, padding apart, is
-tested (tests/models/test_graph_net.py). ``python benchmarks/graph_net.py [folder of datasets]`` prints JSON.
+work than masks; GraphNet's time holds its adjacency's normalisation. That both are the same function, padding
+apart, is tested (tests/models/test_graph_net.py). ``python benchmarks/graph_net.py [data]`` prints JSON.
 """
 
 from __future__ import annotations

@@ -149,6 +149,14 @@ class Dataset:
             if spec.per_event
         }
 
+    @classmethod
+    def summary(cls, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Some ten to fifty numbers of each event, (N,) by name, that a physicist would cut on.
+
+        They are what boosted decision trees, the baseline of every network, are trained on.
+        """
+        raise DataError(f"{cls.name} has no summary features: its room says none (Dataset.summary)")
+
     # Description ----------------------------------------------------------------------------------------
 
     @classmethod
@@ -290,6 +298,12 @@ class Dataset:
                 x["adj_matrix"][here] = pack.adjacency(self_loops=True)
             start = here.stop
         return x, np.array(graphs.events.y)
+
+    @classmethod
+    def summary_features(cls, arrays: Mapping[str, Array]) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+        """Names (K,) and values (N, K) of the summary features of the events in ``arrays``."""
+        columns = cls.summary(arrays)
+        return tuple(columns), np.stack([np.asarray(column, np.float32) for column in columns.values()], axis=1)
 
     # Making and fetching --------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from helpers.toy import Toy, ToyConfig, simulate
 from pd4ml.errors import DataError, LockedError, StoreError, UnknownNameError
-from pd4ml.storage.store import Array, Store
+from pd4ml.storage.store import Array, Store, _release
 from pd4ml.storage.writer import StoreWriter, check_arrays
 
 SPLITS = {"train": 30, "test": 10}
@@ -275,3 +275,22 @@ def test_the_manifest_is_plain_json(tmp_path: Path) -> None:
     body = json.loads((tmp_path / "toy/manifest.json").read_text())
     assert body["arrays"]["train"]["points"]["shape"] == [30, 5, 2]
     assert body["provenance"] == PLAN
+
+
+def test_what_was_read_does_not_stay_in_this_process(tmp_path: Path) -> None:
+    status = Path("/proc/self/smaps")
+    if not status.exists():
+        pytest.skip("needs Linux's /proc")
+    file = tmp_path / "values.npy"
+    np.save(file, np.arange(2**21, dtype=np.float64))
+    mapped = np.load(file, mmap_mode="r")
+
+    def resident() -> int:
+        text = status.read_text().partition(str(file))[2]
+        return int(text.partition("Rss:")[2].split()[0])
+
+    total = mapped.sum()
+    assert resident() > 8192
+    _release(mapped)
+    assert resident() < 100
+    assert mapped.sum() == total

@@ -24,7 +24,7 @@ from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.models.batch import GraphBatch
 from pd4ml.storage.store import Array
 from pd4ml.training import Recipe, load_recipe
-from pd4ml.training.data import EventBatches, EventOrder, TrainingData
+from pd4ml.training.data import EventBatches, EventOrder, Share, TrainingData
 from pd4ml.training.fit import Fit, fit, load_weights
 from pd4ml.training.history import read_history
 from pd4ml.training.module import TrainingModule
@@ -275,7 +275,7 @@ def test_order_is_shuffled_anew_and_complete() -> None:
 
 
 def test_batches_are_the_events_of_their_index(graphs: LazyGraphs) -> None:
-    batch = EventBatches(graphs)[np.array([3, 8])]
+    batch = EventBatches(graphs)[Share(np.array([3, 8]), 1.0)]
     np.testing.assert_array_equal(batch.graphs.to_dense()[:, :5].numpy(), graphs.events["points"][[3, 8]])
     np.testing.assert_array_equal(batch.target.numpy(), graphs.events.y[[3, 8]])
     assert batch.to("meta").target.device.type == "meta"

@@ -45,6 +45,8 @@ def train(
     variant: VariantName = "default",
     path: DataPath = Path("datasets"),
     runs: RunsPath = Path("runs"),
+    devices: Annotated[int, typer.Option(help="Processes that share each batch, on GPUs where there are.")] = 1,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard too.")] = False,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -70,6 +72,8 @@ def train(
         runs_dir=runs,
         n_train=n_train,
         force=force,
+        devices=devices,
+        tensorboard=tensorboard,
     )
     _print_records([record], as_json)
 

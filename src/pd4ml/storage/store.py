@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import ItemsView, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,20 @@ class Events:
         """Copy the events at ``index`` (integers or a slice) into memory, all arrays."""
         rows = index if isinstance(index, slice) else np.asarray(index)
         files = self.manifest.arrays[self.split]
-        return {name: np.array(a[rows] if files[name].per_event else a) for name, a in self.items()}
+        taken = {name: np.array(a[rows] if files[name].per_event else a) for name, a in self.items()}
+        for array in self._arrays.values():
+            _release(array)
+        return taken
+
+
+def _release(array: Array) -> None:
+    """Let go of a mapped file's pages, which stay in the system's cache.
+
+    They count as this process's memory; after an epoch over shuffled events that would be the whole file.
+    """
+    mapped = getattr(array, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 class Store:

@@ -17,16 +17,18 @@ import numpy as np
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
 from pd4ml.card import Task
-from pd4ml.errors import DataError
+from pd4ml.errors import DataError, missing_extra
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.models import ModelInputs, build
 from pd4ml.models.base import Model
 from pd4ml.training.data import TrainingData
 from pd4ml.training.history import History, read_history
 from pd4ml.training.module import TrainingModule
+from pd4ml.training.processes import Processes, leave_group, processes
 from pd4ml.training.recipe import Recipe
 
 __all__ = ["Fit", "fit", "load_weights", "make_model", "model_inputs"]
@@ -46,6 +48,11 @@ class Fit:
     best_epoch: int
     seconds: float
 
+    @property
+    def n_parameters(self) -> int:
+        """Number of the model's parameters."""
+        return sum(p.numel() for p in self.model.parameters())
+
 
 def fit(
     graphs: LazyGraphs,
@@ -56,11 +63,15 @@ def fit(
     seed: int = 1,
     n_events: int | None = None,
     model: nn.Module | None = None,
+    devices: int = 1,
+    tensorboard: bool = False,
 ) -> Fit:
     """Train on the first ``n_events`` of ``graphs`` (all, if None), keeping state in ``folder``.
 
     A training that was stopped there goes on from its last whole epoch; the result is that of one that was
     never stopped. ``model`` may be any module from `GraphBatch` to (B,); by default the recipe's is built.
+    ``devices`` processes share each batch, on GPUs where there are; of them, and of those that torchrun or Slurm
+    started, only the first returns, the others end here. ``tensorboard`` logs for TensorBoard too.
     Raises DataError if the loss is not finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,12 +90,14 @@ def fit(
             model = make_model(recipe, model_inputs(graphs, task), seed)
         if task == "regression" and isinstance(model, Model):
             model.set_target(*data.target_statistics())
-        module = TrainingModule(model, recipe, task, seed)
+        balance = recipe.balance_classes and task == "classification"
+        module = TrainingModule(model, recipe, task, seed, data.class_weight() if balance else None)
         if not final.exists():
             resumed, data.train_order.epoch = _resume(last)
             with _interruptible():
-                trainer = _trainer(recipe, folder, history)
+                trainer = _trainer(recipe, folder, history, processes(devices), tensorboard)
                 trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
+            leave_group()
             # The new name says that the training is over, not stopped.
             last.replace(final)
     load_weights(model, best)
@@ -114,14 +127,19 @@ def make_model(recipe: Recipe, inputs: ModelInputs, seed: int) -> Model:
 def load_weights(model: nn.Module, checkpoint: Path) -> None:
     """Put the weights of ``checkpoint`` into ``model``; nothing but tensors and plain values is unpickled."""
     state = _read_checkpoint(checkpoint)["state_dict"]
-    model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
+    own = {name: value for name, value in state.items() if name.startswith("model.")}
+    model.load_state_dict({name.removeprefix("model."): value for name, value in own.items()})
 
 
-def _trainer(recipe: Recipe, folder: Path, history: Path) -> Trainer:
+def _trainer(recipe: Recipe, folder: Path, history: Path, where: Processes, tensorboard: bool) -> Trainer:
     monitored: dict[str, Any] = {"monitor": "valid_loss", "mode": "min"}
     return Trainer(
         max_epochs=recipe.max_epochs,
-        devices=1,
+        devices=where.per_node,
+        num_nodes=where.nodes,
+        strategy="ddp" if where.per_node * where.nodes > 1 else "auto",
+        use_distributed_sampler=False,  # batches are shared out by `SharedOrder`
+        precision=recipe.precision,  # type: ignore[arg-type]
         callbacks=[
             History(history, f"training {recipe.name}"),
             EarlyStopping(
@@ -135,11 +153,19 @@ def _trainer(recipe: Recipe, folder: Path, history: Path) -> Trainer:
             _checkpoint(folder, "best", **monitored),
             _checkpoint(folder, "last"),
         ],
-        logger=False,
+        logger=_tensorboard(folder) if tensorboard else False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
+
+
+def _tensorboard(folder: Path) -> TensorBoardLogger:
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError as error:
+        raise missing_extra("a TensorBoard log", "tensorboard", error) from error
+    return TensorBoardLogger(folder, name=None, version="tensorboard")
 
 
 def _checkpoint(folder: Path, name: str, **monitored: Any) -> ModelCheckpoint:

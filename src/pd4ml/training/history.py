@@ -50,6 +50,8 @@ class History(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drop rows of epochs that are trained again, open the bar, start the first epoch's clock."""
+        if not trainer.is_global_zero:
+            return
         self._epoch_start = time.monotonic()
         kept = [row for row in read_history(self.file) if row["epoch"] < trainer.current_epoch]
         with self.file.open("w", newline="", encoding="utf-8") as text:
@@ -79,6 +81,8 @@ class History(Callback):
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "seconds": round(time.monotonic() - self._epoch_start, 3),
         }
+        if not trainer.is_global_zero:
+            return
         with self.file.open("a", newline="", encoding="utf-8") as text:
             csv.DictWriter(text, _COLUMNS).writerow(row)
         if self._bar is None:

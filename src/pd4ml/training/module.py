@@ -30,13 +30,17 @@ class TrainingModule(LightningModule):
     """Trains ``model``: binary cross entropy on logits, or mean squared error in the target's unit.
 
     Every epoch has a random seed of its own, made of ``seed`` and its number, so that a training which is
-    resumed at the start of an epoch goes on as the unbroken one does.
+    resumed at the start of an epoch goes on as the unbroken one does. ``class_weight`` is the weight of events of
+    class 1. Losses are computed in float32 at any precision.
     """
 
-    def __init__(self, model: nn.Module, recipe: Recipe, task: Task, seed: int) -> None:
+    def __init__(
+        self, model: nn.Module, recipe: Recipe, task: Task, seed: int, class_weight: float | None = None
+    ) -> None:
         super().__init__()
         self.model, self.recipe, self.seed = model, recipe, seed
-        self.loss: nn.Module = nn.MSELoss() if task == "regression" else nn.BCEWithLogitsLoss()
+        weight = None if class_weight is None else torch.tensor(class_weight)
+        self.loss: nn.Module = nn.MSELoss() if task == "regression" else nn.BCEWithLogitsLoss(pos_weight=weight)
         self.schedule: Schedule
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -60,24 +64,29 @@ class TrainingModule(LightningModule):
     def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
         """Seed dropout for this epoch; Lightning calls no hook at the start of an epoch that it resumes at."""
         if batch_idx == 0:
-            torch.manual_seed(self.seed + 1_000_003 * (self.current_epoch + 1))
+            # Processes that share batches drop different nodes.
+            torch.manual_seed(self.seed + 1_000_003 * (self.current_epoch + 1) + 7919 * self.global_rank)
 
     def training_step(self, batch: TrainingBatch) -> Tensor:
         """Loss of one batch; a loss that is not finite ends the training."""
-        loss: Tensor = self.loss(self.model(batch.graphs), batch.target)
+        loss: Tensor = self.loss(self.model(batch.graphs).float(), batch.target)
         if not torch.isfinite(loss):
             shown = ", ".join(map(str, batch.index[:8])) + (", ..." if len(batch) > 8 else "")
             raise DataError(
                 f"the training loss became {loss.item()} in epoch {self.current_epoch}, batch of train events "
                 f"{shown}: check these events for values that are not finite, or lower the learning rate"
             )
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch))
-        return loss
+        self._note("train_loss", loss, batch)
+        return loss * batch.weight
 
     def validation_step(self, batch: TrainingBatch) -> None:
         """Note the validation loss."""
-        loss = self.loss(self.model(batch.graphs), batch.target)
-        self.log("valid_loss", loss, batch_size=len(batch))
+        self._note("valid_loss", self.loss(self.model(batch.graphs).float(), batch.target), batch)
+
+    def _note(self, name: str, loss: Tensor, batch: TrainingBatch) -> None:
+        """Add to the mean over the events of an epoch, of all processes."""
+        n_events = len(batch) if batch.weight else 0
+        self.log(name, loss, on_step=False, on_epoch=True, batch_size=n_events, sync_dist=True)
 
     def on_train_batch_end(self, *_: object) -> None:
         """Step the schedule."""

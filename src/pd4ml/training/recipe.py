@@ -15,7 +15,7 @@ from typing import Any, Self
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, unknown_name
 
-__all__ = ["Constant", "OneCycle", "Plateau", "Recipe", "Steps", "available_recipes", "load_recipe"]
+__all__ = ["BOOSTING", "Constant", "OneCycle", "Plateau", "Recipe", "Steps", "available_recipes", "load_recipe"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ _SCHEDULES: dict[str, type[AnySchedule]] = {
     "one_cycle": OneCycle,
     "steps": Steps,
 }
-_OPTIMISERS = ("adam", "adamax", "amsgrad", "boosting")  # the last is that of trees
+BOOSTING, TREES = "boosting", "gbdt"  # what trains decision trees, and what it trains
+_OPTIMISERS = ("adam", "adamax", "amsgrad", BOOSTING)
 _PRECISIONS = ("32", "bf16-mixed")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")  # a part of the name of a run's folder
 
@@ -115,6 +116,8 @@ class Recipe:
         _require(bool(_NAME.fullmatch(self.name)), "name", repr(self.name), "letters, digits and any of _ . + -")
         if self.optimiser not in _OPTIMISERS:
             raise unknown_name("optimiser", self.optimiser, _OPTIMISERS)
+        if (self.optimiser == BOOSTING) != (self.model == TREES):
+            raise DataError(f"{BOOSTING} trains {TREES} and nothing else, found {self.optimiser} for {self.model}")
         _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
         for name in ("batch_size", "max_epochs", "patience"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")

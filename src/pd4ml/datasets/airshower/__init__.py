@@ -42,6 +42,13 @@ class Airshower(Dataset):
         return graphs(arrays["traces"], arrays["arrival_time"], fitted["time_spread"])
 
     @classmethod
+    def summary(cls, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Size, footprint, direction, curvature and rise times."""
+        from pd4ml.datasets.airshower.summary import summary
+
+        return summary(arrays)
+
+    @classmethod
     def draw(cls, event: Mapping[str, Array], axes: Any) -> None:
         """The footprint of a shower on the array of stations."""
         from pd4ml.datasets.airshower.draw import draw

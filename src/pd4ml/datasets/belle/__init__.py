@@ -46,6 +46,13 @@ class Belle(Dataset):
         return graphs(arrays["particles"], arrays["mother_index"], fitted)
 
     @classmethod
+    def summary(cls, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Particles by kind, the decay tree, energies and the event's shape."""
+        from pd4ml.datasets.belle.summary import summary
+
+        return summary(arrays)
+
+    @classmethod
     def draw(cls, event: Mapping[str, Array], axes: Any) -> None:
         """A decay tree, from the Upsilon(4S) down."""
         from pd4ml.datasets.belle.draw import draw

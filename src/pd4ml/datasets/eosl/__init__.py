@@ -43,6 +43,13 @@ class EOSL(Dataset):
         return graphs(arrays["pion_spectrum"], fitted["mean"], fitted["spread"])
 
     @classmethod
+    def summary(cls, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Yield, spectrum and anisotropic flow."""
+        from pd4ml.datasets.eosl.summary import summary
+
+        return summary(arrays)
+
+    @classmethod
     def draw(cls, event: Mapping[str, Array], axes: Any) -> None:
         """A pion spectrum in transverse momentum and azimuth."""
         from pd4ml.datasets.eosl.draw import draw

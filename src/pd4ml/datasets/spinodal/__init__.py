@@ -42,6 +42,13 @@ class Spinodal(Dataset):
         return graphs(arrays["density"], fitted["scale"])
 
     @classmethod
+    def summary(cls, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Contrast, extent, lumps and power at each scale."""
+        from pd4ml.datasets.spinodal.summary import summary
+
+        return summary(arrays)
+
+    @classmethod
     def draw(cls, event: Mapping[str, Array], axes: Any) -> None:
         """An image of baryon density."""
         from pd4ml.datasets.spinodal.draw import draw

@@ -35,6 +35,13 @@ class TopTagging(Dataset):
         return graphs(arrays["constituents"])
 
     @classmethod
+    def summary(cls, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Masses, N-subjettiness, energy correlations and subjets."""
+        from pd4ml.datasets.top_tagging.summary import summary
+
+        return summary(arrays)
+
+    @classmethod
     def draw(cls, event: Mapping[str, Array], axes: Any) -> None:
         """A jet in the plane of eta and phi."""
         from pd4ml.datasets.top_tagging.draw import draw
