@@ -24,7 +24,7 @@ from pd4ml.storage.manifest import MANIFEST_NAME, ArrayFile, Manifest
 __all__ = ["rows"]
 
 JETS, BLOCK, LIMIT_GB = {"train": 1_600_000, "test": 1_000}, 20_000, 3.0
-STEPS, VALID_STEPS, BATCH = 400, 100, 1024
+STEPS, VALID_STEPS, BATCH = 200, 50, 1024
 
 
 def make_store(path: Path) -> None:
