@@ -1,6 +1,23 @@
-"""Benchmark: runs and the records they leave. Importing this room does not load torch; training does."""
+"""Benchmark: runs, their records, plans of many. Importing this room does not load torch; training does."""
 
+from pd4ml.benchmark.execute import Failure, Outcome, State, plan_states, run_plan
+from pd4ml.benchmark.plan import Cell, Plan, available_plans, load_plan
 from pd4ml.benchmark.record import Record, find_records, read_record
 from pd4ml.benchmark.run import evaluate, train
 
-__all__ = ["Record", "evaluate", "find_records", "read_record", "train"]
+__all__ = [
+    "Cell",
+    "Failure",
+    "Outcome",
+    "Plan",
+    "Record",
+    "State",
+    "available_plans",
+    "evaluate",
+    "find_records",
+    "load_plan",
+    "plan_states",
+    "read_record",
+    "run_plan",
+    "train",
+]

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, as_completed
 from contextlib import contextmanager
@@ -15,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.errors import DataError, missing_extra
+from pd4ml.errors import DataError
+from pd4ml.generation.pool import process_pool
 from pd4ml.generation.simulator import Simulate, Simulator
 from pd4ml.progress import progress
 from pd4ml.storage.writer import StoreWriter
@@ -104,33 +101,9 @@ def _simulate(simulate: Simulate, chunk: Chunk, config: Any) -> Mapping[str, NDA
 
 @contextmanager
 def _executor(workers: int | Executor, n_chunks: int) -> Iterator[Executor]:
-    """The caller's executor as it is, or a pool of processes of our own that never outlives the block."""
+    """The caller's executor as it is, or a pool of processes of our own."""
     if isinstance(workers, Executor):
         yield workers
         return
-    try:
-        # loky rather than the standard pool: a user's script needs no ``if __name__ == "__main__"``
-        from loky import ProcessPoolExecutor
-    except ImportError as error:
-        raise missing_extra("generating with several workers", "generate", error) from error
-    pool = ProcessPoolExecutor(
-        max_workers=min(workers, n_chunks), initializer=_prepare_worker, initargs=(os.getpid(),)
-    )
-    try:
+    with process_pool(min(workers, n_chunks)) as pool:
         yield pool
-    finally:
-        # On success nothing runs any more; on an error or Ctrl-C what still runs is thrown away.
-        pool.shutdown(wait=True, kill_workers=True)
-
-
-def _prepare_worker(parent: int) -> None:
-    """Leave Ctrl-C to the parent, use one thread (the processes are the parallelism), and never outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["NUMBA_NUM_THREADS"] = "1"
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

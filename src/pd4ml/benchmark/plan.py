@@ -1,0 +1,214 @@
+"""Plans: which recipes are trained on which datasets with which seeds, as data.
+
+The plans of this package are TOML files in ``plans/``; anybody's own is one too:
+
+    description = "two models, three trainings each"
+    source = "generated"                # or "published"
+    datasets = "all"                    # or a list of names
+    seeds = [1, 2, 3]
+    recipes = ["fcn_quick", "reference_quick", "mine.toml"]
+
+    [events]                            # of generated datasets, train and test together
+    default = 20_000
+
+``reference`` stands for each dataset's own reference recipe, ``reference_quick`` for its short run; a dataset
+without one is left out there. A recipe file lies beside the plan. Where classification and regression need other
+recipes, ``recipes`` is a table with a list for each task.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, get_args
+
+from pd4ml.card import Task
+from pd4ml.dataset import Dataset
+from pd4ml.errors import DataError, Pd4mlError, unknown_name
+from pd4ml.training.recipe import Recipe, load_recipe
+
+__all__ = ["Cell", "Plan", "available_plans", "load_plan"]
+
+_KEYS = ("description", "source", "datasets", "recipes", "seeds", "events")
+_SOURCES = ("generated", "published")
+_REFERENCE = "reference"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training of a plan."""
+
+    dataset: type[Dataset]
+    recipe: Recipe
+    seed: int
+    source: str
+
+    @property
+    def name(self) -> str:
+        """What is shown; no two cells of a plan share it."""
+        return f"{self.dataset.name} {self.recipe.name} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Cells in the order in which they run, and the number of events of each generated dataset."""
+
+    name: str
+    description: str
+    source: str
+    cells: tuple[Cell, ...]
+    events: Mapping[str, int]
+
+    @property
+    def datasets(self) -> tuple[type[Dataset], ...]:
+        """The datasets of the cells, each once."""
+        return tuple(dict.fromkeys(cell.dataset for cell in self.cells))
+
+
+def available_plans() -> tuple[str, ...]:
+    """Names of the plans of this package."""
+    return tuple(sorted(_plan_files()))
+
+
+def load_plan(
+    plan: str | Path,
+    *,
+    datasets: Collection[str] = (),
+    recipes: Collection[str] = (),
+    seeds: Collection[int] = (),
+) -> Plan:
+    """The plan called ``plan`` here, or the one in the TOML file ``plan``.
+
+    ``datasets`` and ``recipes`` leave only these of the plan's, where a recipe may be called as in the plan
+    (``reference_quick``) or by its own name; ``seeds`` are taken instead of the plan's. Raises DataError or
+    UnknownNameError in one line for what is not there or does not fit.
+    """
+    file: Path | Traversable = Path(plan)
+    if Path(plan).suffix != ".toml":
+        known = _plan_files()
+        if str(plan) not in known:
+            raise unknown_name("plan", str(plan), known)
+        file = known[str(plan)]
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        return _Reader(str(plan), values).plan(datasets, recipes, seeds)
+    except OSError as error:
+        raise DataError(f"plan {plan} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"plan {plan} cannot be read: it is not text in UTF-8") from error
+    except (tomllib.TOMLDecodeError, Pd4mlError) as error:
+        raise DataError(f"plan {plan}: {error}") from error
+
+
+def _plan_files() -> dict[str, Traversable]:
+    folder = resources.files("pd4ml.benchmark").joinpath("plans")
+    return {Path(file.name).stem: file for file in folder.iterdir() if file.name.endswith(".toml")}
+
+
+class _Reader:
+    """Makes a plan of the values in a TOML file."""
+
+    def __init__(self, name: str, values: Mapping[str, Any]) -> None:
+        for key in values:
+            if key not in _KEYS:
+                raise unknown_name("key", key, _KEYS)
+        for key in ("recipes", "seeds"):
+            if key not in values:
+                raise DataError(f"{key} is missing")
+        self.name, self.values = name, values
+        self.source = values.get("source", "generated")
+        if self.source not in _SOURCES:
+            raise unknown_name("source", str(self.source), _SOURCES)
+        self.by_task = self._recipes_by_task()
+
+    def plan(self, datasets: Collection[str], recipes: Collection[str], seeds: Collection[int]) -> Plan:
+        chosen = self._datasets(datasets)
+        known = {dataset: self._recipes_of(dataset) for dataset in chosen}
+        words = {name for found in known.values() for word, recipe in found for name in (word, recipe.name)}
+        for name in recipes:
+            if name not in words:
+                raise unknown_name("recipe", name, sorted(words))
+        cells = [
+            Cell(dataset, recipe, seed, self.source)
+            for seed in _seeds(list(seeds) or self.values["seeds"])
+            for dataset in chosen
+            for word, recipe in known[dataset]
+            if not recipes or word in recipes or recipe.name in recipes
+        ]
+        if not cells:
+            raise DataError("nothing is left to train: no recipe that was asked for belongs to these datasets")
+        if len({cell.name for cell in cells}) < len(cells):
+            raise DataError("recipes that are trained on the same dataset must have different names")
+        description = str(self.values.get("description", ""))
+        return Plan(self.name, description, self.source, tuple(cells), self._events(chosen))
+
+    def _datasets(self, only: Collection[str]) -> list[type[Dataset]]:
+        names = self.values.get("datasets", "all")
+        register = Dataset.datasets_register
+        found = list(register) if names == "all" else [register.find(name) for name in _names("datasets", names)]
+        wanted = [register.find(name).name for name in only]
+        for name in wanted:
+            if name not in (dataset.name for dataset in found):
+                raise unknown_name("dataset", name, [dataset.name for dataset in found])
+        return [dataset for dataset in dict.fromkeys(found) if not wanted or dataset.name in wanted]
+
+    def _recipes_by_task(self) -> dict[str, list[str]]:
+        given, tasks = self.values["recipes"], get_args(Task)
+        if not isinstance(given, Mapping):
+            return dict.fromkeys(tasks, _names("recipes", given))
+        for task in given:
+            if task not in tasks:
+                raise unknown_name("task", task, tasks)
+        return {task: _names(f"recipes.{task}", names) for task, names in given.items()}
+
+    def _recipes_of(self, dataset: type[Dataset]) -> list[tuple[str, Recipe]]:
+        """The recipes for ``dataset``, each with the plan's word for it."""
+        found: list[tuple[str, Recipe]] = []
+        for word in self.by_task.get(dataset.task, []):
+            if word.endswith(".toml"):
+                found.append((word, load_recipe(Path(self.name).parent / word)))
+            elif word.removesuffix("_quick") != _REFERENCE:
+                found.append((word, load_recipe(word)))
+            elif dataset.reference is not None:
+                found.append((word, load_recipe(dataset.reference + word.removeprefix(_REFERENCE))))
+        return found
+
+    def _events(self, datasets: Iterable[type[Dataset]]) -> Mapping[str, Any]:
+        """Numbers of events by dataset; none for published ones."""
+        given = self.values.get("events", {})
+        if self.source == "published":
+            if given:
+                raise DataError("events are for generated datasets; published ones are taken whole")
+            return MappingProxyType({})
+        given = given if isinstance(given, Mapping) else {"default": given}
+        for name, number in given.items():
+            if isinstance(number, bool) or not isinstance(number, int) or number < 2:
+                raise DataError(f"events.{name} must be a whole number of events, found {number!r}")
+        by_name = {
+            Dataset.datasets_register.find(name).name: number
+            for name, number in given.items()
+            if name != "default"
+        }
+        numbers = {dataset.name: by_name.get(dataset.name, given.get("default")) for dataset in datasets}
+        for name, number in numbers.items():
+            if number is None:
+                raise DataError(f"events has neither {name} nor default")
+        return MappingProxyType(numbers)
+
+
+def _names(key: str, given: Any) -> list[str]:
+    if not isinstance(given, list) or not given or not all(isinstance(name, str) for name in given):
+        raise DataError(f"{key} must be a list of names, found {given!r}")
+    return list(dict.fromkeys(given))
+
+
+def _seeds(given: Any) -> list[int]:
+    good = isinstance(given, list) and given and all(type(seed) is int and seed >= 0 for seed in given)
+    if not good:
+        raise DataError(f"seeds must be a list of whole numbers from 0, found {given!r}")
+    return list(dict.fromkeys(given))
