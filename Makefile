@@ -1,4 +1,5 @@
-# make demo   generate 20,000 TopTagging jets, train FCN and GraphNet on them, print the table
+# make demo   generate all datasets, train boosted trees, FCN, GraphNet and reference models on them, print the tables,
+#             write demo/report.html; stopped, it goes on where it was
 # make test   lint, types and tests
 # make bench  speed and memory against other packages, written to benchmarks/results.json
 # make compare  train the shared models for equal times, written to benchmarks/shared_models.json
@@ -15,10 +16,8 @@ PD4ML := $(BIN)/pd4ml
 .DELETE_ON_ERROR:
 
 demo: .venv/all.stamp
-	$(PD4ML) generate TopTagging --events 20000 --path $(DEMO)/datasets
-	$(PD4ML) train TopTagging --recipe fcn_quick --path $(DEMO)/datasets --runs $(DEMO)/runs
-	$(PD4ML) train TopTagging --recipe graph_net_quick --path $(DEMO)/datasets --runs $(DEMO)/runs
-	$(PD4ML) results $(DEMO)/runs
+	$(PD4ML) benchmark quick --path $(DEMO)/datasets --runs $(DEMO)/runs
+	$(PD4ML) report $(DEMO)/runs --path $(DEMO)/datasets --out $(DEMO)/report.html
 
 test: lint types
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
@@ -36,7 +35,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/run.py
 
 compare: .venv/all.stamp
-	$(BIN)/python benchmarks/shared_models.py --path $(DEMO)/datasets --runs $(DEMO)/shared_models
+	$(BIN)/python benchmarks/shared_models.py --path $(DEMO)/shared_datasets --runs $(DEMO)/shared_models
 
 evidence: .venv/dev.stamp
 	$(BIN)/python benchmarks/top_tagging_evidence.py

@@ -52,7 +52,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--path", default="demo/datasets", help="folder of the datasets; missing ones are generated"
+        "--path", default="demo/shared_datasets", help="folder of the datasets; missing ones are generated"
     )
     parser.add_argument("--runs", type=Path, default=Path("demo/shared_models"), help="folder of the runs")
     parser.add_argument("--seconds", type=float, default=100.0, help="wall time of each training")

@@ -158,9 +158,13 @@ def _check_events(plan: Plan, dataset: type[Dataset], path: Path) -> None:
     if found != plan.events[dataset.name]:
         raise StoreError(
             f"{store.folder} holds {found:,} events, plan {plan.name} is for {plan.events[dataset.name]:,}: "
-            "choose another folder with --path"
+            "choose another folder with --path, or move it away"
         )
-    dataset.generate(path, plan.events[dataset.name])  # says what else is not as planned
+    try:
+        dataset.generate(path, found)  # says what else is not as planned
+    except StoreError as error:
+        line = f"pd4ml generate {dataset.name} --events {found} --path {path} --force"
+        raise StoreError(f"{error}; `{line}` replaces it") from error
 
 
 # Cells ------------------------------------------------------------------------------------------------------

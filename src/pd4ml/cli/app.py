@@ -71,6 +71,7 @@ app = typer.Typer(
     pd4ml generate TopTagging --events 20000       make events with Pythia 8
     pd4ml train TopTagging --recipe fcn_quick      train on them, leave a record
     pd4ml results runs                             compare the records
+    pd4ml benchmark quick                          or all datasets at once, with several models
 
     Published files instead of generated ones: [bold]pd4ml download TopTagging[/bold], then --source published.
     """,
