@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special  # type: ignore[import-untyped]
+from scipy import special
 
 from pd4ml.datasets.airshower.card import CARD
 from pd4ml.datasets.airshower.showers import draw_showers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import special, stats  # type: ignore[import-untyped]
+from scipy import special, stats
 
 from pd4ml.datasets.airshower.showers import GROUND, Showers, draw_showers, station_positions
 from pd4ml.datasets.airshower.xmax import MASS_NUMBERS, draw_xmax, gumbel_parameters

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from helpers.plain_airshower import plain_detect, plain_expectation
 from pd4ml.datasets.airshower import Airshower

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import ndimage, stats  # type: ignore[import-untyped]
+from scipy import ndimage, stats
 
 from pd4ml.datasets.spinodal import Spinodal
 from pd4ml.datasets.spinodal.card import CARD
