@@ -11,7 +11,7 @@ from helpers.toy import Toy
 from pd4ml import Belle
 from pd4ml.benchmark import Cell
 from pd4ml.benchmark.estimate import TimeLeft, expected_cost, time_left_text
-from pd4ml.training import Recipe, load_recipe
+from pd4ml.training import load_recipe
 
 
 def cell(recipe: str = "fcn", dataset: type = Toy, seed: int = 1) -> Cell:
@@ -32,6 +32,14 @@ def test_same_recipe_on_the_same_dataset_comes_first() -> None:
     left.finished(other, 7.0)
     assert left.seconds([again]) == pytest.approx(100.0)  # as the other seed
     assert left.seconds([]) == 0.0
+
+
+def test_trees_say_nothing_about_networks() -> None:
+    trees, other_trees, network = cell("gbdt"), cell("gbdt", Belle), cell()
+    left = TimeLeft({trees.name: 1.0, other_trees.name: 2.0, network.name: 100.0})
+    left.finished(trees, 5.0)
+    assert left.seconds([other_trees]) == pytest.approx(10.0)
+    assert left.seconds([network, other_trees]) is None
 
 
 def test_several_at_a_time_share_the_time_but_not_the_longest() -> None:
@@ -62,9 +70,7 @@ def test_cost_is_operations_times_events_times_epochs(tmp_path: Path) -> None:
 def test_trees_cost_their_events_once(tmp_path: Path) -> None:
     Toy.generate(tmp_path, 200)
     graphs = Toy.graphs("train", tmp_path, source="generated")
-    network = load_recipe("fcn")
-    trees = Recipe.from_dict({**network.to_dict(), "model": "gbdt", "optimiser": "boosting"})
-    assert expected_cost(replace(cell(), recipe=trees), graphs) < expected_cost(cell(), graphs) / 100
+    assert expected_cost(cell("gbdt"), graphs) < expected_cost(cell(), graphs) / 100
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -124,6 +125,21 @@ def test_threads_give_the_same_numbers(tmp_path: Path, reference: list[tuple[Any
     with ThreadPoolExecutor(3) as executor:
         outcome = run(plan_with(tmp_path, "a", "b", seeds=(1, 2)), tmp_path, workers=executor)
     assert numbers(outcome.records) == reference
+
+
+def test_threads_of_a_process_train_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = threading.Semaphore(1)
+
+    def alone(*arguments: Any, **options: Any) -> Record:
+        assert inside.acquire(blocking=False), "two trainings at a time share a random state"
+        time.sleep(0.1)
+        record = train(*arguments, **options)
+        inside.release()
+        return record
+
+    monkeypatch.setattr("pd4ml.benchmark.execute.train", alone)
+    with ThreadPoolExecutor(2) as executor:
+        assert not run(plan_with(tmp_path, "a", "b"), tmp_path, workers=executor).failures
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::UserWarning")

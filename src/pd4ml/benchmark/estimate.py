@@ -23,7 +23,7 @@ class TimeLeft:
 
     ``costs`` says by name what each cell is expected to cost, in any unit. A cell is expected to take as long as
     the same recipe on the same dataset with another seed; failing that, its cost at the speed of the same recipe
-    on other datasets; failing that, at the speed of all cells.
+    on other datasets; failing that, at the speed of all networks, which trees say nothing about.
     """
 
     def __init__(self, costs: Mapping[str, float]) -> None:
@@ -36,15 +36,21 @@ class TimeLeft:
 
     def seconds(self, waiting: Iterable[Cell], at_a_time: float = 1.0) -> float | None:
         """Seconds until all of ``waiting`` are finished, ``at_a_time`` together; None while nothing is known."""
-        if not self._seconds:
-            return None
-        each = [self._seconds_of(cell) for cell in waiting]
+        each = []
+        for cell in waiting:
+            seconds = self._seconds_of(cell)
+            if seconds is None:
+                return None
+            each.append(seconds)
         return max(sum(each) / at_a_time, max(each, default=0.0))
 
-    def _seconds_of(self, cell: Cell) -> float:
+    def _seconds_of(self, cell: Cell) -> float | None:
         same_recipe = [pair for pair in self._seconds if pair[0].recipe.name == cell.recipe.name]
         same = [pair for pair in same_recipe if pair[0].dataset is cell.dataset]
-        known = same or same_recipe or self._seconds
+        same_kind = [pair for pair in self._seconds if pair[0].recipe.optimiser != BOOSTING]
+        known = same or same_recipe or same_kind
+        if not known:
+            return None
         speed = sum(seconds for _, seconds in known) / sum(self.costs[other.name] for other, _ in known)
         return speed * self.costs[cell.name]
 

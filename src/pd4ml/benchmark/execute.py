@@ -106,7 +106,7 @@ def run_plan(
         busy += done.seconds
         if done.record is not None:
             records[cell.name] = done.record
-            left.finished(cell, done.seconds)
+            left.finished(cell, _seconds(done.record))
         else:
             failures[cell.name] = done.reason
         waiting.remove(cell)
@@ -282,9 +282,13 @@ def _time_left(states: Sequence[State], path: Path) -> TimeLeft:
     left = TimeLeft(costs)
     for state in states:
         if state.record is not None:
-            timing = state.record.timing
-            left.finished(state.cell, timing["train_seconds"] + timing["predict_seconds"])
+            left.finished(state.cell, _seconds(state.record))
     return left
+
+
+def _seconds(record: Record) -> float:
+    """What the training took, without what is loaded or compiled once before the first."""
+    return record.timing["train_seconds"] + record.timing["predict_seconds"]
 
 
 def _one_line(error: BaseException) -> str:
