@@ -42,6 +42,7 @@ evidence: .venv/dev.stamp
 	$(BIN)/python benchmarks/airshower_evidence.py
 	$(BIN)/python benchmarks/belle_evidence.py
 	$(BIN)/python benchmarks/spinodal_evidence.py
+	$(BIN)/python benchmarks/eosl_evidence.py $(DEMO)/evidence
 
 .venv/%.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
