@@ -17,7 +17,9 @@ PD4ML := $(BIN)/pd4ml
 
 demo: .venv/all.stamp
 	$(PD4ML) benchmark quick --path $(DEMO)/datasets --runs $(DEMO)/runs
-	$(PD4ML) report $(DEMO)/runs --path $(DEMO)/datasets --out $(DEMO)/report.html
+	test -z "$$(find $(DEMO)/runs -name record.json -newer $(DEMO)/report.html 2>&1)" || \
+		$(PD4ML) report $(DEMO)/runs --path $(DEMO)/datasets --out $(DEMO)/report.html
+	@echo "report: $(DEMO)/report.html"
 
 test: lint types
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered

@@ -183,7 +183,7 @@ run_plan(load_plan({plan!r}), path={path!r}, runs_dir={runs!r}, workers={workers
 
 @pytest.mark.parametrize(("how", "workers"), [(signal.SIGKILL, 1), (signal.SIGINT, 2)])
 def test_stopped_and_resumed(tmp_path: Path, how: signal.Signals, workers: int) -> None:
-    plan = plan_with(tmp_path, "quick", "long", epochs=100)
+    plan = plan_with(tmp_path, "quick", "long", epochs=50)
     write_recipe(tmp_path, "quick")
     runs = tmp_path / "runs"
     script = SLOW.format(
@@ -191,7 +191,7 @@ def test_stopped_and_resumed(tmp_path: Path, how: signal.Signals, workers: int) 
     )
     process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
-    while not (list(runs.glob("*-quick-*/record.json")) and list(runs.glob("*-long-*/last.ckpt"))):
+    while not list(runs.glob("*-long-*/last.ckpt")):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -199,7 +199,9 @@ def test_stopped_and_resumed(tmp_path: Path, how: signal.Signals, workers: int) 
     process.communicate(timeout=60)
     assert process.returncode != 0
     plan = load_plan(plan.name)
-    assert [s.state for s in plan_states(plan, tmp_path / "data", runs)] == ["finished", "started"]
+    quick, long = plan_states(plan, tmp_path / "data", runs)
+    assert long.state == "started"
+    assert quick.state == "finished" or workers == 2
     outcome = run(plan, tmp_path)
     assert not outcome.failures
     whole = train(

@@ -246,9 +246,10 @@ def _finished_in_pool(waiting: list[Cell], work: partial[_Done], workers: int) -
             while waiting and len(running) < workers and not broken:
                 try:
                     running[pool.submit(work, waiting[0])] = waiting[0]
-                    del waiting[0]
                 except BrokenExecutor:
                     broken = True
+                else:
+                    _say(f"training {waiting.pop(0).name}")
             done, _ = wait(running, return_when="FIRST_COMPLETED")
             broken = broken or any(isinstance(future.exception(), BrokenExecutor) for future in done)
             for future in list(running) if broken else done:

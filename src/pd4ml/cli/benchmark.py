@@ -121,7 +121,7 @@ def _print_tables(records: tuple[Record, ...]) -> None:
 
     from pd4ml.report.table import to_rich
 
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=None if sys.stdout.isatty() else 180)
     for task in dict.fromkeys(record.dataset["task"] for record in records):
         console.print(to_rich([record for record in records if record.dataset["task"] == task]))
         if task == "classification":
