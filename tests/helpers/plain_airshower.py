@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special  # type: ignore[import-untyped]
+from scipy import special
 
 from pd4ml.datasets.airshower.showers import Showers
 from pd4ml.physics.atmosphere import slant_depth
