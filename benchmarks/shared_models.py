@@ -30,7 +30,7 @@ RECIPES = ("fcn_quick", "graph_net_quick", "spct_quick", "filter_net_quick")
 FOR_REGRESSION = {"graph_net_quick": "graph_net_quick_regression"}
 EVENTS = {"Spinodal": 8_000}
 DEFAULT_EVENTS = 20_000
-_MEASURED_EVENTS = 1_600
+_MEASURED_EVENTS = 800
 
 
 def main() -> None:
