@@ -103,20 +103,31 @@ def confusion_matrix(name: str, label: str, outputs: Sequence[Outputs], classes:
 
 
 def training_curves(name: str, histories: Mapping[str, Sequence[Losses]], loss: str) -> Picture:
-    """Losses by epoch: validation as lines, training as dots; a line for each training."""
+    """Losses by epoch: validation as lines, training as dots; a line for each training.
+
+    Axes are logarithmic where they would hide most of a curve: losses that start far above where they end, trees
+    that have many more rounds than networks have epochs.
+    """
     figure, axes = new_figure()
-    longest = 1
+    every = [one for losses in histories.values() for one in losses]
+    lengths = [len(one["valid_loss"]) for one in every]
+    values = np.concatenate([one[kind] for one in every for kind in ("valid_loss", "train_loss")])
     for i, (label, losses) in enumerate(histories.items()):
         for j, one in enumerate(losses):
             epoch = np.arange(1, len(one["valid_loss"]) + 1)
-            longest = max(longest, len(epoch))
             axes.plot(epoch, one["valid_loss"], **line(i), lw=1.3, label=None if j else plain_text(label))
             axes.plot(epoch, one["train_loss"], ".", ms=3, color=line(i)["color"], alpha=0.6)
-    axes.set(xlim=(0.5, longest + 0.5), xlabel="epoch", ylabel=loss)
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.xaxis.minorticks_off()
+    axes.set(xlim=(0.5, max(lengths) + 0.5), xlabel="epoch", ylabel=loss)
+    if max(lengths) > 5 * min(lengths):
+        axes.set(xscale="log", xlim=(0.9, 1.1 * max(lengths)), xlabel="epoch, or number of trees")
+    else:
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.minorticks_off()
     bottom, top = axes.get_ylim()
-    axes.set_ylim(bottom, top + 0.1 * len(histories) * (top - bottom))
+    if values.min() > 0 and values.max() > 20 * values.min():
+        axes.set(yscale="log", ylim=(0.8 * values.min(), values.max() * 1.6 ** len(histories)))
+    else:
+        axes.set_ylim(bottom, top + 0.1 * len(histories) * (top - bottom))
     axes.legend(loc="upper right")
     return picture(figure, name, "Training curves: lines are the validation loss, dots the training loss.")
 
