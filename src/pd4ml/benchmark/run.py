@@ -7,8 +7,6 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,12 +17,13 @@ from pd4ml.benchmark.code import code_state
 from pd4ml.benchmark.record import RECORD_NAME, Record, machine, now, read_record, versions
 from pd4ml.card import Card
 from pd4ml.dataset import Dataset
-from pd4ml.errors import DataError, LockedError, missing_extra
+from pd4ml.errors import DataError, missing_extra
 from pd4ml.evaluation.metrics import Measurement, metrics
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.truth import dataset_truth, event_groups
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.storage.hashing import sha256_of
+from pd4ml.storage.lock import one_writer
 from pd4ml.storage.manifest import Manifest
 from pd4ml.training.processes import is_first_process, started_from_outside
 from pd4ml.training.recipe import BOOSTING, Recipe, load_recipe
@@ -77,7 +76,8 @@ def train(
     if not is_first_process():  # it helps the first one, which writes
         run.train()
         sys.exit(0)
-    with _one_writer(folder):
+    busy = f"another process is training {folder}: wait for it, or choose another --runs"
+    with one_writer(folder, busy):
         if force and folder.exists():
             shutil.rmtree(folder)
         if (folder / RECORD_NAME).exists():
@@ -230,19 +230,3 @@ def _same(first: Measurement, second: Measurement) -> bool:
     """Equal but for the rounding of sums in another version of NumPy."""
     values = [(first.value, second.value), (first.error or 0.0, second.error or 0.0)]
     return first.lower_limit == second.lower_limit and all(np.isclose(a, b, rtol=1e-6) for a, b in values)
-
-
-@contextmanager
-def _one_writer(folder: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise LockedError(f"another process is training {folder}: wait for it, or choose another --runs") from None
-    try:
-        yield
-    finally:
-        lock.release()

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.card import ArraySpec, Card
-from pd4ml.errors import DataError, LockedError, StoreError
+from pd4ml.errors import DataError, StoreError
 from pd4ml.storage.hashing import sha256_of
+from pd4ml.storage.lock import one_writer
 from pd4ml.storage.manifest import MANIFEST_NAME, ArrayFile, Manifest
 from pd4ml.storage.store import Array
 
@@ -104,8 +105,8 @@ class StoreWriter:
 
     def __enter__(self) -> Self:
         with _readable(self.folder):
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
-            self._lock()
+            busy = f"another process is writing {self.folder}: wait for it, or choose another path or variant"
+            self._stack.enter_context(one_writer(self.folder, busy, self.wait))
             try:
                 self.already_there = self.folder.exists() and not self.replace
                 if not self.already_there:
@@ -187,18 +188,6 @@ class StoreWriter:
             self.folder.rename(old)
         self.partial.rename(self.folder)
         shutil.rmtree(old, ignore_errors=True)
-
-    def _lock(self) -> None:
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder.with_name(f".{self.folder.name}.lock"))
-        try:
-            lock.acquire(timeout=self.wait)
-        except Timeout:
-            raise LockedError(
-                f"another process is writing {self.folder}: wait for it, or choose another path or variant"
-            ) from None
-        self._stack.callback(lock.release)
 
     def _resume(self) -> None:
         """Continue the partial folder if it follows the same plan; otherwise begin anew or refuse."""
