@@ -20,6 +20,7 @@ __all__ = [
     "PublishedSource",
     "Task",
     "Variant",
+    "shared_data_scores",
 ]
 
 Task = Literal["classification", "regression"]
@@ -125,6 +126,23 @@ SHARED_DATA_PAPER = Citation(
   doi = "10.1007/s41781-022-00082-6", eprint = "2107.00656", archivePrefix = "arXiv"
 }""",
 )
+
+
+_SHARED_DATA = "arXiv:2107.00656"
+
+
+def shared_data_scores(**scores: Mapping[str, tuple[float, float | None]]) -> tuple[PublishedScore, ...]:
+    """What that paper says of its models: ``reference``, ``graph_net`` and ``fcn``.
+
+    Each maps a metric to its mean and spread over trainings, on the published test events; None: not given.
+    """
+    names = {"reference": "reference model", "graph_net": "GraphNet", "fcn": "FCN"}
+    return tuple(
+        PublishedScore(
+            names[model], {name: Measurement(*value) for name, value in found.items()}, "arXiv:2107.00656"
+        )
+        for model, found in scores.items()
+    )
 
 
 @dataclass(frozen=True)

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from pd4ml.card import Measurement, PublishedScore
+from pd4ml.card import shared_data_scores
 
 __all__ = ["LITERATURE"]
 
-# Mean and spread over trainings, on the published test events.
-_PAPER = "arXiv:2107.00656"
-
-LITERATURE = (
-    PublishedScore(
-        "reference model",
-        {"accuracy": Measurement(0.691, 0.005), "auc": Measurement(0.788, 0.005)},
-        _PAPER,
-    ),
-    PublishedScore(
-        "GraphNet",
-        {"accuracy": Measurement(0.687, 0.005), "auc": Measurement(0.766, 0.005)},
-        _PAPER,
-    ),
-    PublishedScore(
-        "FCN",
-        {"accuracy": Measurement(0.605, 0.019), "auc": Measurement(0.739, 0.008)},
-        _PAPER,
-    ),
+LITERATURE = shared_data_scores(
+    reference={"accuracy": (0.691, 0.005), "auc": (0.788, 0.005)},
+    graph_net={"accuracy": (0.687, 0.005), "auc": (0.766, 0.005)},
+    fcn={"accuracy": (0.605, 0.019), "auc": (0.739, 0.008)},
 )

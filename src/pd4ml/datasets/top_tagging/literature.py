@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pd4ml.card import Measurement, PublishedScore
+from pd4ml.card import Measurement, PublishedScore, shared_data_scores
 
 __all__ = ["LITERATURE"]
-
-# Mean and spread over trainings, on the test events of the published file.
-_PAPER = "arXiv:2107.00656"
 
 
 def _on_reference_set(
@@ -30,20 +27,10 @@ def _on_reference_set(
 
 
 LITERATURE = (
-    PublishedScore(
-        "reference model",
-        {"accuracy": Measurement(0.939, None), "auc": Measurement(0.985, None)},
-        _PAPER,
-    ),
-    PublishedScore(
-        "GraphNet",
-        {"accuracy": Measurement(0.935, 0.001), "auc": Measurement(0.983, None)},
-        _PAPER,
-    ),
-    PublishedScore(
-        "FCN",
-        {"accuracy": Measurement(0.907, 0.001), "auc": Measurement(0.968, 0.001)},
-        _PAPER,
+    *shared_data_scores(
+        reference={"accuracy": (0.939, None), "auc": (0.985, None)},
+        graph_net={"accuracy": (0.935, 0.001), "auc": (0.983, None)},
+        fcn={"accuracy": (0.907, 0.001), "auc": (0.968, 0.001)},
     ),
     _on_reference_set("PFN", "arXiv:1810.05165", 0.9819, 0.932, 247, 888),
     _on_reference_set("ParticleNet", "arXiv:1902.08570", 0.9858, 0.94, 397, 1615),
