@@ -24,6 +24,7 @@ __all__ = [
     "SourceName",
     "VariantName",
     "app",
+    "console",
     "main",
     "settings",
 ]
@@ -119,6 +120,13 @@ def settings(texts: list[str] | None) -> dict[str, Any]:
         except ValueError:
             options[key] = value
     return options
+
+
+def console() -> Any:
+    """Standard output for tables: as wide as they need where there is no terminal to fit them to."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 180)
 
 
 def main() -> None:

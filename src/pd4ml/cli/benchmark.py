@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pd4ml.cli.app import AsJson, DataPath, RunsPath, app
+from pd4ml.cli.app import AsJson, DataPath, RunsPath, app, console
 from pd4ml.errors import DataError
 
 if TYPE_CHECKING:
@@ -117,13 +117,10 @@ def _print_states(states: list[State], plan: Plan, as_json: bool) -> None:
 
 def _print_tables(records: tuple[Record, ...]) -> None:
     """One for each task, since they share no metric."""
-    from rich.console import Console
-
     from pd4ml.report.table import to_rich
 
-    console = Console(width=None if sys.stdout.isatty() else 180)
     for task in dict.fromkeys(record.dataset["task"] for record in records):
-        console.print(to_rich([record for record in records if record.dataset["task"] == task]))
+        console().print(to_rich([record for record in records if record.dataset["task"] == task]))
         if task == "classification":
             print("1/eps_B(x) is the background rejection at signal efficiency x.")
     print("On the test split: mean ± bootstrap error ± spread between trainings, where there are several.")

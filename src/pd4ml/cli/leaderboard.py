@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import pd4ml
-from pd4ml.cli.app import AsJson, DataPath, SourceName, VariantName, app
+from pd4ml.cli.app import AsJson, DataPath, SourceName, VariantName, app, console
 from pd4ml.errors import DataError, unknown_name
 
 __all__ = ["add", "check", "leaderboard", "show"]
@@ -100,9 +99,7 @@ def show(
     elif markdown:
         print(ranking.to_markdown(records), end="")
     else:
-        from rich.console import Console
-
-        Console(width=None if sys.stdout.isatty() else 160).print(*ranking.to_rich(records), sep="\n")
+        console().print(*ranking.to_rich(records), sep="\n")
         print(ranking.ERRORS_NOTE)
 
 

@@ -20,6 +20,7 @@ from pd4ml.cli.app import (
     SourceName,
     VariantName,
     app,
+    console,
     settings,
 )
 from pd4ml.errors import DataError
@@ -129,10 +130,7 @@ def _print_records(records: list[Any], as_json: bool) -> None:
     if as_json:
         print(to_json(records))
         return
-    from rich.console import Console
-
-    # Wide enough for the whole table where there is no terminal to fit it to.
-    Console(width=None if sys.stdout.isatty() else 160).print(to_rich(records))
+    console().print(to_rich(records))
     if any(record.dataset["task"] == "classification" for record in records):
         print("1/eps_B(x) is the background rejection at signal efficiency x.")
     print("On the test split, with bootstrap errors.")
