@@ -9,7 +9,6 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pd4ml.graphs import PackedGraphs
@@ -110,16 +109,16 @@ class GraphBatch:
         """
         if self.grid is None or len(self.nodes) == 0:
             return None
-        _, first_of, kind = np.unique(_keys(self), return_index=True, return_inverse=True)
-        if len(first_of) > 0.9 * len(self.nodes):
+        from pd4ml.models.alike import alike_rows
+
+        tokens = None if self.tokens is None else self.tokens.cpu().numpy()
+        places, kinds = alike_rows(self.nodes.detach().cpu().numpy(), tokens)
+        if len(places) > 0.9 * len(self.nodes):
             return None
-        device = self.nodes.device
-        chosen, inverse = (torch.from_numpy(index).to(device) for index in (first_of, kind))
-        tokens = None if self.tokens is None else self.tokens[chosen]
-        none = self.edge_index.new_empty(2, 0)
-        nodes = GraphBatch(self.nodes[chosen], none, self.offsets[:1], self.max_nodes, tokens)
-        if not torch.equal(nodes.nodes[inverse], self.nodes):  # two nodes with the same key
-            return None
+        chosen, inverse = (torch.from_numpy(index).to(self.nodes.device) for index in (places, kinds))
+        chosen_tokens = None if self.tokens is None else self.tokens[chosen]
+        no_edges = self.edge_index.new_empty(2, 0)
+        nodes = GraphBatch(self.nodes[chosen], no_edges, self.offsets[:1], self.max_nodes, chosen_tokens)
         return nodes, Expansion(inverse, len(chosen))
 
     def blocks(self, n_nodes: int) -> Iterator[GraphBatch]:
@@ -143,23 +142,21 @@ class Expansion:
     """Rows for all N nodes, from those of the ``n_distinct`` that differ: row ``inverse[i]`` for node i."""
 
     def __init__(self, inverse: Tensor, n_distinct: int) -> None:
-        per_node = torch.arange(len(inverse) + 1, device=inverse.device)
-        ones = torch.ones(len(inverse), device=inverse.device)
-        counts = torch.bincount(inverse, minlength=n_distinct)
-        self._forward = SparseMatrix(inverse, per_node, ones)
-        offsets = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
-        self._backward = SparseMatrix(torch.argsort(inverse), offsets, ones)
+        self._inverse, self._n_distinct = inverse, n_distinct
 
     def __call__(self, rows: Tensor) -> Tensor:
         """(n_distinct, W) to (N, W)."""
-        return sparse_product(self._forward, rows, self._backward)
+        if not torch.is_grad_enabled():
+            return rows[self._inverse]
+        return sparse_product(self._spread, rows, self._gather)
 
+    @cached_property
+    def _spread(self) -> SparseMatrix:
+        per_node = torch.arange(len(self._inverse) + 1, device=self._inverse.device)
+        return SparseMatrix(self._inverse, per_node, torch.ones(len(self._inverse), device=self._inverse.device))
 
-def _keys(batch: GraphBatch) -> NDArray[np.uint64]:
-    """(sum P,) a number of each node's features and kind: the same for the same, hardly ever for others."""
-    bits = np.ascontiguousarray(batch.nodes.cpu().numpy()).view(np.uint32).astype(np.uint64)
-    odd = np.random.default_rng(0).integers(2**63, size=bits.shape[1] + 1, dtype=np.uint64) * 2 + 1
-    keys: NDArray[np.uint64] = (bits * odd[1:]).sum(axis=1, dtype=np.uint64)
-    if batch.tokens is not None:
-        keys += batch.tokens.cpu().numpy().astype(np.uint64) * odd[0]
-    return keys
+    @cached_property
+    def _gather(self) -> SparseMatrix:
+        counts = torch.bincount(self._inverse, minlength=self._n_distinct)
+        offsets = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
+        return SparseMatrix(torch.argsort(self._inverse), offsets, self._spread.weights)

@@ -49,22 +49,23 @@ class GraphNet(Model):
     def output(self, batch: GraphBatch) -> Tensor:
         """(B, 1)."""
         if self.training or torch.is_grad_enabled() or len(batch.nodes) <= _BLOCK_NODES:
-            return self._output(batch)
-        return torch.cat([self._output(block) for block in batch.blocks(_BLOCK_NODES)])
+            x = self._graphs(batch)
+        else:
+            x = torch.cat([self._graphs(block) for block in batch.blocks(_BLOCK_NODES)])
+        for layer, activation in zip(self.event_layers, self.event_activations, strict=True):
+            x = activation(layer(x))
+        result: Tensor = self.last(x)
+        return result
 
-    def _output(self, batch: GraphBatch) -> Tensor:
-        """(B, 1), of all graphs at once."""
+    def _graphs(self, batch: GraphBatch) -> Tensor:
+        """(B, width) the average over the nodes of each graph."""
         first, *others = self.convolutions
         x = self._spread_first(batch, first)
         for layer, activation in zip([*others, None], self.node_activations, strict=True):
             x = activation(x)
             if layer is not None:
                 x = sparse_product(batch.normalised_adjacency, layer(x))
-        x = average_nodes(x, batch)
-        for layer, activation in zip(self.event_layers, self.event_activations, strict=True):
-            x = activation(layer(x))
-        result: Tensor = self.last(x)
-        return result
+        return average_nodes(x, batch)
 
     def _spread_first(self, batch: GraphBatch, convolution: nn.Module) -> Tensor:
         """(sum P, width) what the first convolution gives; up to there like nodes share one result."""
