@@ -16,6 +16,8 @@ from pd4ml.models.sparse import SparseMatrix, sparse_product
 
 __all__ = ["Expansion", "GraphBatch"]
 
+_FEW = 0.9  # of the rows may differ for the search for like ones to pay
+
 
 @dataclass(frozen=True)
 class GraphBatch:
@@ -113,7 +115,7 @@ class GraphBatch:
 
         tokens = None if self.tokens is None else self.tokens.cpu().numpy()
         places, kinds = alike_rows(self.nodes.detach().cpu().numpy(), tokens)
-        if len(places) > 0.9 * len(self.nodes):
+        if len(places) > _FEW * len(self.nodes):
             return None
         chosen, inverse = (torch.from_numpy(index).to(self.nodes.device) for index in (places, kinds))
         chosen_tokens = None if self.tokens is None else self.tokens[chosen]
@@ -146,9 +148,26 @@ class Expansion:
 
     def __call__(self, rows: Tensor) -> Tensor:
         """(n_distinct, W) to (N, W)."""
-        if not torch.is_grad_enabled():
-            return rows[self._inverse]
         return sparse_product(self._spread, rows, self._gather)
+
+    def of_products(self, matrix: SparseMatrix) -> tuple[SparseMatrix, Expansion | None]:
+        """The rows of the (N, N) ``matrix`` whose products differ, as a matrix to multiply the distinct rows with.
+
+        And how all N products are made of these: nodes whose neighbours are alike, too, stay alike. None where too
+        few do; the matrix then has all rows.
+        """
+        from pd4ml.models.alike import alike_sums
+
+        arrays = (self._inverse, matrix.columns, matrix.offsets, matrix.weights)
+        places, kinds = alike_sums(*(array.cpu().numpy() for array in arrays))
+        if len(places) > _FEW * len(kinds):
+            return self.columns_of(matrix), None
+        chosen, inverse = (torch.from_numpy(index).to(self._inverse.device) for index in (places, kinds))
+        return self.columns_of(matrix.rows(chosen)), Expansion(inverse, len(chosen))
+
+    def columns_of(self, matrix: SparseMatrix) -> SparseMatrix:
+        """The matrix with N columns, made to multiply the distinct rows."""
+        return matrix._replace(columns=self._inverse[matrix.columns])
 
     @cached_property
     def _spread(self) -> SparseMatrix:

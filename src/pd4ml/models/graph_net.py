@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import torch
@@ -17,7 +18,7 @@ from pd4ml.models.sparse import sparse_product
 
 __all__ = ["GraphNet"]
 
-_BLOCK_NODES = 4096  # are predicted at a time: 4 MB of float32 for each layer, which stay in the caches
+_BLOCK_NODES = 2048  # are predicted at a time: 2 MB of float32 for each layer, which stay in the caches
 
 
 @register("graph_net")
@@ -48,30 +49,44 @@ class GraphNet(Model):
 
     def output(self, batch: GraphBatch) -> Tensor:
         """(B, 1)."""
-        if self.training or torch.is_grad_enabled() or len(batch.nodes) <= _BLOCK_NODES:
+        if self.training or torch.is_grad_enabled():
             x = self._graphs(batch)
         else:
-            x = torch.cat([self._graphs(block) for block in batch.blocks(_BLOCK_NODES)])
+            x = torch.cat([self._predicted_graphs(block) for block in batch.blocks(_BLOCK_NODES)])
         for layer, activation in zip(self.event_layers, self.event_activations, strict=True):
             x = activation(layer(x))
         result: Tensor = self.last(x)
         return result
 
     def _graphs(self, batch: GraphBatch) -> Tensor:
-        """(B, width) the average over the nodes of each graph."""
-        first, *others = self.convolutions
-        x = self._spread_first(batch, first)
-        for layer, activation in zip([*others, None], self.node_activations, strict=True):
-            x = activation(x)
-            if layer is not None:
-                x = sparse_product(batch.normalised_adjacency, layer(x))
+        """(B, width) the average over the nodes of each graph; before the first sum like nodes share one result."""
+        nodes, expand = batch.distinct or (batch, None)
+        x = self._nodes(nodes)
+        for i, (convolution, activation) in enumerate(self._convolutions()):
+            x = convolution(x)
+            if i == 0 and expand is not None:
+                x = expand(x)
+            x = activation(sparse_product(batch.normalised_adjacency, x))
         return average_nodes(x, batch)
 
-    def _spread_first(self, batch: GraphBatch, convolution: nn.Module) -> Tensor:
-        """(sum P, width) what the first convolution gives; up to there like nodes share one result."""
+    def _predicted_graphs(self, batch: GraphBatch) -> Tensor:
+        """The same without gradients and dropout: like nodes with like neighbours share one result to the end."""
         nodes, expand = batch.distinct or (batch, None)
-        x = functional.relu(self.first(nodes), inplace=True)
+        x = self._nodes(nodes)
+        for convolution, activation in self._convolutions():
+            matrix = batch.normalised_adjacency
+            if expand is not None:
+                matrix, expand = expand.of_products(matrix)
+            x = activation(matrix.times(convolution(x)))
+        average, _ = batch.node_average
+        return (average if expand is None else expand.columns_of(average)).times(x)
+
+    def _nodes(self, batch: GraphBatch) -> Tensor:
+        """(sum P, width) what is computed for each node alone."""
+        x = functional.relu(self.first(batch), inplace=True)
         for layer in self.node_layers:
             x = functional.relu(layer(x), inplace=True)
-        x = convolution(x)
-        return sparse_product(batch.normalised_adjacency, x if expand is None else expand(x))
+        return x
+
+    def _convolutions(self) -> Iterator[tuple[nn.Module, nn.Module]]:
+        return zip(self.convolutions, self.node_activations, strict=True)

@@ -32,6 +32,15 @@ class SparseMatrix(NamedTuple):
             self.columns, x, self.offsets, mode="sum", per_sample_weights=weights, include_last_offset=True
         )
 
+    def rows(self, chosen: Tensor) -> SparseMatrix:
+        """The ``chosen`` rows, (R,) of their numbers."""
+        sizes = self.offsets.diff()[chosen]
+        offsets = functional.pad(sizes.cumsum(0), (1, 0))
+        n_entries = int(offsets[-1])
+        shift = torch.repeat_interleave(self.offsets[chosen] - offsets[:-1], sizes, output_size=n_entries)
+        entries = torch.arange(n_entries, device=shift.device) + shift
+        return SparseMatrix(self.columns[entries], offsets, self.weights[entries])
+
 
 class _SparseProduct(torch.autograd.Function):
     @staticmethod
