@@ -1,18 +1,26 @@
 """Train the models that serve every dataset for the same wall time, and write ``benchmarks/shared_models.json``.
 
 Each model gets as many epochs of its short recipe as fit into the budget, at least one; an epoch is measured in a
-short training before. The learning-rate schedule spans exactly these epochs.
+short training before. The learning-rate schedule spans these epochs. Trainings with several seeds run at the
+same time, each on its share of the cores.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from statistics import mean
 from typing import Any
+
+import numba
+import torch
 
 import pd4ml
 from pd4ml.benchmark import train
@@ -20,7 +28,7 @@ from pd4ml.benchmark.record import Record, machine, now, versions
 from pd4ml.errors import Pd4mlError
 from pd4ml.training.fit import fit
 from pd4ml.training.history import read_history
-from pd4ml.training.recipe import Recipe, load_recipe
+from pd4ml.training.recipe import load_recipe
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "shared_models.json"
@@ -38,6 +46,7 @@ def main() -> None:
     arguments = _arguments()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"rows": []}
     results |= {"machine": machine(), "versions": versions(), "created": now(), "seconds": arguments.seconds}
+    results["threads"] = _threads(arguments.seeds)
     for name in arguments.datasets:
         dataset = pd4ml.Dataset.datasets_register.find(name)
         _generate(dataset, arguments.path, arguments.events)
@@ -56,7 +65,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--runs", type=Path, default=Path("demo/shared_models"), help="folder of the runs")
     parser.add_argument("--seconds", type=float, default=100.0, help="wall time of each training")
-    parser.add_argument("--seeds", type=int, default=1, help="trainings of each model")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each model, at the same time")
     parser.add_argument("--events", type=int, default=None, help="events of a dataset that is generated")
     parser.add_argument("--datasets", nargs="+", default=DATASETS)
     parser.add_argument("--recipes", nargs="+", default=RECIPES)
@@ -72,39 +81,52 @@ def _generate(dataset: type[pd4ml.Dataset], path: str, n_events: int | None) -> 
 
 
 def _compared(dataset: type[pd4ml.Dataset], name: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """One row for each seed."""
+    """One row for each seed; seeds are trained at the same time, each on its share of the cores."""
     if dataset.card.task == "regression":
         name = FOR_REGRESSION.get(name, name)
-    recipe = load_recipe(name)
-    epoch = _seconds_of_an_epoch(dataset, recipe, arguments)
-    epochs = max(1, round(arguments.seconds / epoch))
-    recipe = recipe.override(name=name, max_epochs=epochs, patience=epochs)
-    print(f"{dataset.name}, {name}: {epochs} epochs of {epoch:.1f} s", file=sys.stderr, flush=True)
-    rows = []
-    for seed in range(1, arguments.seeds + 1):
-        record = train(
-            dataset,
-            recipe,
-            path=arguments.path,
-            source="generated",
-            seed=seed,
-            runs_dir=arguments.runs,
-            force=True,
-        )
-        rows.append(_row(record))
-    return rows
+    seeds = range(1, arguments.seeds + 1)
+    threads = _threads(arguments.seeds)
+    work = (dataset.name, name, arguments.path, arguments.runs)
+    with ProcessPoolExecutor(
+        arguments.seeds, multiprocessing.get_context("spawn"), initializer=_limit_threads, initargs=(threads,)
+    ) as pool:
+        measured = [pool.submit(_seconds_of_an_epoch, *work, seed) for seed in seeds]
+        epoch = mean(each.result() for each in measured)
+        epochs = max(1, round(arguments.seconds / epoch))
+        print(f"{dataset.name}, {name}: {epochs} epochs of {epoch:.1f} s", file=sys.stderr, flush=True)
+        trained = [pool.submit(_trained, *work, seed, epochs) for seed in seeds]
+        return [each.result() for each in trained]
 
 
-def _seconds_of_an_epoch(dataset: type[pd4ml.Dataset], recipe: Recipe, arguments: argparse.Namespace) -> float:
+def _threads(n_trainings: int) -> int:
+    """Of each of the trainings that share the cores."""
+    return max(1, (os.cpu_count() or 1) // n_trainings)
+
+
+def _limit_threads(threads: int) -> None:
+    numba.set_num_threads(threads)
+    torch.set_num_threads(threads)
+
+
+def _seconds_of_an_epoch(name: str, recipe_name: str, path: str, runs: Path, seed: int) -> float:
     """Wall time of an epoch with all events, from the second and third epoch of a training with some."""
-    graphs = dataset.graphs("train", arguments.path, source="generated")
+    dataset, recipe = pd4ml.Dataset.datasets_register.find(name), load_recipe(recipe_name)
+    graphs = dataset.graphs("train", path, source="generated")
     n_events = min(_MEASURED_EVENTS, len(graphs))
-    folder = arguments.runs / f"measure-{dataset.name}-{recipe.name}"
+    folder = runs / f"measure-{name}-{recipe_name}-{seed}"
     shutil.rmtree(folder, ignore_errors=True)
     fit(graphs, dataset.card.task, recipe.override(max_epochs=3, patience=3), folder, n_events=n_events)
     seconds = [row["seconds"] for row in read_history(folder / "history.csv")]
     shutil.rmtree(folder)
     return sum(seconds[1:]) / 2 * len(graphs) / n_events
+
+
+def _trained(name: str, recipe_name: str, path: str, runs: Path, seed: int, epochs: int) -> dict[str, Any]:
+    """The row of one training."""
+    dataset = pd4ml.Dataset.datasets_register.find(name)
+    recipe = load_recipe(recipe_name).override(name=recipe_name, max_epochs=epochs, patience=epochs)
+    record = train(dataset, recipe, path=path, source="generated", seed=seed, runs_dir=runs, force=True)
+    return _row(record)
 
 
 def _row(record: Record) -> dict[str, Any]:

@@ -86,7 +86,8 @@ def comparison_table(results: dict[str, Any]) -> str:
     """One line for each dataset and recipe, in the order in which they were trained."""
     machine = results["machine"]
     lines = [
-        f"Wall time wanted: {results['seconds']:g} s ({machine['cpu']}, {machine['cores']} cores).",
+        f"Wall time wanted: {results['seconds']:g} s ({machine['cpu']}, {machine['cores']} cores, each training on"
+        f" {results['threads']}).",
         "",
         "| dataset | recipe | parameters | trainings | epochs | seconds | AUC or MSE | accuracy or resolution |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",

@@ -97,3 +97,23 @@ def test_one_row_uses_the_running_statistics() -> None:
     module = prepared(4, 0.0, 2)
     x = torch.randn(1, 4)
     torch.testing.assert_close(module(x), plain(module.eval(), x))
+
+
+def test_dropout_follows_the_seed_and_has_no_pattern() -> None:
+    module = prepared(64, 0.25, 3)
+    x = torch.rand(2000, 64)
+
+    def kept(seed: int) -> Tensor:
+        torch.manual_seed(seed)
+        y: Tensor = module(x)
+        return (y != 0).double()
+
+    first, other = kept(1), kept(2)
+    assert torch.equal(first, kept(1))
+    # Neighbouring rows, columns and seeds drop independently: within five standard deviations of 0.25 x 0.75.
+    error = 5 * 0.25 * 0.75 / (2000 * 64) ** 0.5
+    for a, b in ((first, other), (first[1:], first[:-1]), (first[:, 1:], first[:, :-1])):
+        assert abs(float(((a - 0.75) * (b - 0.75)).mean())) < error
+    by_column, by_row = first.mean(0), first.mean(1)
+    assert float((by_column - 0.75).abs().max()) < 5 * (0.25 * 0.75 / 2000) ** 0.5
+    assert float((by_row - 0.75).abs().max()) < 5 * (0.25 * 0.75 / 64) ** 0.5

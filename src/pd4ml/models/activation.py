@@ -1,7 +1,7 @@
 """ReLU, batch normalisation, PReLU and dropout as one step with few passes over memory.
 
 On a CPU the four of PyTorch take as long as the matrix products between them, most of it to fetch fresh memory.
-Here they are compiled loops, and only the input is kept for the gradient. The numbers are those of the plain layers
+They are compiled loops, and only the input is kept for the gradient. The numbers are those of the plain layers
 (tests/models/test_activation.py); elsewhere than on a CPU the plain layers are used.
 """
 

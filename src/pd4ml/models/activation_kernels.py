@@ -72,7 +72,7 @@ def backward(x: Array, factor: Array, constant: Array, along: Array, *, out: Arr
 
 def _size(x: Array) -> int:
     """Rows of a block."""
-    return max(_BLOCK // x.shape[1], 1)
+    return max(_BLOCK // int(x.shape[1]), 1)
 
 
 @njit(inline="always")
@@ -166,7 +166,12 @@ def _masked_sums(
     width = x.shape[1]
     zero, one = x.dtype.type(0), x.dtype.type(1)
     totals = np.zeros((3, width), x.dtype)
-    a, b, c, v = np.empty(width, x.dtype), np.empty(width, x.dtype), np.empty(width, x.dtype), np.empty(width, x.dtype)
+    a, b, c, v = (
+        np.empty(width, x.dtype),
+        np.empty(width, x.dtype),
+        np.empty(width, x.dtype),
+        np.empty(width, x.dtype),
+    )
     for start in range(first, last, _ROWS):
         a[:] = 0
         b[:] = 0

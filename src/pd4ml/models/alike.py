@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 __all__ = ["alike_rows", "alike_sums"]
 
 
-def alike_rows(rows: NDArray[np.floating], kinds: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def alike_rows(
+    rows: NDArray[np.floating], kinds: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Of rows (N, F) with a kind each, the D that differ and (N,) which of these each row is.
 
-    Rows are alike if all their bits are, so 0 and -0 differ. The first is (D,), the place where each is seen first.
+    Rows are alike if all their bits are, so 0 and -0 differ. The first is (D,), the place where each is seen.
     """
     bits = np.ascontiguousarray(rows).view(np.uint32)
     kinds = np.zeros(len(bits), np.int64) if kinds is None else kinds
@@ -27,10 +29,10 @@ def alike_sums(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Of the rows of a sparse matrix, the D whose products differ and (N,) which of these each row is.
 
-    The matrix is given as in `SparseMatrix`, ``kinds`` says which rows of its factor are alike: products are alike if
-    they add the same kinds with the same weights in the same order.
+    The matrix is given as in `SparseMatrix`, ``kinds`` says which rows of its factor are alike: two products are
+    alike if they add the same kinds with the same weights in the same order.
     """
-    bits = np.ascontiguousarray(weights, np.float32).view(np.uint32)
+    bits = np.ascontiguousarray(weights).view(f"u{weights.itemsize}")
     return _alike_sums(kinds, columns, offsets, bits, _table(len(offsets) - 1))
 
 
@@ -75,7 +77,7 @@ def _alike_sums(
     kinds: NDArray[np.int64],
     columns: NDArray[np.int64],
     offsets: NDArray[np.int64],
-    bits: NDArray[np.uint32],
+    bits: NDArray[np.unsignedinteger],
     table: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """As `_alike_rows`."""

@@ -55,9 +55,9 @@ class GraphDomain(nn.Module):
         """(depth, heads, E)."""
         source, target = batch.edge_index
         as_target, as_source = self.both(batch).split(self.hidden, 1)
-        difference = batch.nodes[source] - batch.nodes[target]
-        pair = self.difference(torch.log(difference.square() + _SMALL))
-        pair = functional.relu(pair + as_target[target] + as_source[source], inplace=True)
+        difference = batch.nodes.index_select(0, source) - batch.nodes.index_select(0, target)
+        pair = self.difference(torch.log(difference.square_().add_(_SMALL)))
+        pair = functional.relu(pair + edges.pair_sums(as_target, as_source), inplace=True)
         weights: Tensor = self.filters(pair) * edges.inverse_degree[target, None]
         return weights.t().reshape(self.depth, self.heads, -1)
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pd4ml.models.batch import GraphBatch
+from pd4ml.models.sparse import SparseMatrix, sparse_product
 
 __all__ = ["Neighbourhood"]
 
@@ -31,6 +32,25 @@ class Neighbourhood:
         self.offsets = functional.pad(degree.repeat(heads).cumsum(0), (1, 0))
         # Edges are sorted by target and then source: the k-th of them turned round is the one at turned[k].
         self.turned = torch.argsort(source * n_nodes + target)
+        self._pairs = self._of_pairs(source, target, degree)
+
+    def _of_pairs(self, source: Tensor, target: Tensor, degree: Tensor) -> tuple[SparseMatrix, SparseMatrix]:
+        """The (E, 2 N) matrix adding a row of the target (the first N) and one of the source; its transpose."""
+        n_nodes, n_edges, device = len(degree), len(source), source.device
+        ones = self.inverse_degree.new_ones(2 * n_edges)
+        add = SparseMatrix(
+            torch.stack([target, n_nodes + source], 1).flatten(),
+            torch.arange(0, 2 * n_edges + 1, 2, device=device),
+            ones,
+        )
+        # A node is the source of the edges that are those to it turned round.
+        edges = torch.cat([torch.arange(n_edges, device=device), self.turned])
+        return add, SparseMatrix(edges, functional.pad(degree.repeat(2).cumsum(0), (1, 0)), ones)
+
+    def pair_sums(self, of_target: Tensor, of_source: Tensor) -> Tensor:
+        """(E, W) the sum of the target's row of the one and the source's row of the other, (sum P, W) each."""
+        add, transpose = self._pairs
+        return sparse_product(add, torch.cat([of_target, of_source]), transpose)
 
     def sums(self, x: Tensor, weights: Tensor) -> Tensor:
         """(sum P, W): for each node the sum over its neighbours of their ``x`` (sum P, W).

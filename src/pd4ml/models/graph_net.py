@@ -59,7 +59,7 @@ class GraphNet(Model):
         return result
 
     def _graphs(self, batch: GraphBatch) -> Tensor:
-        """(B, width) the average over the nodes of each graph; before the first sum like nodes share one result."""
+        """(B, width) the average over the nodes of each graph. Like nodes share results before the first sum."""
         nodes, expand = batch.distinct or (batch, None)
         x = self._nodes(nodes)
         for i, (convolution, activation) in enumerate(self._convolutions()):
