@@ -40,7 +40,9 @@ __all__ = ["rows"]
 
 STEP_EVENTS, PREDICT_EVENTS, STORE_EVENTS = 32, 256, 370  # of the store 70 or 80 % are train events
 REPEATS = 7
-STEP, QCD, GCN, PREDICT, EPOCH = KINDS = ("step", "QCD jets of TopTagging", "GCNConv", "predict", "epoch")
+STEP, QCD, GCN, PLAIN_GCN, PREDICT, EPOCH = KINDS = (
+    *("step", "QCD jets of TopTagging", "GCNConv", "GCNConv and PyTorch's layers", "predict", "epoch"),
+)
 TARGETS = {QCD: 2.5, "Belle": 2.5, "Spinodal": 2.0, "EOSL": 2.0}
 DENSE = "the same network on padded nodes with dense adjacency, PyTorch"
 
@@ -48,13 +50,17 @@ Work = Callable[[], Any]
 
 
 class GCNGraphNet(GraphNet):
-    """GraphNet with the graph convolutions of PyTorch Geometric."""
+    """GraphNet with the graph convolutions of PyTorch Geometric; ``plain`` with PyTorch's activations, too."""
 
-    def __init__(self, inputs: ModelInputs, width: int = 256) -> None:
+    def __init__(self, inputs: ModelInputs, width: int = 256, *, plain: bool = False) -> None:
         from torch_geometric.nn import GCNConv
 
         super().__init__(inputs, width=width)
         self.convolutions = nn.ModuleList(GCNConv(width, width) for _ in range(3))
+        if plain:
+            for activations in (self.node_activations, self.event_activations):
+                for i, joined in enumerate(activations):
+                    activations[i] = plain_activation(width, joined[1].dropout)
 
     def output(self, batch: GraphBatch) -> Tensor:
         """(B, 1)."""
@@ -68,6 +74,11 @@ class GCNGraphNet(GraphNet):
             x = activation(layer(x))
         result: Tensor = self.last(x)
         return result
+
+
+def plain_activation(width: int, dropout: float) -> nn.Sequential:
+    """What `NormActivation` joins, of PyTorch's layers."""
+    return nn.Sequential(nn.ReLU(), nn.BatchNorm1d(width, eps=1e-3), nn.PReLU(width), nn.Dropout(dropout))
 
 
 def training_step(model: nn.Module, optimiser: torch.optim.Optimizer, target: Tensor) -> Callable[..., None]:
@@ -110,17 +121,17 @@ def row(
     }
 
 
-def networks(graphs: PackedGraphs) -> tuple[GraphNet, DenseGraphNet, GCNGraphNet]:
-    """Ours, the dense one with its weights, and ours with GCNConv."""
+def networks(graphs: PackedGraphs) -> tuple[GraphNet, DenseGraphNet]:
+    """Ours and the dense one with its weights."""
     inputs = ModelInputs(graphs.nodes.shape[1], graphs.max_nodes, "classification", graphs.n_tokens)
     torch.manual_seed(0)
     model = GraphNet(inputs)
-    return model, DenseGraphNet(inputs, masked=False).take(model), GCNGraphNet(inputs)
+    return model, DenseGraphNet(inputs, masked=False).take(model)
 
 
 def dense_step_row(name: str, graphs: PackedGraphs) -> dict[str, Any]:
     """One training step against the dense network."""
-    model, dense, _ = networks(graphs)
+    model, dense = networks(graphs)
     target = labels(graphs)
     ours = training_step(model, torch.optim.Adam(model.parameters(), 1e-4, fused=True), target)
     theirs = training_step(dense, torch.optim.Adam(dense.parameters(), 1e-4), target)
@@ -131,16 +142,19 @@ def dense_step_row(name: str, graphs: PackedGraphs) -> dict[str, Any]:
     return row(title, DENSE, len(graphs), lambda: ours(pack(graphs)), lambda: theirs(*padded), goal)
 
 
-def gcn_step_row(name: str, graphs: PackedGraphs) -> dict[str, Any]:
-    """One training step against GCNConv."""
+def gcn_step_row(name: str, graphs: PackedGraphs, *, plain: bool) -> dict[str, Any]:
+    """One training step against GCNConv, in a network of PyTorch's layers or in ours."""
     target = labels(graphs)
+    inputs = ModelInputs(graphs.nodes.shape[1], graphs.max_nodes, "classification", graphs.n_tokens)
     ours, gcn = (
         training_step(model, torch.optim.Adam(model.parameters(), 1e-4, fused=True), target)
-        for model in networks(graphs)[::2]
+        for model in (GraphNet(inputs), GCNGraphNet(inputs, plain=plain))
     )
     title = f"GraphNet, one training step of {len(graphs)} events, {name}"
-    other = "PyTorch Geometric's GCNConv in the same network, same packed batch"
-    return row(title, other, len(graphs), lambda: ours(pack(graphs)), lambda: gcn(pack(graphs)), 1.3)
+    rest = "PyTorch's layers" if plain else "this package's activations"
+    other = f"the same network of PyTorch Geometric's GCNConv and {rest}, same packed batch"
+    goal = 1.3 if plain else None
+    return row(title, other, len(graphs), lambda: ours(pack(graphs)), lambda: gcn(pack(graphs)), goal)
 
 
 def labels(graphs: PackedGraphs) -> Tensor:
@@ -150,7 +164,7 @@ def labels(graphs: PackedGraphs) -> Tensor:
 
 def predict_row(name: str, graphs: PackedGraphs) -> dict[str, Any]:
     """Predictions against the dense network."""
-    ours, dense, _ = (model.eval() for model in networks(graphs))
+    ours, dense = (model.eval() for model in networks(graphs))
     padded = dense_inputs(graphs)
     title = f"GraphNet, prediction of {len(graphs)} events at a time, {name}"
     with torch.inference_mode():
@@ -167,7 +181,7 @@ def epoch_row(name: str, graphs: LazyGraphs) -> dict[str, Any]:
     n_events = min(len(graphs), PREDICT_EVENTS)
     data = TrainingData(graphs, batch_size=STEP_EVENTS, validation_fraction=0.1, seed=1, n_events=n_events)
     batches = list(data.train_dataloader())
-    model, _, _ = networks(graphs[:1])
+    model, _ = networks(graphs[:1])
     optimiser = torch.optim.Adam(model.parameters(), 1e-4, fused=True)
 
     def epoch(of: Any) -> None:
@@ -219,8 +233,13 @@ def one_row(kind: str, name: str, path: Path) -> dict[str, Any]:
         order = order[np.asarray(lazy.events.y)[order] == 0]
         name = QCD
     graphs = lazy[np.sort(order[: PREDICT_EVENTS if kind == PREDICT else STEP_EVENTS])]
-    measure = {QCD: dense_step_row, STEP: dense_step_row, GCN: gcn_step_row, PREDICT: predict_row}[kind]
-    return measure(name, graphs)
+    if kind == PREDICT:
+        return predict_row(name, graphs)
+    return (
+        dense_step_row(name, graphs)
+        if kind in (STEP, QCD)
+        else gcn_step_row(name, graphs, plain=kind == PLAIN_GCN)
+    )
 
 
 if __name__ == "__main__":

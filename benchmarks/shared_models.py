@@ -34,8 +34,6 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "shared_models.json"
 DATASETS = ("TopTagging", "Airshower", "Belle", "EOSL", "Spinodal")
 RECIPES = ("fcn_quick", "graph_net_quick", "spct_quick", "filter_net_quick")
-# Dropout before batch norm spoils regression: GraphNet has a recipe without.
-FOR_REGRESSION = {"graph_net_quick": "graph_net_quick_regression"}
 EVENTS = {"Spinodal": 8_000}
 DEFAULT_EVENTS = 20_000
 _MEASURED_EVENTS = 800
@@ -82,8 +80,6 @@ def _generate(dataset: type[pd4ml.Dataset], path: str, n_events: int | None) -> 
 
 def _compared(dataset: type[pd4ml.Dataset], name: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """One row for each seed; seeds are trained at the same time, each on its share of the cores."""
-    if dataset.card.task == "regression":
-        name = FOR_REGRESSION.get(name, name)
     seeds = range(1, arguments.seeds + 1)
     threads = _threads(arguments.seeds)
     work = (dataset.name, name, arguments.path, arguments.runs)
