@@ -14,11 +14,11 @@ __all__ = ["plain_filter_net", "plain_sums"]
 
 
 def plain_sums(batch: GraphBatch, x: Tensor, weights: Tensor) -> Tensor:
-    """(sum P, W): for each node the sum of its neighbours' ``x`` (sum P, W), times ``weights`` (heads, E)."""
-    heads = len(weights)
-    total = [torch.zeros(heads, x.shape[1] // heads, dtype=x.dtype) for _ in x]
+    """(sum P, W): for each node the sum of its neighbours' ``x`` (sum P, W), times ``weights`` (E, heads)."""
+    heads = weights.shape[1]
+    total = [torch.zeros(x.shape[1] // heads, heads, dtype=x.dtype) for _ in x]
     for e, (source, target) in enumerate(batch.edge_index.T.tolist()):
-        total[target] = total[target] + weights[:, e, None] * x[source].view(heads, -1)
+        total[target] = total[target] + weights[e] * x[source].view(-1, heads)
     return torch.stack([row.flatten() for row in total])
 
 
@@ -47,7 +47,7 @@ def _on_graph(domain: Any, batch: GraphBatch) -> tuple[Tensor, Any]:
         pair = domain.difference(torch.log(difference**2 + 1e-4))
         pair = torch.relu(pair + both[target, : domain.hidden] + both[source, domain.hidden :])
         pairs.append(domain.filters(pair) / (batch.edge_index[1] == target).sum())
-    weights = torch.stack(pairs).T.reshape(domain.depth, domain.heads, -1)
+    weights = torch.stack(pairs).split(domain.heads, 1)
     return domain.first(batch), lambda i, y: plain_sums(batch, domain.values[i](y), weights[i])
 
 

@@ -42,10 +42,22 @@ def test_sums_are_those_of_the_loop_with_its_gradients() -> None:
     batch = doubled(GraphBatch.from_packed(random_graphs(SIZES, 2, 8)))
     torch.manual_seed(0)
     x = torch.randn(len(batch.nodes), 6, dtype=torch.float64, requires_grad=True)
-    weights = torch.randn(3, batch.edge_index.shape[1], dtype=torch.float64, requires_grad=True)
-    edges = Neighbourhood(batch, 3)
+    weights = torch.randn(batch.edge_index.shape[1], 3, dtype=torch.float64, requires_grad=True)
+    edges = Neighbourhood(batch)
     torch.testing.assert_close(edges.sums(x, weights), plain_sums(batch, x, weights))
     assert torch.autograd.gradcheck(edges.sums, (x, weights))
+    messages = edges.messages(x, weights)  # what other devices use
+    torch.testing.assert_close(messages, edges.sums(x, weights))
+
+
+def test_sums_of_pairs_are_those_of_their_rows() -> None:
+    batch = doubled(GraphBatch.from_packed(random_graphs(SIZES, 2, 8)))
+    edges = Neighbourhood(batch)
+    assert torch.equal(edges.turned, torch.argsort(edges.source, stable=True))
+    assert torch.equal(edges.source[edges.turned], edges.target)
+    x, y = (torch.randn(len(batch.nodes), 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    torch.testing.assert_close(edges.pair_sums(x, y), x[edges.target] + y[edges.source])
+    assert torch.autograd.gradcheck(edges.pair_sums, (x, y))
 
 
 def test_spread_gives_every_node_its_graphs_row() -> None:

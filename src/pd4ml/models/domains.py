@@ -44,22 +44,22 @@ class GraphDomain(nn.Module):
 
     def forward(self, batch: GraphBatch) -> tuple[Tensor, GraphBatch, list[View]]:
         """The embedded nodes, their graphs, and one view for each block."""
-        edges = Neighbourhood(batch, self.heads)
+        edges = Neighbourhood(batch)
         weights = self._weights(batch, edges)
         views: list[View] = [
             partial(_on_graph, values, edges, w) for values, w in zip(self.values, weights, strict=True)
         ]
         return self.first(batch), batch, views
 
-    def _weights(self, batch: GraphBatch, edges: Neighbourhood) -> Tensor:
-        """(depth, heads, E)."""
+    def _weights(self, batch: GraphBatch, edges: Neighbourhood) -> tuple[Tensor, ...]:
+        """(E, heads) for each block."""
         source, target = batch.edge_index
         as_target, as_source = self.both(batch).split(self.hidden, 1)
         difference = batch.nodes.index_select(0, source) - batch.nodes.index_select(0, target)
         pair = self.difference(torch.log(difference.square_().add_(_SMALL)))
         pair = functional.relu(pair + edges.pair_sums(as_target, as_source), inplace=True)
         weights: Tensor = self.filters(pair) * edges.inverse_degree[target, None]
-        return weights.t().reshape(self.depth, self.heads, -1)
+        return weights.split(self.heads, 1)
 
 
 class GridDomain(nn.Module):

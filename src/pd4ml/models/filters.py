@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -17,29 +18,32 @@ __all__ = ["Neighbourhood"]
 class Neighbourhood:
     """The edges of a batch, ready for weighted sums with several heads.
 
-    Such a sum is one ``embedding_bag`` over rows of a head's channels, which never holds an array as large as all
-    messages; its gradient is another one over the edges turned round.
+    On a CPU such a sum and its gradients are compiled loops, which never hold an array as large as all messages.
     """
 
-    def __init__(self, batch: GraphBatch, heads: int) -> None:
-        source, target = batch.edge_index
+    def __init__(self, batch: GraphBatch) -> None:
+        self.source, self.target = batch.edge_index
         n_nodes = len(batch.nodes)
-        self.heads, self.target = heads, target
-        degree = torch.bincount(target, minlength=n_nodes)
+        degree = torch.bincount(self.target, minlength=n_nodes)
         self.inverse_degree = degree.clamp(min=1).to(batch.nodes.dtype).reciprocal()
-        # Rows are numbered head after head.
-        self.rows = (torch.arange(heads, device=source.device)[:, None] * n_nodes + source).flatten()
-        self.offsets = functional.pad(degree.repeat(heads).cumsum(0), (1, 0))
+        self.offsets = functional.pad(degree.cumsum(0), (1, 0))
         # Edges are sorted by target and then source: the k-th of them turned round is the one at turned[k].
-        self.turned = torch.argsort(source * n_nodes + target)
-        self._pairs = self._of_pairs(source, target, degree)
+        self.turned = self._turned()
+        self._pairs = self._of_pairs(degree)
 
-    def _of_pairs(self, source: Tensor, target: Tensor, degree: Tensor) -> tuple[SparseMatrix, SparseMatrix]:
+    def _turned(self) -> Tensor:
+        if self.source.device.type != "cpu":
+            return torch.argsort(self.source, stable=True)
+        from pd4ml.models import filter_kernels as kernels
+
+        return torch.from_numpy(kernels.turned(self.source.numpy(), self.offsets.numpy()))
+
+    def _of_pairs(self, degree: Tensor) -> tuple[SparseMatrix, SparseMatrix]:
         """The (E, 2 N) matrix adding a row of the target (the first N) and one of the source; its transpose."""
-        n_nodes, n_edges, device = len(degree), len(source), source.device
+        n_nodes, n_edges, device = len(degree), len(self.source), degree.device
         ones = self.inverse_degree.new_ones(2 * n_edges)
         add = SparseMatrix(
-            torch.stack([target, n_nodes + source], 1).flatten(),
+            torch.stack([self.target, n_nodes + self.source], 1).flatten(),
             torch.arange(0, 2 * n_edges + 1, 2, device=device),
             ones,
         )
@@ -55,38 +59,47 @@ class Neighbourhood:
     def sums(self, x: Tensor, weights: Tensor) -> Tensor:
         """(sum P, W): for each node the sum over its neighbours of their ``x`` (sum P, W).
 
-        weights: (heads, E), by head of W / heads channels and edge. Differentiable in both.
+        weights: (E, heads), by edge and head; the channels of the heads take turns. Differentiable in both.
         """
-        n_nodes, width = x.shape
-        if len(self.target) == 0:
-            return x * 0 + weights.sum()
-        by_head = x.view(n_nodes, self.heads, -1).transpose(0, 1).reshape(self.heads * n_nodes, -1)
-        sums = self._bags(by_head.detach(), weights)
-        total: Tensor = _Through.apply(sums, by_head, weights.detach(), self)  # type: ignore[no-untyped-call]
-        return total.view(self.heads, n_nodes, -1).transpose(0, 1).reshape(n_nodes, width)
+        if x.device.type == "cpu":
+            single = weights.dtype if weights.dtype == torch.float64 else torch.float32  # under autocast, too
+            total: Tensor = _Sums.apply(x.to(single), weights.to(single), self)  # type: ignore[no-untyped-call]
+            return total
+        return self.messages(x, weights)
 
-    def _bags(self, by_head: Tensor, weights: Tensor) -> Tensor:
-        return functional.embedding_bag(
-            self.rows,
-            by_head,
-            self.offsets,
-            mode="sum",
-            per_sample_weights=weights.reshape(-1),
-            include_last_offset=True,
-        )
+    def arrays(self, *tensors: Tensor) -> list[NDArray[Any]]:
+        """The tensors, and then the source of each edge and the offsets of each target's edges, for the kernels."""
+        return [tensor.detach().numpy() for tensor in (*tensors, self.source, self.offsets)]
+
+    def messages(self, x: Tensor, weights: Tensor) -> Tensor:
+        """As `sums`, in PyTorch's operations."""
+        n_edges, heads = weights.shape
+        messages = x[self.source].view(n_edges, x.shape[1] // heads, heads) * weights[:, None]
+        return torch.zeros_like(x).index_add(0, self.target, messages.view(n_edges, x.shape[1]))
 
 
-class _Through(torch.autograd.Function):
-    """The sums, with their gradient in x, which ``embedding_bag`` itself finds slowly: it sorts the rows."""
-
+class _Sums(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, total: Tensor, by_head: Tensor, weights: Tensor, edges: Neighbourhood) -> Tensor:
-        ctx.save_for_backward(weights)
+    def forward(ctx: Any, x: Tensor, weights: Tensor, edges: Neighbourhood) -> Tensor:
+        from pd4ml.models import filter_kernels as kernels
+
+        x = x.contiguous()
+        ctx.save_for_backward(x, weights)
         ctx.edges = edges
-        return total.view_as(total)
+        total = torch.empty_like(x)
+        heads = (0,) * weights.shape[1]
+        kernels.sums(*edges.arrays(x, weights), heads, total.numpy())
+        return total
 
     @staticmethod
-    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        (weights,) = ctx.saved_tensors
+    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        from pd4ml.models import filter_kernels as kernels
+
+        x, weights = ctx.saved_tensors
         edges: Neighbourhood = ctx.edges
-        return grad[0], edges._bags(grad[0].contiguous(), weights[:, edges.turned]), None, None
+        of_sums, heads = grad[0].contiguous(), (0,) * weights.shape[1]
+        of_x, of_weights = torch.empty_like(x), torch.empty_like(weights, memory_format=torch.contiguous_format)
+        # A node's row went along the edges from it: these are the edges to it, turned round.
+        kernels.sums(*edges.arrays(of_sums, weights.index_select(0, edges.turned)), heads, of_x.numpy())
+        kernels.products(*edges.arrays(of_sums, x), heads, of_weights.numpy())
+        return of_x, of_weights, None
