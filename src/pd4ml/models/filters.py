@@ -68,7 +68,7 @@ class Neighbourhood:
         return self.messages(x, weights)
 
     def arrays(self, *tensors: Tensor) -> list[NDArray[Any]]:
-        """The tensors, and then the source of each edge and the offsets of each target's edges, for the kernels."""
+        """The tensors, then the source of each edge and the offsets of each target's, for the kernels."""
         return [tensor.detach().numpy() for tensor in (*tensors, self.source, self.offsets)]
 
     def messages(self, x: Tensor, weights: Tensor) -> Tensor:
