@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from pd4ml.graphs.packed import PackedGraphs
 from pd4ml.models import ModelInputs
 from pd4ml.models.batch import GraphBatch
 from pd4ml.models.graph_net import GraphNet
-from pd4ml.models.layers import average_nodes
+from pd4ml.models.layers import PReLUDropout, average_nodes
 from pd4ml.training.data import TrainingBatch, TrainingData
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -60,7 +60,9 @@ class GCNGraphNet(GraphNet):
         if plain:
             for activations in (self.node_activations, self.event_activations):
                 for i, joined in enumerate(activations):
-                    activations[i] = plain_activation(width, joined[1].dropout)
+                    activations[i] = plain_activation(
+                        width, cast("PReLUDropout", joined.get_submodule("1")).dropout
+                    )
 
     def output(self, batch: GraphBatch) -> Tensor:
         """(B, 1)."""

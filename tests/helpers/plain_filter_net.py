@@ -47,7 +47,7 @@ def _on_graph(domain: Any, batch: GraphBatch) -> tuple[Tensor, Any]:
         pair = domain.difference(torch.log(difference**2 + 1e-4))
         pair = torch.relu(pair + both[target, : domain.hidden] + both[source, domain.hidden :])
         pairs.append(domain.filters(pair) / (batch.edge_index[1] == target).sum())
-    weights = torch.stack(pairs).split(domain.heads, 1)
+    weights = torch.stack(pairs).view(-1, domain.depth, domain.heads).unbind(1)
     return domain.first(batch), lambda i, y: plain_sums(batch, domain.values[i](y), weights[i])
 
 

@@ -59,7 +59,7 @@ class GraphDomain(nn.Module):
         pair = self.difference(torch.log(difference.square_().add_(_SMALL)))
         pair = functional.relu(pair + edges.pair_sums(as_target, as_source), inplace=True)
         weights: Tensor = self.filters(pair) * edges.inverse_degree[target, None]
-        return weights.split(self.heads, 1)
+        return weights.view(-1, self.depth, self.heads).unbind(1)
 
 
 class GridDomain(nn.Module):

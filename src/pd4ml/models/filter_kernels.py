@@ -1,7 +1,7 @@
 """Weighted sums over neighbours and their gradients, compiled.
 
 Nodes are rows (N, W) in which the channels of H heads take turns: so loops over heads become vector instructions.
-An edge has a weight for each head (E, H), of the same floating type. Edges are sorted by target, then source; those
+An edge has a weight for each head (E, H), of the same type. Edges are sorted by target, then source; those
 to node i are ``offsets[i]:offsets[i + 1]``. ``heads`` is a tuple of H items: so H is known when this is compiled.
 
 This module imports numba, and what it compiles at the first call is cached; light modules import it in functions.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -67,9 +68,10 @@ class Neighbourhood:
             return total
         return self.messages(x, weights)
 
-    def arrays(self, *tensors: Tensor) -> list[NDArray[Any]]:
-        """The tensors, then the source of each edge and the offsets of each target's, for the kernels."""
-        return [tensor.detach().numpy() for tensor in (*tensors, self.source, self.offsets)]
+    @property
+    def arrays(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The source of each edge and the offsets of each target's edges, for the kernels."""
+        return self.source.numpy(), self.offsets.numpy()
 
     def messages(self, x: Tensor, weights: Tensor) -> Tensor:
         """As `sums`, in PyTorch's operations."""
@@ -88,7 +90,7 @@ class _Sums(torch.autograd.Function):
         ctx.edges = edges
         total = torch.empty_like(x)
         heads = (0,) * weights.shape[1]
-        kernels.sums(*edges.arrays(x, weights), heads, total.numpy())
+        kernels.sums(x.detach().numpy(), weights.detach().numpy(), *edges.arrays, heads, total.numpy())
         return total
 
     @staticmethod
@@ -100,6 +102,7 @@ class _Sums(torch.autograd.Function):
         of_sums, heads = grad[0].contiguous(), (0,) * weights.shape[1]
         of_x, of_weights = torch.empty_like(x), torch.empty_like(weights, memory_format=torch.contiguous_format)
         # A node's row went along the edges from it: these are the edges to it, turned round.
-        kernels.sums(*edges.arrays(of_sums, weights.index_select(0, edges.turned)), heads, of_x.numpy())
-        kernels.products(*edges.arrays(of_sums, x), heads, of_weights.numpy())
+        turned = weights.detach().index_select(0, edges.turned)
+        kernels.sums(of_sums.numpy(), turned.numpy(), *edges.arrays, heads, of_x.numpy())
+        kernels.products(of_sums.numpy(), x.detach().numpy(), *edges.arrays, heads, of_weights.numpy())
         return of_x, of_weights, None
