@@ -130,7 +130,7 @@ def check_equal(constituents: Constituents) -> None:
 def time_in_turns(ours: Callable[[], Any], other: Callable[[], Any]) -> tuple[float, float]:
     """Median seconds of each.
 
-    In a turn of ours, which takes a hundredth of NumPy's seconds, there are several calls, of which the median counts:
+    In a turn of ours, which takes some hundredth of NumPy's, there are several calls, of which the median counts:
     the first fetches memory anew, as NumPy's first batch of many does.
     """
     seconds: tuple[list[float], list[float]] = ([], [])
