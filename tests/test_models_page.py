@@ -32,9 +32,14 @@ def test_trainings_share_a_line_with_mean_and_spread() -> None:
     results = {
         "machine": {"cpu": "abacus", "cores": 2},
         "seconds": 10.0,
-        "rows": [row("fast", 1, 0.80, 9.0), row("fast", 2, 0.82, 11.0), row("slow", 1, 0.7, 12.4)],
+        "threads": 1,
+        "rows": [
+            *(row("fast", 1, 0.80, 9.0), row("fast", 2, 0.82, 11.0), row("slow", 1, 0.7, 12.4)),
+            {"dataset": "Toy", "recipe": "slowest", "seed": 0, "seconds_of_an_epoch": 61.2},
+        ],
     }
     lines = make_pages.comparison_table(results).splitlines()
-    assert lines[0] == "Wall time wanted: 10 s (abacus, 2 cores)."
-    assert lines[-2] == "| Toy | fast | 1,234 | 2 | 3 | 10 | 0.8100 ± 0.0020 ± 0.0141 | 0.5000 ± 0.0000 ± 0.0000 |"
-    assert lines[-1] == "| Toy | slow | 1,234 | 1 | 3 | 12 | 0.7000 ± 0.0020 | 0.5000 ± 0.0000 |"
+    assert lines[0] == "Wall time wanted: 10 s (abacus, 2 cores, each training on 1)."
+    assert lines[-3] == "| Toy | fast | 1,234 | 2 | 3 | 10 | 0.8100 ± 0.0020 ± 0.0141 | 0.5000 ± 0.0000 ± 0.0000 |"
+    assert lines[-2] == "| Toy | slow | 1,234 | 1 | 3 | 12 | 0.7000 ± 0.0020 | 0.5000 ± 0.0000 |"
+    assert lines[-1] == "| Toy | slowest | | 0 | | | an epoch takes 61 s: left out | |"

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,9 +63,16 @@ def test_short_runs_say_that_they_are_not_the_published_schedule(name: str) -> N
     assert "not the published schedule" in recipe.description
     others = [load_recipe(other) for other in available_recipes() if not other.endswith("_quick")]
     published = [
-        other.hyperparameters for other in others if other.model == recipe.model and other.max_epochs > 20
+        _without_dropout(other.hyperparameters)
+        for other in others
+        if other.model == recipe.model and other.max_epochs > 20
     ]
-    assert recipe.hyperparameters in published
+    # A short run may leave out dropout, nothing else of the model.
+    assert _without_dropout(recipe.hyperparameters) in published
+
+
+def _without_dropout(hyperparameters: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in hyperparameters.items() if not name.endswith("dropout")}
 
 
 def test_override() -> None:
