@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def test_short_runs_say_that_they_are_not_the_published_schedule(name: str) -> N
     assert _without_dropout(recipe.hyperparameters) in published
 
 
-def _without_dropout(hyperparameters: dict[str, Any]) -> dict[str, Any]:
+def _without_dropout(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in hyperparameters.items() if not name.endswith("dropout")}
 
 
