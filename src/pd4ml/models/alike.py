@@ -21,7 +21,8 @@ def alike_rows(
     """
     bits = np.ascontiguousarray(rows).view(np.uint32)
     kinds = np.zeros(len(bits), np.int64) if kinds is None else kinds
-    return _alike_rows(bits, kinds, _table(len(bits)))
+    words = np.column_stack([kinds.astype(np.uint64), bits])
+    return _alike(words.ravel(), words.shape[1] * np.arange(len(bits) + 1))
 
 
 def alike_sums(
@@ -33,71 +34,35 @@ def alike_sums(
     alike if they add the same kinds with the same weights in the same order.
     """
     bits = np.ascontiguousarray(weights).view(f"u{weights.itemsize}")
-    return _alike_sums(kinds, columns, offsets, bits, _table(len(offsets) - 1))
-
-
-def _table(n: int) -> NDArray[np.int64]:
-    """Empty slots: at least twice as many as there may be rows."""
-    return np.full(1 << max(2 * n, 1).bit_length(), -1, np.int64)
+    words = np.column_stack([kinds[columns].astype(np.uint64), bits])
+    return _alike(words.ravel(), 2 * offsets)
 
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio
 
 
 @njit(cache=True, nogil=True)
-def _alike_rows(
-    bits: NDArray[np.uint32], kinds: NDArray[np.int64], table: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """``table`` holds the number of a distinct row in the slot of its hash, or in the next free one."""
-    n, width = bits.shape
-    mask = len(table) - 1
-    first, inverse, count = np.empty(n, np.int64), np.empty(n, np.int64), 0
-    for i in range(n):
-        key = np.uint64(kinds[i])
-        for j in range(width):
-            key = (key ^ np.uint64(bits[i, j])) * _MIX
-        slot = np.int64((key >> np.uint64(29)) & np.uint64(mask))
-        while table[slot] >= 0:
-            other = first[table[slot]]
-            same = kinds[other] == kinds[i]
-            for j in range(width):
-                same &= bits[other, j] == bits[i, j]
-            if same:
-                break
-            slot = (slot + 1) & mask
-        if table[slot] < 0:
-            table[slot], first[count] = count, i
-            count += 1
-        inverse[i] = table[slot]
-    return first[:count].copy(), inverse
-
-
-@njit(cache=True, nogil=True)
-def _alike_sums(
-    kinds: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    offsets: NDArray[np.int64],
-    bits: NDArray[np.unsignedinteger],
-    table: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """As `_alike_rows`."""
+def _alike(words: NDArray[np.uint64], offsets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of N runs of words, ``offsets[i]:offsets[i + 1]``, those that differ and which of these each is."""
     n = len(offsets) - 1
-    mask = len(table) - 1
+    size = 2
+    while size < 2 * n:
+        size *= 2
+    # The number of a distinct run stands in the slot of its hash, or in the next free one.
+    table, mask = np.full(size, -1, np.int64), size - 1
     first, inverse, count = np.empty(n, np.int64), np.empty(n, np.int64), 0
     for i in range(n):
-        start, size = offsets[i], offsets[i + 1] - offsets[i]
-        key = np.uint64(size)
-        for j in range(start, start + size):
-            key = (key ^ np.uint64(bits[j])) * _MIX
-            key = (key ^ np.uint64(kinds[columns[j]])) * _MIX
+        start, length = offsets[i], offsets[i + 1] - offsets[i]
+        key = np.uint64(length)
+        for j in range(start, start + length):
+            key = (key ^ words[j]) * _MIX
         slot = np.int64((key >> np.uint64(29)) & np.uint64(mask))
         while table[slot] >= 0:
             other = offsets[first[table[slot]]]
-            same = offsets[first[table[slot]] + 1] - other == size
+            same = offsets[first[table[slot]] + 1] - other == length
             if same:
-                for j in range(size):
-                    same &= bits[other + j] == bits[start + j]
-                    same &= kinds[columns[other + j]] == kinds[columns[start + j]]
+                for j in range(length):
+                    same &= words[other + j] == words[start + j]
             if same:
                 break
             slot = (slot + 1) & mask
