@@ -34,7 +34,7 @@ def _batches() -> list[tuple[GraphBatch, torch.Tensor]]:
     for start in range(0, len(arrays["xmax"]), _BATCH):
         part = {name: array[start : start + _BATCH] for name, array in arrays.items()}
         traces, time = (np.asarray(part[name], np.float32) for name in ("traces", "arrival_time"))
-        batch = GraphBatch.from_packed(graphs(traces, time, spread))
+        batch = GraphBatch.from_packed(graphs({"traces": traces, "arrival_time": time}, {"time_spread": spread}))
         batches.append((batch, torch.from_numpy(part["xmax"].astype(np.float32)).reshape(-1)))
     return batches
 

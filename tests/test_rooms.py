@@ -11,8 +11,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "pd4ml"
 
 # The data's way, docs/architecture.md. A room imports from itself and from rooms on its left.
 ROOMS = (
-    *("errors", "progress", "card", "storage", "physics", "generation", "graphs", "models", "dataset", "datasets"),
-    *("training", "evaluation", "benchmark", "report", "methods", "cli"),
+    *("errors", "progress", "card", "metrics", "tasks", "storage", "physics", "generation", "graphs", "models"),
+    *("sample", "dataset", "datasets", "training", "methods", "collaborate", "evaluation", "audit", "benchmark"),
+    *("report", "cli"),
 )
 FILES = sorted(p for p in SOURCE.rglob("*.py") if p.name != "__main__.py")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import operator
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict
@@ -78,7 +80,7 @@ def _plain_name(name: str) -> str:
 
 
 class Dataset:
-    """A dataset. Subclasses set ``card`` and say how events are simulated and become graphs.
+    """A dataset. Subclasses set ``card``; the modules beside it say how events are simulated and become graphs.
 
     Everything is a class method: ``dataset.load('train', path)``. ``path`` is a folder that may hold many
     datasets. ``source`` is ``'published'`` (files that were published) or ``'generated'`` (made by ``generate``,
@@ -104,33 +106,43 @@ class Dataset:
 
     @classmethod
     def simulator(cls) -> Simulator:
-        """The simulator of this dataset; raises MissingExtraError where its packages are not installed."""
-        raise NotImplementedError
+        """The simulator of this dataset, ``SIMULATOR`` of the room's ``simulator.py``."""
+        found: Simulator = cls._room("simulator", "SIMULATOR", "its events cannot be generated")
+        return found
+
+    @classmethod
+    def build_graphs(
+        cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any], *, edges: bool = True
+    ) -> PackedGraphs:
+        """Graphs of the events in ``arrays`` (raw, with the card's names and shapes): ``graphs`` of ``graph.py``.
+
+        ``fitted`` is what ``fit_features`` gave for the train split. Without ``edges`` there are nodes only.
+        """
+        build = cls._room("graph", "graphs", "its events are no graphs")
+        found: PackedGraphs = build(arrays, fitted, edges=edges)
+        return found
+
+    # What a room may say --------------------------------------------------------------------------------
 
     @classmethod
     def fit_features(cls, events: Events) -> dict[str, Any]:
         """What the features need to know of the train split, such as a mean and a spread; plain JSON values.
 
-        It is fitted on ``events`` of the train split only and used unchanged on all others.
+        ``fit`` of ``features.py``, if there is one. It is fitted on ``events`` of the train split only and used
+        unchanged on all others.
         """
-        return {}
-
-    @classmethod
-    def build_graphs(cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any]) -> PackedGraphs:
-        """Graphs of the events in ``arrays`` (raw, with the card's names and shapes).
-
-        ``fitted`` is what ``fit_features`` gave for the train split.
-        """
-        raise NotImplementedError
-
-    # What a room may say, for the eye -------------------------------------------------------------------
+        fit = cls._room("features", "fit")
+        return {} if fit is None else dict(fit(events))
 
     @classmethod
     def draw(cls, event: Mapping[str, Array], axes: Any) -> None:
-        """Draw one event into matplotlib ``axes``: here, its first array as an image.
+        """Draw one event into matplotlib ``axes``: ``draw`` of ``draw.py``, or else its first array as an image.
 
         ``event`` holds the card's arrays without the axis that counts events.
         """
+        if (draw := cls._room("draw", "draw")) is not None:
+            draw(event, axes)
+            return
         spec = cls.card.inputs[0]
         values = np.asarray(event[spec.name], np.float64)
         image = np.atleast_2d(values.reshape(len(values), -1) if values.ndim > 2 else values)
@@ -141,8 +153,10 @@ class Dataset:
     def observables(cls, arrays: Mapping[str, Array]) -> dict[str, NDArray[Any]]:
         """What to look at before a network does: name and unit of a quantity -> its values, one or more an event.
 
-        Here: all values of each input array that are not padding.
+        ``observables`` of ``draw.py``, or else all values of each input array that are not padding.
         """
+        if (observables := cls._room("draw", "observables")) is not None:
+            return dict(observables(arrays))
         return {
             f"{spec.name} [{spec.unit}]": np.ravel(arrays[spec.name])[np.ravel(arrays[spec.name]) != spec.padding]
             for spec in cls.card.inputs
@@ -153,9 +167,32 @@ class Dataset:
     def summary(cls, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """Some ten to fifty numbers of each event, (N,) by name, that a physicist would cut on.
 
-        They are what boosted decision trees, the baseline of every network, are trained on.
+        ``summary`` of ``summary.py``. They are what boosted decision trees, the baseline of every network, are
+        trained on.
         """
-        raise DataError(f"{cls.name} has no summary features: its room says none (Dataset.summary)")
+        return dict(cls._room("summary", "summary", "it has no summary features")(arrays))
+
+    @classmethod
+    def _room(cls, module: str, name: str, without: str = "") -> Any:
+        """``name`` of the ``module`` beside the card, where a dataset lives in a folder of its own.
+
+        None where there is none, or DataError that says what cannot be done ``without`` it.
+        """
+        for base in cls.__mro__:
+            if base is Dataset:
+                break
+            if hasattr(sys.modules.get(base.__module__), "__path__"):
+                try:
+                    found = importlib.import_module(f"{base.__module__}.{module}")
+                except ModuleNotFoundError as error:
+                    if error.name != f"{base.__module__}.{module}":
+                        raise
+                else:
+                    if hasattr(found, name):
+                        return getattr(found, name)
+        if without:
+            raise DataError(f"{cls.name}: {without}, since its room has no {module}.py with {name}")
+        return None
 
     # Description ----------------------------------------------------------------------------------------
 

@@ -29,12 +29,16 @@ def some_events(n: int = 50, seed: int = 0, n_kinds: int = 250) -> Batch:
     return particles, mother
 
 
+def fit_on(particles: NDArray[np.float32]) -> dict[str, Any]:
+    return fit({"particles": particles})
+
+
 def test_features_of_the_train_split_are_standardised(monkeypatch: pytest.MonkeyPatch) -> None:
     particles, _ = some_events()
-    whole = fit(particles)
+    whole = fit_on(particles)
     monkeypatch.setattr(features, "_CHUNK", 7)
     assert json.loads(json.dumps(whole)) == whole
-    chunked = fit(particles)
+    chunked = fit_on(particles)
     for name in ("scale", "mean", "spread"):
         np.testing.assert_allclose(chunked[name], whole[name], rtol=1e-9)
     assert chunked["frequent"] == whole["frequent"]
@@ -49,20 +53,20 @@ def test_padding_is_not_fitted() -> None:
     particles, _ = some_events()
     more = particles.copy()
     more[~real(particles), :8] = 1e6
-    assert fit(more) == fit(particles)
+    assert fit_on(more) == fit_on(particles)
 
 
 def test_the_unit_of_a_feature_does_not_matter() -> None:
     particles, _ = some_events()
     scaled = particles * np.array([1e3, 1, 10, 10, 10, 1, 1, 1, 1], np.float32)
-    a = continuous(particles[real(particles)], fit(particles))
-    b = continuous(scaled[real(scaled)], fit(scaled))
+    a = continuous(particles[real(particles)], fit_on(particles))
+    b = continuous(scaled[real(scaled)], fit_on(scaled))
     np.testing.assert_allclose(a, b, atol=1e-4)
 
 
 def test_the_most_frequent_kinds_have_tokens_of_their_own() -> None:
     particles, _ = some_events()
-    fitted = fit(particles)
+    fitted = fit_on(particles)
     kinds = particles[real(particles)][:, 8].astype(int)
     counts = np.bincount(kinds)
     token = tokens(particles[real(particles)], fitted)
@@ -77,7 +81,7 @@ def test_the_most_frequent_kinds_have_tokens_of_their_own() -> None:
 
 def test_kinds_that_train_has_not_seen_are_other() -> None:
     particles, _ = some_events(n_kinds=20)
-    fitted = fit(particles)
+    fitted = fit_on(particles)
     new = particles[:1, :3].copy()
     new[0, :, 8] = [1, 5000, 21]
     assert (tokens(new[0], fitted) == [tokens(particles[particles[..., 8] == 1][:1], fitted)[0], 0, 0]).all()
@@ -87,13 +91,13 @@ def test_kinds_that_train_has_not_seen_are_other() -> None:
 def test_a_feature_that_is_always_zero_stays_zero() -> None:
     particles, _ = some_events()
     particles[..., 3] = 0
-    assert not continuous(particles[real(particles)], fit(particles))[:, 3].any()
+    assert not continuous(particles[real(particles)], fit_on(particles))[:, 3].any()
 
 
 def test_graphs_hold_the_real_particles_and_their_mothers() -> None:
     particles, mother = some_events(12)
-    fitted = fit(particles)
-    pack = graphs(particles, mother, fitted)
+    fitted = fit_on(particles)
+    pack = graphs({"particles": particles, "mother_index": mother}, fitted)
     sizes = real(particles).sum(axis=1)
     assert pack.sizes.tolist() == sizes.tolist()
     assert (pack.max_nodes, pack.n_tokens) == (100, N_TOKENS)
@@ -108,7 +112,7 @@ def test_graphs_hold_the_real_particles_and_their_mothers() -> None:
         start = pack.offsets[i]
         np.testing.assert_array_equal(pack.nodes[start : start + size], continuous(particles[i, :size], fitted))
         np.testing.assert_array_equal(pack.tokens[start : start + size], tokens(particles[i, :size], fitted))
-    alone = graphs(particles[3:4], mother[3:4], fitted)
+    alone = graphs({"particles": particles[3:4], "mother_index": mother[3:4]}, fitted)
     np.testing.assert_array_equal(alone.nodes, pack[3].nodes)
     np.testing.assert_array_equal(alone.edge_index, pack[3].edge_index)
 
@@ -116,12 +120,12 @@ def test_graphs_hold_the_real_particles_and_their_mothers() -> None:
 @pytest.mark.parametrize("bad", [-1.0, 2.5])
 def test_a_pid_that_is_no_token_is_refused(bad: float) -> None:
     particles, mother = some_events(5)
-    fitted = fit(particles)
+    fitted = fit_on(particles)
     particles[3, 0, 8] = bad
     with pytest.raises(DataError, match=f"event 3: particle 0 has the PID {bad}"):
-        graphs(particles, mother, fitted)
+        graphs({"particles": particles, "mother_index": mother}, fitted)
     with pytest.raises(DataError, match="event 3: particle 0"):
-        fit(particles)
+        fit_on(particles)
 
 
 def test_the_table_is_what_its_script_makes() -> None:

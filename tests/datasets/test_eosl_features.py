@@ -57,7 +57,7 @@ def test_bad_spectra_are_refused(spectra: NDArray[np.float32]) -> None:
 
 def test_graphs_are_images(spectra: NDArray[np.float32]) -> None:
     mean, spread = fit_bins(spectra)
-    pack = graphs(spectra[:3], mean, spread)
+    pack = graphs({"pion_spectrum": spectra[:3]}, {"mean": mean, "spread": spread})
     assert len(pack) == 3
     assert pack.nodes.shape == (3 * 576, 1)
     np.testing.assert_array_equal(pack.nodes.reshape(3, 24, 24, 1), features(spectra[:3], mean, spread))

@@ -54,7 +54,7 @@ def plain_features(jet: Jets) -> NDArray[np.float64]:
 
 def check(constituents: Jets) -> None:
     """Features and graphs of all jets equal the plain ones."""
-    packed = graphs(constituents)
+    packed = graphs({"constituents": constituents}, {})
     assert packed.nodes.dtype == np.float32
     assert packed.max_nodes == MAX_NODES
     expected = [plain_features(jet) for jet in constituents]
@@ -147,14 +147,14 @@ def test_the_jet_is_the_sum_of_all_200_and_the_nodes_are_the_leading_100() -> No
 
 
 def test_one_constituent_is_a_node_without_neighbours_on_the_axis() -> None:
-    packed = graphs(one_jet((120.0, 60.0, -70.0, 50.0)))
+    packed = graphs({"constituents": one_jet((120.0, 60.0, -70.0, 50.0))}, {})
     assert packed.edge_index.shape == (2, 0)
     assert packed.nodes[0, 2:].tolist() == [0, 0, 0, 0, 0]
     np.testing.assert_allclose(packed.nodes[0, :2], np.log([math.hypot(60, 70), 120]), rtol=1e-6)
 
 
 def test_few_constituents_are_all_joined() -> None:
-    packed = graphs(jets(200))
+    packed = graphs({"constituents": jets(200)}, {})
     few = [graph for graph in packed if 1 < len(graph.nodes) <= 8]
     assert few
     for graph in few:
@@ -165,14 +165,14 @@ def test_few_constituents_are_all_joined() -> None:
 def test_an_empty_jet_is_a_graph_without_nodes() -> None:
     constituents = jets(3)
     constituents[1] = 0
-    packed = graphs(constituents)
+    packed = graphs({"constituents": constituents}, {})
     assert packed.sizes[1] == 0
     check(constituents)
-    assert len(graphs(constituents[1:2]).nodes) == 0
+    assert len(graphs({"constituents": constituents[1:2]}, {}).nodes) == 0
 
 
 def test_no_jets_are_no_graphs() -> None:
-    packed = graphs(np.zeros((0, 200, 4), np.float32))
+    packed = graphs({"constituents": np.zeros((0, 200, 4), np.float32)}, {})
     assert len(packed) == 0
     assert packed.nodes.shape == (0, len(FEATURES))
 
@@ -224,7 +224,9 @@ def test_mirroring_the_beam_axis_changes_nothing() -> None:
     constituents = jets(20)
     mirrored = constituents * np.array([1, 1, 1, -1], np.float32)
     np.testing.assert_array_equal(features(mirrored)[0], features(constituents)[0])
-    np.testing.assert_array_equal(graphs(mirrored).edge_index, graphs(constituents).edge_index)
+    np.testing.assert_array_equal(
+        graphs({"constituents": mirrored}, {}).edge_index, graphs({"constituents": constituents}, {}).edge_index
+    )
 
 
 def test_scaling_all_momenta_adds_to_the_logarithms_only() -> None:
@@ -236,7 +238,10 @@ def test_scaling_all_momenta_adds_to_the_logarithms_only() -> None:
 def test_jets_do_not_know_of_each_other() -> None:
     constituents = jets(700)
     order = np.random.default_rng(3).permutation(700)
-    packed, shuffled = graphs(constituents), graphs(constituents[order])
+    packed, shuffled = (
+        graphs({"constituents": constituents}, {}),
+        graphs({"constituents": constituents[order]}, {}),
+    )
     for new, old in enumerate(order):
         np.testing.assert_array_equal(shuffled[new].nodes, packed[old].nodes)
         np.testing.assert_array_equal(shuffled[new].edge_index, packed[old].edge_index)
@@ -264,7 +269,7 @@ def test_the_result_does_not_depend_on_the_number_of_threads(n_threads: int) -> 
     constituents, results = jets(1000), []
     for n in (1, n_threads):
         numba.set_num_threads(n)
-        results.append(graphs(constituents))
+        results.append(graphs({"constituents": constituents}, {}))
     np.testing.assert_array_equal(results[0].nodes, results[1].nodes)
     np.testing.assert_array_equal(results[0].edge_index, results[1].edge_index)
 
@@ -275,7 +280,7 @@ def test_the_first_jet_that_is_not_finite_is_named(column: int, bad: float) -> N
     constituents = jets(900)
     constituents[[601, 800], 0, column] = bad
     with pytest.raises(DataError, match="jet 601: constituent 0 is"):
-        graphs(constituents)
+        graphs({"constituents": constituents}, {})
 
 
 @pytest.mark.parametrize("row", [(-1, 0, 0, 0), (-5, 3, 4, 0), (0, 3, 4, 0)])

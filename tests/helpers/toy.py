@@ -15,7 +15,7 @@ from pd4ml.card import ArraySpec, Card, Citation, Variant
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError
 from pd4ml.generation.simulator import Simulator
-from pd4ml.graphs.packed import PackedGraphs
+from pd4ml.graphs.packed import PackedGraphs, no_edges
 from pd4ml.storage.store import Array
 
 __all__ = ["CHUNK_EVENTS", "Toy", "ToyConfig", "simulate"]
@@ -87,10 +87,12 @@ class Toy(Dataset):
         return Simulator(simulate, ToyConfig, chunk_events=CHUNK_EVENTS)
 
     @classmethod
-    def build_graphs(cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any]) -> PackedGraphs:
+    def build_graphs(
+        cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any], *, edges: bool = True
+    ) -> PackedGraphs:
         """A chain of the five points."""
         points = np.asarray(arrays["points"], np.float32)
         n = len(points)
         local = np.array([[1, 0, 2, 1, 3, 2, 4, 3], [0, 1, 1, 2, 2, 3, 3, 4]])
-        edges = (5 * np.arange(n)[:, None, None] + local).transpose(1, 0, 2).reshape(2, -1)
-        return PackedGraphs(points.reshape(-1, 2), edges, 5 * np.arange(n + 1), 6)
+        edge_index = (5 * np.arange(n)[:, None, None] + local).transpose(1, 0, 2).reshape(2, -1)
+        return PackedGraphs(points.reshape(-1, 2), edge_index if edges else no_edges(), 5 * np.arange(n + 1), 6)

@@ -14,7 +14,7 @@ from pd4ml.cli.app import AsJson, DataPath, DatasetName, SourceName, VariantName
 from pd4ml.errors import DataError
 
 if TYPE_CHECKING:
-    from pd4ml.evaluation.audit import Audit
+    from pd4ml.audit.audit import Audit
     from pd4ml.evaluation.truth import Truth
 
 __all__ = ["audit", "evaluate"]
@@ -72,7 +72,7 @@ def audit(
     Exits with 1 if the same event, or events that belong together, are in both splits. What trivial features
     tell of the label is given as a number: judge it.
     """
-    from pd4ml.evaluation.audit import audit
+    from pd4ml.audit.audit import audit
 
     found = audit(pd4ml.Dataset.datasets_register.find(dataset), path, source=source, variant=variant)
     if as_json:
@@ -128,7 +128,7 @@ def _truth(
 
 def _print_submission(submission: Any, truth: Truth, as_json: bool) -> None:
     from pd4ml.evaluation.metrics import metrics
-    from pd4ml.evaluation.regression import by_target
+    from pd4ml.metrics.regression import by_target
 
     bins = by_target(submission.output, truth.values) if truth.task == "regression" else []
     if not as_json:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pd4ml.card import Task
 from pd4ml.errors import DataError
-from pd4ml.evaluation.classification import SIGNAL_EFFICIENCIES, multi_class, two_classes
-from pd4ml.evaluation.measurement import Measurement, require_scikit_learn
-from pd4ml.evaluation.regression import regression
+from pd4ml.metrics.classification import SIGNAL_EFFICIENCIES, multi_class, two_classes
+from pd4ml.metrics.measurement import Measurement, require_scikit_learn
+from pd4ml.metrics.regression import regression
 
 __all__ = ["SIGNAL_EFFICIENCIES", "Measurement", "metrics"]
 

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.errors import DataError
-from pd4ml.graphs.packed import PackedGraphs
+from pd4ml.graphs.packed import PackedGraphs, no_edges
 
 __all__ = ["grid_edges", "grid_graphs"]
 
 
-def grid_graphs(nodes: NDArray[np.float32]) -> PackedGraphs:
+def grid_graphs(nodes: NDArray[np.float32], *, edges: bool = True) -> PackedGraphs:
     """Make graphs of events on a grid; all nodes are kept, whatever they hold.
 
     nodes: (B, height, width, F) float32, with node ``width * row + column`` of each graph at ``[row, column]``.
@@ -24,10 +24,10 @@ def grid_graphs(nodes: NDArray[np.float32]) -> PackedGraphs:
         raise DataError(message)
     n_events, height, width, n_features = nodes.shape
     size = height * width
-    edges = grid_edges(height, width, n_events)
+    edge_index = grid_edges(height, width, n_events) if edges else no_edges()
     packed = nodes.reshape(n_events * size, n_features)
     offsets = size * np.arange(n_events + 1, dtype=np.int64)
-    return PackedGraphs(packed, edges, offsets, size, grid=(height, width))
+    return PackedGraphs(packed, edge_index, offsets, size, grid=(height, width))
 
 
 def grid_edges(height: int, width: int, n_events: int = 1) -> NDArray[np.int64]:

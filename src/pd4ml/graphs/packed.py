@@ -14,7 +14,17 @@ from pd4ml.errors import MissingExtraError, missing_extra
 if TYPE_CHECKING:
     from torch_geometric.data import Batch
 
-__all__ = ["PackedGraphs"]
+__all__ = ["PackedGraphs", "no_edges", "packed_offsets"]
+
+
+def no_edges() -> NDArray[np.int64]:
+    """The ``edge_index`` (2, 0) of graphs whose edges nobody asked for."""
+    return np.zeros((2, 0), np.int64)
+
+
+def packed_offsets(sizes: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Offsets (B + 1,) of graphs with ``sizes`` (B,) nodes."""
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
 @dataclass(frozen=True)

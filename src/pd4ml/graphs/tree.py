@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.errors import DataError
+from pd4ml.graphs.packed import packed_offsets
 
 __all__ = ["tree_edges"]
 
@@ -29,7 +30,7 @@ def tree_edges(
             f"found {mother_index.shape} of {mother_index.dtype} and {mask.shape}"
         )
         raise DataError(message)
-    offsets = np.concatenate([[0], np.cumsum(mask.sum(axis=1))])
+    offsets = packed_offsets(mask.sum(axis=1))
     event, place = np.nonzero(mask)
     mother = mother_index[event, place].astype(np.int64)
     has = mother != -1

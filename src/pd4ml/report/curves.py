@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.evaluation.measurement import bootstrap_weights
-from pd4ml.evaluation.regression import by_target
-from pd4ml.evaluation.roc import Ranked, background_efficiency
+from pd4ml.metrics.measurement import bootstrap_weights
+from pd4ml.metrics.regression import by_target
+from pd4ml.metrics.roc import Ranked, background_efficiency
 from pd4ml.report.runs import Outputs
 
 __all__ = ["SIGNAL_EFFICIENCY", "BinnedResiduals", "RocBand", "binned_residuals", "confusion", "roc_band"]

@@ -7,6 +7,8 @@ first call is cached; light modules import it in functions.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -14,14 +16,20 @@ from numpy.typing import NDArray
 
 from pd4ml.errors import DataError
 from pd4ml.graphs.blocks import over_blocks
+from pd4ml.storage.store import Array, Events
 
-__all__ = ["FIT_EVENTS", "N_FEATURES", "features", "fit_time_spread"]
+__all__ = ["FIT_EVENTS", "N_FEATURES", "features", "fit", "fit_time_spread"]
 
 N_FEATURES = 81
 # The spread is fitted on this many events at the beginning of the split: some 200,000 stations, so to 0.2 %.
 FIT_EVENTS = 20_000
 _CHUNK = 2000
 _BLOCK = 64  # events whose traces, 1.7 MB, are worked off at once
+
+
+def fit(events: Events | Mapping[str, Array]) -> dict[str, Any]:
+    """The spread of the arrival times, from the first 20,000 events."""
+    return {"time_spread": fit_time_spread(events["arrival_time"])}
 
 
 def fit_time_spread(arrival_time: NDArray[np.float32]) -> float:

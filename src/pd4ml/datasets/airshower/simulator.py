@@ -15,8 +15,9 @@ from pd4ml.datasets.airshower.showers import N_SIDE, draw_showers, station_posit
 from pd4ml.datasets.airshower.signal import N_BINS, detect
 from pd4ml.datasets.airshower.xmax import MASS_NUMBERS
 from pd4ml.errors import DataError, unknown_name
+from pd4ml.generation.simulator import Simulator
 
-__all__ = ["Config", "simulate"]
+__all__ = ["SIMULATOR", "Config", "simulate"]
 
 
 @dataclass(frozen=True)
@@ -89,3 +90,6 @@ def simulate(
         "stations": stations.astype(np.float32),
         "xmax": showers.xmax.astype(np.float32),
     }
+
+
+SIMULATOR = Simulator(simulate, Config, packages=("numba", "numpy"))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.errors import DataError
+from pd4ml.storage.store import Array, Events
 
 __all__ = ["CONTINUOUS", "N_TOKENS", "continuous", "fit", "real", "tokens"]
 
@@ -26,12 +27,13 @@ _CHUNK = 4096  # events looked at together
 _FOR_SCALE = 8192  # events that the scales are taken from, spread over the split
 
 
-def fit(particles: NDArray[np.float32]) -> dict[str, Any]:
-    """Fit the features on ``particles`` (N, 100, 9), the train split, in chunks.
+def fit(events: Events | Mapping[str, Array]) -> dict[str, Any]:
+    """Fit the features on ``particles`` (N, 100, 9) of the train split, in chunks.
 
     Gives ``scale``, ``mean`` and ``spread`` (8 numbers each), over real particles, and ``frequent``, the published
     tokens of the 182 most frequent particles, most frequent first.
     """
+    particles = events["particles"]
     sample = np.asarray(particles[:: max(1, len(particles) // _FOR_SCALE)])
     values = np.abs(sample[..., :8][sample[..., 8] > 0].astype(np.float64))
     scale = np.array([np.median(column[column > 0]) if column.any() else 1.0 for column in values.T])

@@ -15,8 +15,9 @@ from pd4ml.datasets.belle.detector import see
 from pd4ml.datasets.belle.reconstruction import passes, reconstruct
 from pd4ml.datasets.belle.tokens import pdg_tokens
 from pd4ml.errors import DataError
+from pd4ml.generation.simulator import Simulator
 
-__all__ = ["BATCH", "N_PARTICLES", "Config", "record", "simulate"]
+__all__ = ["BATCH", "N_PARTICLES", "SIMULATOR", "Config", "record", "simulate"]
 
 N_PARTICLES = 100
 BATCH = 2000  # events that Pythia decays at once
@@ -82,3 +83,6 @@ def record(decays: Decays, events: NDArray[np.int64]) -> tuple[NDArray[np.float3
     particles[row, column, 8] = pdg_tokens(decays.pdg_id[source])
     mother_index[row, column] = decays.mother[source]
     return particles, mother_index
+
+
+SIMULATOR = Simulator(simulate, Config, packages=("pythia8mc", "awkward", "numba", "numpy"), chunk_events=4000)

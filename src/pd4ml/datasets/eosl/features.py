@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pd4ml.errors import DataError
+from pd4ml.storage.store import Array, Events
 
-__all__ = ["features", "fit_bins"]
+__all__ = ["features", "fit", "fit_bins"]
 
 _CHUNK = 10_000
+
+
+def fit(events: Events | Mapping[str, Array]) -> dict[str, Any]:
+    """Mean and standard deviation of every bin."""
+    mean, spread = fit_bins(events["pion_spectrum"])
+    return {"mean": mean.tolist(), "spread": spread.tolist()}
 
 
 def fit_bins(spectra: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

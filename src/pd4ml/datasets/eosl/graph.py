@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from collections.abc import Mapping
+from typing import Any
 
 from pd4ml.datasets.eosl.features import features
 from pd4ml.graphs.grid import grid_graphs
 from pd4ml.graphs.packed import PackedGraphs
+from pd4ml.storage.store import Array
 
 __all__ = ["graphs"]
 
 
-def graphs(spectra: NDArray[np.float32], mean: ArrayLike, spread: ArrayLike) -> PackedGraphs:
+def graphs(arrays: Mapping[str, Array], fitted: Mapping[str, Any], *, edges: bool = True) -> PackedGraphs:
     """Make the graphs of spectra, with the standardised counts as nodes; arguments and errors as in ``features``.
 
     As in arXiv:2107.00656, first and last azimuth bin are not neighbours.
     """
-    return grid_graphs(features(spectra, mean, spread))
+    return grid_graphs(features(arrays["pion_spectrum"], fitted["mean"], fitted["spread"]), edges=edges)

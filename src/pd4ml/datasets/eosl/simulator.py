@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.errors import DataError
+from pd4ml.generation.simulator import Simulator
 from pd4ml.physics.hydro.cooper_frye import pion_spectrum
 from pd4ml.physics.hydro.decays import decay_pions
 from pd4ml.physics.hydro.equation_of_state import eosq, s95p
@@ -22,7 +23,7 @@ from pd4ml.physics.hydro.freezeout import freeze_out
 from pd4ml.physics.hydro.glauber import SYSTEMS, collide, entropy_density, impact_parameter
 from pd4ml.physics.hydro.solver import Fluid
 
-__all__ = ["CHUNK_SPECTRA", "N_BINS", "PT_MAX", "Config", "rotate", "simulate"]
+__all__ = ["CHUNK_SPECTRA", "N_BINS", "PT_MAX", "SIMULATOR", "Config", "rotate", "simulate"]
 
 Floats = NDArray[np.float64]
 
@@ -152,3 +153,6 @@ def _expected(label: int, smooth: bool, config: Config, split: str, rng: np.rand
     if config.feed_down:
         spectra = [s + decay_pions(surface, pt, phi) for s, surface in zip(spectra, surfaces, strict=True)]
     return [config.rapidity * bin_size * s for s in spectra]
+
+
+SIMULATOR = Simulator(simulate, Config, packages=("numba", "numpy"), chunk_events=CHUNK_SPECTRA)

@@ -7,17 +7,25 @@ an event's total and its largest density stay visible. How arXiv:2107.00656 scal
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.errors import DataError
+from pd4ml.storage.store import Array, Events
 
-__all__ = ["FIT_EVENTS", "features", "fit_scale"]
+__all__ = ["FIT_EVENTS", "features", "fit", "fit_scale"]
 
 # The scale is fitted on this many events at the beginning of the split: to better than a per cent.
 FIT_EVENTS = 20_000
 _CHUNK = 2000
+
+
+def fit(events: Events | Mapping[str, Array]) -> dict[str, Any]:
+    """The scale of the densities, from the first 20,000 events."""
+    return {"scale": fit_scale(events["density"])}
 
 
 def fit_scale(density: NDArray[np.float32]) -> float:

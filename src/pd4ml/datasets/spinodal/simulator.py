@@ -15,8 +15,9 @@ from pd4ml.datasets.spinodal.dynamics import evolve
 from pd4ml.datasets.spinodal.fireball import SPACING, Fireballs, draw_fireballs
 from pd4ml.datasets.spinodal.image import image
 from pd4ml.errors import DataError
+from pd4ml.generation.simulator import Simulator
 
-__all__ = ["Config", "draw", "expand", "simulate"]
+__all__ = ["SIMULATOR", "Config", "draw", "expand", "simulate"]
 
 
 @dataclass(frozen=True)
@@ -120,3 +121,6 @@ def expand(fireballs: Fireballs, spinodal: NDArray[np.bool_], config: Config) ->
     density = evolve(fireballs.density, spinodal, fireballs.flow, fireballs.temperature, medium, duration, SPACING)
     growth = 1 + fireballs.flow[:, 0] * config.duration
     return image(density, growth, config.freeze_out)
+
+
+SIMULATOR = Simulator(simulate, Config, packages=("numba", "numpy"), chunk_events=500)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pd4ml.datasets.top_tagging.matching import match_tops
 from pd4ml.errors import DataError, unknown_name
+from pd4ml.generation.simulator import Simulator
 from pd4ml.physics.detector import ETA_MAX, detector_response
 from pd4ml.physics.jets import antikt_jets
 from pd4ml.physics.kinematics import pt_eta_phi_mass
@@ -36,6 +37,7 @@ __all__ = [
     "JET_RADIUS",
     "N_CONSTITUENTS",
     "PTHAT_RANGE",
+    "SIMULATOR",
     "Config",
     "pythia_settings",
     "simulate",
@@ -200,3 +202,6 @@ def _leading(
         for k, member in enumerate(members[order][:N_CONSTITUENTS]):
             out[i, k] = p4[member]
     return out
+
+
+SIMULATOR = Simulator(simulate, Config, packages=("pythia8mc", "fastjet", "awkward", "numba", "numpy"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pd4ml.evaluation.measurement import Floats, bootstrap_weights
+from pd4ml.metrics.measurement import Floats, bootstrap_weights
 
 __all__ = ["Ranked", "RocCurve", "background_efficiency", "roc_curve_with_band"]
 

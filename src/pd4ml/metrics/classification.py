@@ -11,9 +11,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.evaluation.calibration import CalibrationBins
-from pd4ml.evaluation.measurement import Floats, Measurement, bootstrap_weights
-from pd4ml.evaluation.roc import Ranked, background_efficiency
+from pd4ml.metrics.calibration import CalibrationBins
+from pd4ml.metrics.measurement import Floats, Measurement, bootstrap_weights
+from pd4ml.metrics.roc import Ranked, background_efficiency
 
 __all__ = ["SIGNAL_EFFICIENCIES", "multi_class", "one_against_rest", "two_classes"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.evaluation.measurement import Floats, Measurement, bootstrap_weights
+from pd4ml.metrics.measurement import Floats, Measurement, bootstrap_weights
 
 __all__ = ["TargetBin", "by_target", "regression"]
 

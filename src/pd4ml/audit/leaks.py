@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.audit.rows import chunks
 from pd4ml.card import Card, Measurement
-from pd4ml.evaluation.measurement import Floats, bootstrap_weights
-from pd4ml.evaluation.roc import Ranked
-from pd4ml.evaluation.rows import chunks
+from pd4ml.metrics.measurement import Floats, bootstrap_weights
+from pd4ml.metrics.roc import Ranked
 from pd4ml.progress import Progress
 from pd4ml.storage.store import Array, Events
 

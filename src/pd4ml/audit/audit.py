@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pd4ml.card import Card
-from pd4ml.dataset import Dataset
-from pd4ml.evaluation.duplicates import (
+from pd4ml.audit.duplicates import (
     Duplicates,
     NearDuplicates,
     Projection,
@@ -19,8 +17,10 @@ from pd4ml.evaluation.duplicates import (
     near_duplicates,
     sample,
 )
-from pd4ml.evaluation.leaks import Leak, leaks
-from pd4ml.evaluation.measurement import require_scikit_learn
+from pd4ml.audit.leaks import Leak, leaks
+from pd4ml.card import Card
+from pd4ml.dataset import Dataset
+from pd4ml.metrics.measurement import require_scikit_learn
 from pd4ml.progress import progress
 from pd4ml.storage.store import Events
 

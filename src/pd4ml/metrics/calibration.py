@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.evaluation.measurement import Floats
+from pd4ml.metrics.measurement import Floats
 
 __all__ = ["CALIBRATION_BINS", "CalibrationBins"]
 

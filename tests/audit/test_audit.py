@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pd4ml.audit.audit import Audit, audit
+from pd4ml.audit.duplicates import _threshold
 from pd4ml.card import ArraySpec, Card, Measurement, PublishedScore
 from pd4ml.dataset import Dataset
-from pd4ml.evaluation.audit import Audit, audit
-from pd4ml.evaluation.duplicates import _threshold
 from pd4ml.storage.manifest import ArrayFile, Manifest
 from pd4ml.storage.store import Events
 

@@ -11,11 +11,11 @@ from sklearn import metrics as sk
 
 from pd4ml.card import Task
 from pd4ml.errors import DataError, MissingExtraError
-from pd4ml.evaluation.calibration import CALIBRATION_BINS, CalibrationBins
-from pd4ml.evaluation.classification import one_against_rest
 from pd4ml.evaluation.metrics import SIGNAL_EFFICIENCIES, Measurement, metrics
-from pd4ml.evaluation.regression import by_target
-from pd4ml.evaluation.roc import Ranked, background_efficiency, roc_curve_with_band
+from pd4ml.metrics.calibration import CALIBRATION_BINS, CalibrationBins
+from pd4ml.metrics.classification import one_against_rest
+from pd4ml.metrics.regression import by_target
+from pd4ml.metrics.roc import Ranked, background_efficiency, roc_curve_with_band
 
 
 def toy(n: int, seed: int, shift: float = 1.5) -> tuple[np.ndarray, np.ndarray]:

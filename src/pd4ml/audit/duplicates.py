@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.audit.rows import chunks, inputs, matrix
 from pd4ml.card import Card
-from pd4ml.evaluation.measurement import Floats
-from pd4ml.evaluation.rows import chunks, inputs, matrix
+from pd4ml.metrics.measurement import Floats
 from pd4ml.progress import Progress
 from pd4ml.storage.store import Events
 
