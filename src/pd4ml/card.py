@@ -23,7 +23,7 @@ __all__ = [
     "shared_data_scores",
 ]
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "segmentation", "unlabelled"]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from pd4ml.generation.simulator import Simulator
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.graphs.packed import PackedGraphs
 from pd4ml.models.registry import add_source
+from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.store import Array, Events, Store
 
 if TYPE_CHECKING:
@@ -275,6 +276,15 @@ class Dataset:
         return store.events(split)
 
     @classmethod
+    def at(cls, path: str | Path = "./datasets", *, source: str = "published", variant: str = "default") -> Sample:
+        """The dataset in ``path`` as a sample: what is trained on, predicted for, cut into parts.
+
+        Nothing is read or fetched before it is opened.
+        """
+        cls.folder(path, source, variant)  # refuses names that cannot be
+        return Sample(cls, Path(path), source, variant)
+
+    @classmethod
     def graphs(
         cls,
         split: str,
@@ -282,14 +292,14 @@ class Dataset:
         *,
         source: str = "published",
         variant: str = "default",
+        view: FeatureView | None = None,
     ) -> LazyGraphs:
         """The split's events as packed graphs, built when they are looked at.
 
-        What features must know of the data is fitted on the train split, whichever split is asked for.
+        What features must know of the data is what ``view`` says; without one it is fitted on the train split,
+        whichever split is asked for.
         """
-        fitted = cls.fit_features(cls.open("train", path, source=source, variant=variant))
-        events = cls.open(split, path, source=source, variant=variant)
-        return LazyGraphs(events, lambda arrays: cls.build_graphs(arrays, fitted))
+        return cls.at(path, source=source, variant=variant).graphs(split, view)
 
     @classmethod
     def load_data(

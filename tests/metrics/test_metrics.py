@@ -11,7 +11,7 @@ from sklearn import metrics as sk
 
 from pd4ml.card import Task
 from pd4ml.errors import DataError, MissingExtraError
-from pd4ml.evaluation.metrics import SIGNAL_EFFICIENCIES, Measurement, metrics
+from pd4ml.metrics.by_task import SIGNAL_EFFICIENCIES, Measurement, metrics
 from pd4ml.metrics.calibration import CALIBRATION_BINS, CalibrationBins
 from pd4ml.metrics.classification import one_against_rest
 from pd4ml.metrics.regression import by_target

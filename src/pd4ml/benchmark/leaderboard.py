@@ -20,10 +20,10 @@ from pd4ml.benchmark.record import RECORD_NAME, Record, now, read_record
 from pd4ml.benchmark.run import dataset_facts, evaluate
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, Pd4mlError
-from pd4ml.evaluation.metrics import metrics
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.submission import read_submission
 from pd4ml.evaluation.truth import dataset_truth
+from pd4ml.metrics.by_task import metrics
 from pd4ml.storage.hashing import sha256_of
 
 __all__ = ["Check", "add_predictions", "add_run", "check", "entries"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pd4ml.errors import DataError, missing_extra
-from pd4ml.evaluation.metrics import Measurement
+from pd4ml.metrics.by_task import Measurement
 
 __all__ = ["FORMAT", "RECORD_NAME", "Record", "find_records", "machine", "now", "read_record", "versions"]
 

@@ -18,10 +18,10 @@ from pd4ml.benchmark.record import RECORD_NAME, Record, machine, now, read_recor
 from pd4ml.card import Card
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, missing_extra
-from pd4ml.evaluation.metrics import Measurement, metrics
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.truth import dataset_truth, event_groups
 from pd4ml.graphs.lazy import LazyGraphs
+from pd4ml.metrics.by_task import Measurement, metrics
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.lock import one_writer
 from pd4ml.storage.manifest import Manifest

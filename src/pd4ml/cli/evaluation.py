@@ -127,7 +127,7 @@ def _truth(
 
 
 def _print_submission(submission: Any, truth: Truth, as_json: bool) -> None:
-    from pd4ml.evaluation.metrics import metrics
+    from pd4ml.metrics.by_task import metrics
     from pd4ml.metrics.regression import by_target
 
     bins = by_target(submission.output, truth.values) if truth.task == "regression" else []

@@ -12,7 +12,7 @@ from pd4ml.benchmark.record import Record
 from pd4ml.card import PublishedScore
 from pd4ml.dataset import Dataset
 from pd4ml.errors import UnknownNameError
-from pd4ml.evaluation.metrics import Measurement
+from pd4ml.metrics.by_task import Measurement
 from pd4ml.report.groups import Group, Section, Summary, sections
 from pd4ml.report.table import format_summary
 

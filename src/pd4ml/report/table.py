@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pd4ml.benchmark.record import Record
-from pd4ml.evaluation.metrics import Measurement
+from pd4ml.metrics.by_task import Measurement
 from pd4ml.report.groups import Group, Summary, sections
 
 if TYPE_CHECKING:

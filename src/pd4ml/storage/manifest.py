@@ -58,7 +58,9 @@ class Manifest:
 
     def n_events(self, split: str) -> int:
         """Number of events of ``split``."""
-        return self.arrays[split][self.target].shape[0]
+        files = self.arrays[split]
+        counted = files.get(self.target) or next(file for file in files.values() if file.per_event)
+        return counted.shape[0]
 
     def to_json(self) -> str:
         """The manifest as JSON text."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import mmap
-from collections.abc import ItemsView, Mapping
+import operator
+from collections.abc import ItemsView, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +17,10 @@ from pd4ml.progress import progress
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.manifest import ArrayFile, Manifest
 
-__all__ = ["Array", "Events", "Store"]
+if TYPE_CHECKING:
+    from pd4ml.storage.torch_view import TorchEvents
+
+__all__ = ["Array", "ChosenRows", "Events", "Store"]
 
 Array = NDArray[Any]
 
@@ -24,35 +29,72 @@ class Events:
     """The events of one split, memory-mapped: nothing is read until it is used.
 
     ``events['constituents'][:10]`` reads ten events; ``events.X`` is the list of input arrays in the order of
-    the card and ``events.y`` the target, (N,).
+    the card and ``events.y`` the target, (N,). ``events[3]`` is one event, its arrays by name, and iterating gives
+    one after the other. Pickled, events of a ``folder`` are its name and are mapped again where they arrive; of a
+    folder that has changed in the meantime they are refused. ``index`` are the places of some events of the split.
     """
 
-    def __init__(self, arrays: Mapping[str, Array], manifest: Manifest, split: str) -> None:
+    def __init__(
+        self,
+        arrays: Mapping[str, Array],
+        manifest: Manifest,
+        split: str,
+        folder: Path | None = None,
+        index: NDArray[np.int64] | None = None,
+    ) -> None:
         self._arrays = dict(arrays)
         self.manifest = manifest
         self.split = split
+        self.folder = folder
+        self.index = index
 
-    def __getitem__(self, name: str) -> Array:
+    @overload
+    def __getitem__(self, name: str) -> Array: ...
+    @overload
+    def __getitem__(self, name: int) -> dict[str, Array]: ...
+    def __getitem__(self, name: str | int) -> Array | dict[str, Array]:
+        if not isinstance(name, str):
+            place = operator.index(name)
+            if not -len(self) <= place < len(self):
+                raise IndexError(f"event {place} of {len(self):,}")
+            return self._event(place % len(self))
         if name not in self._arrays:
             raise unknown_name("array", name, self._arrays)
-        return self._arrays[name]
+        array = self._arrays[name]
+        if self.index is None or not self._file(name).per_event:
+            return array
+        return cast("Array", array[self.index] if array.ndim == 1 else ChosenRows(array, self.index))
+
+    def __iter__(self) -> Iterator[dict[str, Array]]:
+        return (self._event(i) for i in range(len(self)))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays
 
     def items(self) -> ItemsView[str, Array]:
         """Names and arrays in the order of the card."""
-        return self._arrays.items()
+        return {name: self[name] for name in self._arrays}.items()
 
     def __len__(self) -> int:
         """Number of events."""
-        return self.manifest.n_events(self.split)
+        return self.manifest.n_events(self.split) if self.index is None else len(self.index)
 
     def __repr__(self) -> str:
         return f"<{len(self):,} {self.manifest.source} {self.manifest.dataset} events, split {self.split}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.folder is None:
+            return type(self), (self._arrays, self.manifest, self.split, None, self.index)
+        return _reopened, (self.folder, self.split, self.manifest.fingerprint, self.index)
+
     @property
     def X(self) -> list[Array]:  # noqa: N802  the field's own name
         """The input arrays in the order of the card."""
-        files = self.manifest.arrays[self.split]
-        return [a for name, a in self.items() if name != self.manifest.target and not files[name].extra]
+        return [
+            self[name]
+            for name in self._arrays
+            if name != self.manifest.target and not self.manifest.arrays[self.split][name].extra
+        ]
 
     @property
     def y(self) -> Array:
@@ -62,11 +104,66 @@ class Events:
     def take(self, index: ArrayLike | slice) -> dict[str, Array]:
         """Copy the events at ``index`` (integers or a slice) into memory, all arrays."""
         rows = index if isinstance(index, slice) else np.asarray(index)
-        files = self.manifest.arrays[self.split]
-        taken = {name: np.array(a[rows] if files[name].per_event else a) for name, a in self.items()}
+        if self.index is not None:
+            rows = self.index[rows]
+        taken = {name: np.array(a[rows] if self._file(name).per_event else a) for name, a in self._arrays.items()}
         for array in self._arrays.values():
             _release(array)
         return taken
+
+    def choose(self, index: ArrayLike) -> Events:
+        """The events at ``index`` (places or a mask) as events of their own; nothing is copied."""
+        chosen = np.arange(len(self))[np.asarray(index)]
+        places = chosen if self.index is None else self.index[chosen]
+        return Events(self._arrays, self.manifest, self.split, self.folder, places)
+
+    def torch(self) -> TorchEvents:
+        """The events as a ``torch.utils.data.Dataset``: event i is ``X, y`` as tensors."""
+        from pd4ml.storage.torch_view import TorchEvents
+
+        return TorchEvents(self)
+
+    def _event(self, place: int) -> dict[str, Array]:
+        row = place if self.index is None else int(self.index[place])
+        return {n: np.asarray(a[row] if self._file(n).per_event else a) for n, a in self._arrays.items()}
+
+    def _file(self, name: str) -> ArrayFile:
+        return self.manifest.arrays[self.split][name]
+
+
+class ChosenRows:
+    """Some rows of a memory-mapped array, read where they are looked at; behaves as the array that they are."""
+
+    def __init__(self, array: Array, rows: NDArray[np.int64]) -> None:
+        self._array, self._rows = array, rows
+        self.shape = (len(rows), *array.shape[1:])
+        self.dtype, self.ndim, self.size = array.dtype, array.ndim, len(rows) * math.prod(array.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, key: Any) -> Array:
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        if first is Ellipsis:
+            whole: Array = np.asarray(self)
+            return np.asarray(whole[key])
+        found: Array = np.asarray(self._array[self._rows[first]])
+        if not rest:
+            return found
+        kept = () if isinstance(first, int | np.integer) else (slice(None),)
+        return np.asarray(found[(*kept, *rest)])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self._array[self._rows], dtype)
+
+
+def _reopened(folder: Path, split: str, fingerprint: str, index: NDArray[np.int64] | None) -> Events:
+    """The events of a folder, where they were pickled as its name."""
+    store = Store(folder)
+    if store.manifest.fingerprint != fingerprint:
+        raise StoreError(f"{folder} holds other events than when it was pickled: open it again")
+    events = store.events(split)
+    return Events(events._arrays, events.manifest, split, folder, index)
 
 
 def _release(array: Array) -> None:
@@ -91,7 +188,8 @@ class Store:
         if split not in self.manifest.arrays:
             raise unknown_name("split", split, self.manifest.arrays)
         files = self.manifest.arrays[split]
-        return Events({name: self._map(entry) for name, entry in files.items()}, self.manifest, split)
+        arrays = {name: self._map(entry) for name, entry in files.items()}
+        return Events(arrays, self.manifest, split, self.folder.absolute())
 
     def verify(self) -> None:
         """Hash every file again; StoreError names the first that is not what the manifest says."""

@@ -1,0 +1,241 @@
+"""Sample: a dataset at a path, of a source and a variant, all or a part; and what features were fitted to.
+
+A sample is a few words that can be compared, hashed and sent to another process; nothing is read before it is
+opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pd4ml.card import Card
+from pd4ml.errors import DataError
+from pd4ml.graphs.lazy import LazyGraphs
+from pd4ml.graphs.packed import PackedGraphs
+from pd4ml.storage.store import Array, Events
+
+if TYPE_CHECKING:
+    from pd4ml.storage.manifest import Manifest
+
+__all__ = ["Chosen", "FeatureView", "GraphBuilder", "Rule", "Sample", "Share"]
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class FeatureView:
+    """What features were fitted to: ``values``, plain JSON, that belong to a ``dataset``.
+
+    ``fitted_on`` is the fingerprint of the sample whose train split they come from. A model keeps the view it was
+    trained with: on another variant or split its features are not fitted again.
+    """
+
+    dataset: str
+    values: Mapping[str, Any]
+    fitted_on: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what features depend on: equal views make equal features."""
+        text = json.dumps([self.dataset, dict(self.values)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """The view as JSON text; floating-point numbers survive to the last bit."""
+        body = {"format": _FORMAT, "dataset": self.dataset, "fitted_on": self.fitted_on}
+        return json.dumps({**body, "values": dict(self.values)}, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote; DataError in one line if it is something else."""
+        try:
+            body = json.loads(text)
+            if body["format"] != _FORMAT:
+                raise DataError(f"features of format {body['format']!r}, this version reads {_FORMAT}")
+            return cls(str(body["dataset"]), MappingProxyType(dict(body["values"])), str(body["fitted_on"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"these are no fitted features ({error!r}): train again") from error
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a read-only mapping cannot be pickled
+        return type(self), (self.dataset, dict(self.values), self.fitted_on)
+
+
+@dataclass(frozen=True)
+class GraphBuilder:
+    """Makes graphs of raw arrays with the features of a ``view``; unlike a function it can be sent elsewhere."""
+
+    dataset: Any  # a subclass of Dataset, which stands below
+    view: FeatureView
+
+    def __call__(self, arrays: Mapping[str, Array], edges: bool = True) -> PackedGraphs:
+        """Graphs of the events in ``arrays``; nodes only, without ``edges``, where that is possible."""
+        build = self.dataset.build_graphs
+        if edges or "edges" not in inspect.signature(build).parameters:
+            return build(arrays, self.view.values)  # type: ignore[no-any-return]
+        return build(arrays, self.view.values, edges=False)  # type: ignore[no-any-return]
+
+
+class Rule(Protocol):
+    """How a part of a split is chosen."""
+
+    def places(self, events: Events, card: Card) -> NDArray[np.int64]:
+        """The places of the chosen events, rising."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Events named by their places in a split; other splits stay whole. ``index`` are the bytes of int64."""
+
+    split: str
+    index: bytes
+
+    def places(self, events: Events, card: Card) -> NDArray[np.int64]:
+        """The places, if it is the rule's split."""
+        if events.split != self.split:
+            return np.arange(len(events))
+        found = np.frombuffer(self.index, np.int64)
+        if len(found) and found[-1] >= len(events):
+            raise DataError(f"event {found[-1]} of {len(events):,} events of split {self.split} was chosen")
+        return found
+
+
+@dataclass(frozen=True)
+class Share:
+    """The events from a ``start`` to a ``stop`` (shares from 0 to 1) of a random order, anew for each split.
+
+    Events of a group (``Card.group``) stay together. ``by`` names an array: the order is then the random one to
+    the share 1 - ``skew``, and by rank in that array to the share ``skew``.
+    """
+
+    start: float
+    stop: float
+    seed: int = 0
+    by: str = ""
+    skew: float = 0.0
+
+    def places(self, events: Events, card: Card) -> NDArray[np.int64]:
+        """The places of this share."""
+        groups = np.asarray(events[card.group]) if card.group and card.group in events else None
+        codes = np.arange(len(events)) if groups is None else np.unique(groups, return_inverse=True)[1]
+        n_units = int(codes.max()) + 1 if len(codes) else 0
+        rng = np.random.default_rng([self.seed, len(events)])
+        key = rng.permutation(n_units) / max(n_units, 1)
+        if self.by:
+            values = np.asarray(events[self.by], np.float64)
+            if values.ndim != 1:
+                raise DataError(f"{self.by} is no number of each event, and cannot order them")
+            of_unit = np.bincount(codes, values, n_units) / np.bincount(codes, minlength=n_units)
+            rank = np.empty(n_units)
+            rank[np.lexsort((key, of_unit))] = np.arange(n_units) / max(n_units, 1)
+            key = (1 - self.skew) * key + self.skew * rank
+        order = np.argsort(key, kind="stable")
+        low, high = round(self.start * n_units), round(self.stop * n_units)
+        chosen = np.zeros(n_units, bool)
+        chosen[order[low:high]] = True
+        return np.flatnonzero(chosen[codes])
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A dataset at ``path``, of a ``source`` and a ``variant``; ``rules`` say which part of it.
+
+    ``TopTagging.at(path)`` makes one.
+    """
+
+    dataset: Any  # a subclass of Dataset, which stands below
+    path: Path
+    source: str = "published"
+    variant: str = "default"
+    rules: tuple[Rule, ...] = field(default=())
+
+    @property
+    def card(self) -> Card:
+        """The dataset's card."""
+        card: Card = self.dataset.card
+        return card
+
+    def __repr__(self) -> str:
+        part = f", {len(self.rules)} rules" if self.rules else ""
+        return f"<sample of {self.card.name}, {self.source} {self.variant} in {self.path}{part}>"
+
+    @property
+    def manifest(self) -> Manifest:
+        """Where the events come from."""
+        return self._open(next(iter(self.card.splits))).manifest
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the events: that of their files, and of the part that is taken."""
+        whole = self.manifest.fingerprint
+        if not self.rules:
+            return whole
+        return hashlib.sha256(json.dumps([whole, list(map(repr, self.rules))]).encode()).hexdigest()
+
+    def open(self, split: str) -> Events:
+        """The events of ``split`` that belong to the sample, memory-mapped."""
+        events = self._open(split)
+        for rule in self.rules:
+            events = events.choose(rule.places(events, self.card))
+        return events
+
+    def view(self) -> FeatureView:
+        """Fit the features on the sample's train split."""
+        fitted = self.dataset.fit_features(self.open("train"))
+        return FeatureView(self.card.name, MappingProxyType(fitted), self.fingerprint)
+
+    def graphs(self, split: str, view: FeatureView | None = None) -> LazyGraphs:
+        """The events of ``split`` as graphs, built where they are looked at.
+
+        Features are those of ``view``; without one they are fitted on this sample's own train split. Compare a
+        variant with another by giving both the same view: fitted anew, features follow the variant, and what
+        scales the inputs is not seen any more.
+        """
+        view = self.view() if view is None else view
+        if view.dataset != self.card.name:
+            raise DataError(f"features fitted on {view.dataset} are no features of {self.card.name}")
+        return LazyGraphs(self.open(split), GraphBuilder(self.dataset, view))
+
+    def subset(self, part: float | ArrayLike, *, split: str = "train", seed: int = 0) -> Sample:
+        """A part of the sample.
+
+        A fraction below 1 is drawn at random, from every split, groups of events whole (``Card.group``); anything
+        else are places, or a mask, of the events of ``split``, and the other splits stay whole.
+        """
+        if isinstance(part, float):
+            if not 0 < part <= 1:
+                raise DataError(f"a fraction must be above 0 and at most 1, found {part}")
+            return self._with(Share(0.0, part, seed))
+        index = np.asarray(part)
+        index = np.flatnonzero(index) if index.dtype == bool else index
+        if index.dtype.kind not in "iu" or index.ndim != 1 or (len(index) and index.min() < 0):
+            raise DataError("a part is a fraction, or places (n,) from 0, or a mask of events")
+        return self._with(Chosen(split, np.unique(index).astype(np.int64).tobytes()))
+
+    def shards(self, n: int, *, by: str = "", skew: float = 0.0, seed: int = 0) -> tuple[Sample, ...]:
+        """``n`` parts of about equal size that share no event and no group, each with all splits.
+
+        ``by`` names an array, such as the target; ``skew`` from 0 (parts are alike) to 1 (each has its own range
+        of it) says how much they differ in it.
+        """
+        if n < 1 or not 0 <= skew <= 1:
+            raise DataError(f"expected at least one part and a skew from 0 to 1, found {n} and {skew}")
+        if skew and not by:
+            raise DataError("skew needs `by`, the name of the array in which parts are to differ")
+        return tuple(self._with(Share(i / n, (i + 1) / n, seed, by, skew)) for i in range(n))
+
+    def _with(self, rule: Rule) -> Sample:
+        return replace(self, rules=(*self.rules, rule))
+
+    def _open(self, split: str) -> Events:
+        events: Events = self.dataset.open(split, self.path, source=self.source, variant=self.variant)
+        return events
