@@ -58,13 +58,16 @@ def train(path: str) -> None:
     from pd4ml.models import build
     from pd4ml.training import load_recipe
     from pd4ml.training.data import TrainingData
-    from pd4ml.training.fit import model_inputs
-    from pd4ml.training.module import TrainingModule
+    from pd4ml.training.material import prepare
+    from pd4ml.training.module import TaskLoss, TrainingModule
+    from pd4ml.training.network import model_inputs
 
     recipe = load_recipe("fcn").override(batch_size=BATCH, max_epochs=1)
-    graphs = TopTagging.graphs("train", path, source="generated")
-    module = TrainingModule(build("fcn", model_inputs(graphs, "classification")), recipe, "classification", 1)
-    data = TrainingData(graphs, batch_size=BATCH, validation_fraction=0.2, seed=1)
+    material = prepare({"train": TopTagging.at(path, source="generated")}, recipe)
+    task = material.task
+    model = build("fcn", model_inputs(material.graphs(material.train), task))
+    module = TrainingModule(model, recipe, task, 1, TaskLoss(task))
+    data = TrainingData(material, batch_size=BATCH, seed=1, edges=False)
     quiet: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = Trainer(
         max_epochs=1, limit_train_batches=STEPS, limit_val_batches=VALID_STEPS, enable_checkpointing=False, **quiet

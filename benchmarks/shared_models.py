@@ -26,8 +26,9 @@ import pd4ml
 from pd4ml.benchmark import train
 from pd4ml.benchmark.record import Record, machine, now, versions
 from pd4ml.errors import Pd4mlError
-from pd4ml.training.fit import fit
+from pd4ml.training.fitted import Options
 from pd4ml.training.history import read_history
+from pd4ml.training.network import ESTIMATOR
 from pd4ml.training.recipe import load_recipe
 
 HERE = Path(__file__).parent
@@ -124,14 +125,16 @@ def _limit_threads(threads: int) -> None:
 def _seconds_of_an_epoch(name: str, recipe_name: str, path: str, runs: Path, seed: int) -> float:
     """Wall time of an epoch with all events, from the second and third epoch of a training with some."""
     dataset, recipe = pd4ml.Dataset.datasets_register.find(name), load_recipe(recipe_name)
-    graphs = dataset.graphs("train", path, source="generated")
-    n_events = min(_MEASURED_EVENTS, len(graphs))
+    sample = dataset.at(path, source="generated")
+    n_split = len(sample.open("train"))
+    n_events = min(_MEASURED_EVENTS, n_split)
     folder = runs / f"measure-{name}-{recipe_name}-{seed}"
     shutil.rmtree(folder, ignore_errors=True)
-    fit(graphs, dataset.card.task, recipe.override(max_epochs=3, patience=3), folder, n_events=n_events)
+    short = recipe.override(max_epochs=3, patience=3)
+    ESTIMATOR.fit({"train": sample}, short, folder, Options(n_events=n_events))
     seconds = [row["seconds"] for row in read_history(folder / "history.csv")]
     shutil.rmtree(folder)
-    return sum(seconds[1:]) / 2 * len(graphs) / n_events
+    return sum(seconds[1:]) / 2 * n_split / n_events
 
 
 def _trained(name: str, recipe_name: str, path: str, runs: Path, seed: int, epochs: int) -> dict[str, Any]:

@@ -58,5 +58,5 @@ def test_other_modules_have_other_runs(folder: Path) -> None:
     layers = [torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 1, bias=bias)) for bias in (True, False)]
     first, second = (train(Toy, recipe, model=Dense(layer), **options) for layer in layers)
     assert first.folder != second.folder
-    with pytest.raises(DataError, match="boosting trains gbdt and nothing else"):
+    with pytest.raises(DataError, match="trains gbdt: choose a network"):
         train(Toy, "gbdt", model=Dense(layers[0]), **options)

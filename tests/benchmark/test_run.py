@@ -49,8 +49,9 @@ def test_record_of_a_run(finished: Record) -> None:
     assert {file.name for file in folder.iterdir()} == {
         "record.json",
         "predictions.npz",
-        "best.ckpt",
-        "final.ckpt",
+        "predictions_valid.npz",
+        "features.json",
+        "model.pt",
         "history.csv",
     }
     assert finished.events == {"train": 128, "valid": 32, "test": 40}
@@ -76,9 +77,9 @@ def test_numbers_are_recomputed(finished: Record, data: Path) -> None:
 def test_finished_run_is_not_repeated(
     finished: Record, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import pd4ml.training.fit
+    import pd4ml.training.network
 
-    monkeypatch.setattr(pd4ml.training.fit, "fit", None)
+    monkeypatch.setattr(pd4ml.training.network, "ESTIMATOR", None)
     assert run(data, folder_of(finished).parent) == finished
     assert "already trained" in capsys.readouterr().err
 
@@ -152,6 +153,6 @@ def test_bad_input(data: Path, tmp_path: Path) -> None:
 def test_missing_extra(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, "pd4ml.training.fit", None)
+    monkeypatch.setitem(sys.modules, "pd4ml.training.network", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'pd4ml-physics\[train\]'"):
         run(data, tmp_path)

@@ -16,17 +16,16 @@ import torch
 
 from helpers.graphs import random_graphs
 from helpers.toy import Toy
+from helpers.training import toy, train_network
 from pd4ml.benchmark import train
 from pd4ml.errors import DataError, MissingExtraError, UnknownNameError
-from pd4ml.evaluation.evaluate import predict
-from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.models import ModelInputs, build
 from pd4ml.models.batch import GraphBatch
+from pd4ml.sample import Sample
+from pd4ml.tasks import Binary
 from pd4ml.training import Recipe, load_recipe
-from pd4ml.training.data import EventOrder, SharedOrder, TrainingData
-from pd4ml.training.fit import fit
+from pd4ml.training.data import EventOrder, SharedOrder
 from pd4ml.training.history import read_history
-from pd4ml.training.module import TrainingModule
 from pd4ml.training.processes import Processes, is_first_process, processes
 
 SECONDS = 180  # after which a run of several processes is killed
@@ -40,8 +39,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def graphs(store: Path) -> LazyGraphs:
-    return Toy.graphs("train", store, source="generated")
+def sample(store: Path) -> Sample:
+    return toy(store)
 
 
 def recipe(name: str = "fcn", **changes: Any) -> Recipe:
@@ -52,9 +51,9 @@ def recipe(name: str = "fcn", **changes: Any) -> Recipe:
 
 
 @pytest.mark.parametrize("name", ["fcn", "graph_net"])
-def test_mixed_precision_learns_and_predicts_in_float32(name: str, graphs: LazyGraphs, tmp_path: Path) -> None:
+def test_mixed_precision_learns_and_predicts_in_float32(name: str, sample: Sample, tmp_path: Path) -> None:
     full, mixed = (
-        fit(graphs, "classification", recipe(name, precision=precision, max_epochs=8), tmp_path / str(precision))
+        train_network(sample, recipe(name, precision=precision, max_epochs=8), tmp_path / str(precision))
         for precision in (32, "bf16-mixed")
     )
     losses = [
@@ -63,7 +62,7 @@ def test_mixed_precision_learns_and_predicts_in_float32(name: str, graphs: LazyG
     assert losses[0] != losses[1]
     assert min(losses[1]) == pytest.approx(min(losses[0]), abs=0.1)
     assert all(p.dtype == torch.float32 for p in mixed.model.parameters())
-    assert predict(mixed.model, graphs, "classification").output.dtype == np.float32
+    assert mixed.predict(sample.open("test")).dtype == np.float32
     assert full.n_parameters == mixed.n_parameters
 
 
@@ -94,44 +93,35 @@ def test_precision_is_one_of_those_known() -> None:
         recipe(balance_classes=1)
 
 
-def test_balanced_classes_weigh_the_same(graphs: LazyGraphs) -> None:
-    data = TrainingData(graphs, batch_size=64, validation_fraction=0.2, seed=1)
-    y = graphs.events.y[: data.n_train]
-    weight = data.class_weight()
-    assert weight * y.sum() == pytest.approx((y == 0).sum())
-    module = TrainingModule(
-        build("fcn", ModelInputs(2, 6, "classification")), recipe(), "classification", 1, weight
-    )
+def test_balanced_classes_weigh_the_same(sample: Sample) -> None:
+    y = np.asarray(sample.open("train").y[:256])
+    balance = Binary().class_balance(y)
+    assert balance * y.sum() == pytest.approx((y == 0).sum())
     target = torch.from_numpy(np.asarray(y, np.float32))
     for value in (0.0, 0.3):  # for a constant logit, the mean of both classes' losses is lowest at 0
         logit = torch.full_like(target, value, requires_grad=True)
-        (slope,) = torch.autograd.grad(module.loss(logit, target), logit)
+        loss = Binary().loss(logit, target, None, torch.from_numpy(balance))
+        (slope,) = torch.autograd.grad(loss, logit)
         assert slope.sum().abs() < 1e-6 or value
 
 
-def test_one_class_cannot_be_balanced(store: Path) -> None:
-    graphs = Toy.graphs("train", store, source="generated")
-    ones = np.flatnonzero(graphs.events.y[:] == 1)
-    arrays = {name: a[ones] if name != "grid" else a for name, a in graphs.events.items()}
-    only = type(graphs.events)(arrays, graphs.events.manifest, "train")
-    data = TrainingData(
-        LazyGraphs(only, graphs._build), batch_size=8, validation_fraction=0.2, seed=1, n_events=50
-    )
+def test_one_class_cannot_be_balanced(sample: Sample, tmp_path: Path) -> None:
+    only = sample.subset(np.asarray(sample.open("train").y) == 1)
     with pytest.raises(DataError, match="events of both classes"):
-        data.class_weight()
+        train_network(only, recipe(balance_classes=True), tmp_path)
 
 
-def test_balance_is_used(graphs: LazyGraphs, tmp_path: Path) -> None:
+def test_balance_is_used(sample: Sample, tmp_path: Path) -> None:
     losses = []
     for balance in (False, True):
-        fit(graphs, "classification", recipe(balance_classes=balance, max_epochs=1), tmp_path / str(balance))
+        train_network(sample, recipe(balance_classes=balance, max_epochs=1), tmp_path / str(balance))
         losses.append(read_history(tmp_path / str(balance) / "history.csv")[0]["train_loss"])
     assert losses[0] != losses[1]
 
 
-def test_tensorboard_log_has_the_losses(graphs: LazyGraphs, tmp_path: Path) -> None:
+def test_tensorboard_log_has_the_losses(sample: Sample, tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    fit(graphs, "classification", recipe(), tmp_path, tensorboard=True)
+    train_network(sample, recipe(), tmp_path, tensorboard=True)
     log = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
     log.Reload()
     for name in ("train_loss", "valid_loss"):
@@ -139,9 +129,7 @@ def test_tensorboard_log_has_the_losses(graphs: LazyGraphs, tmp_path: Path) -> N
         assert values == pytest.approx([row[name] for row in read_history(tmp_path / "history.csv")], rel=1e-5)
 
 
-def test_missing_tensorboard_is_one_line(
-    graphs: LazyGraphs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_tensorboard_is_one_line(sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     importing = builtins.__import__
 
     def without(name: str, *args: Any) -> Any:
@@ -151,12 +139,12 @@ def test_missing_tensorboard_is_one_line(
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"needs tensorboard: pip install 'pd4ml-physics\[tensorboard\]'"):
-        fit(graphs, "classification", recipe(), tmp_path, tensorboard=True)
+        train_network(sample, recipe(), tmp_path, tensorboard=True)
 
 
 @pytest.mark.parametrize("n_ranks", [1, 2, 3])
 def test_shares_make_up_the_batches(n_ranks: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = EventOrder(0, 22, 7, seed=3)  # the last batch has one event
+    order = EventOrder(np.arange(22), 7, seed=3)  # the last batch has one event
     shares = []
     for rank in range(n_ranks):
         monkeypatch.setattr("pd4ml.training.data.rank_and_processes", lambda rank=rank: (rank, n_ranks))
@@ -187,7 +175,7 @@ def test_several_processes_do_not_start_a_run_again(store: Path, monkeypatch: py
     options: dict[str, Any] = {"path": store, "source": "generated", "runs_dir": store / "runs"}
     train(Toy, recipe(max_epochs=1), **options)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    with pytest.raises(DataError, match="delete it, and leave out force"):
+    with pytest.raises(DataError, match="delete it first"):
         train(Toy, recipe(max_epochs=1), **options, force=True)
 
 
@@ -213,7 +201,7 @@ def test_two_processes_train_as_one(launcher: str, store: Path, tmp_path: Path) 
     # FCN has neither batch norm nor dropout, so that nothing depends on which process sees an event: losses
     # agree but for the order of sums in float32. 256 events in batches of 15 leave one for the last batch.
     changes: dict[str, Any] = {"batch_size": 15}
-    fit(Toy.graphs("train", store, source="generated"), "classification", recipe(**changes), tmp_path / "one")
+    train_network(toy(store), recipe(**changes), tmp_path / "one")
     code = f"""
         from pathlib import Path
         from pd4ml.benchmark import train

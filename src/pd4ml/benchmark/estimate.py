@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from pd4ml.benchmark.plan import Cell
-from pd4ml.training.recipe import BOOSTING
+from pd4ml.tasks import task_of
+from pd4ml.training.recipe import TREES
 
 if TYPE_CHECKING:
     from pd4ml.graphs.lazy import LazyGraphs
@@ -47,7 +48,7 @@ class TimeLeft:
     def _seconds_of(self, cell: Cell) -> float | None:
         same_recipe = [pair for pair in self._seconds if pair[0].recipe.name == cell.recipe.name]
         same = [pair for pair in same_recipe if pair[0].dataset is cell.dataset]
-        same_kind = [pair for pair in self._seconds if pair[0].recipe.optimiser != BOOSTING]
+        same_kind = [pair for pair in self._seconds if pair[0].recipe.model != TREES]
         known = same or same_recipe or same_kind
         if not known:
             return None
@@ -61,17 +62,17 @@ def expected_cost(cell: Cell, graphs: LazyGraphs) -> float:
     Operations are counted in the forward pass of a few events. Raises what building the model raises.
     """
     recipe = cell.recipe
-    if recipe.optimiser == BOOSTING:  # most of the time goes into reading the events, once
+    if recipe.model == TREES:  # most of the time goes into reading the events, once
         return _BESIDES * len(graphs)
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     from pd4ml.models.batch import GraphBatch
-    from pd4ml.training.fit import make_model, model_inputs
+    from pd4ml.training.network import make_model, model_inputs
 
     batch = GraphBatch.from_packed(graphs[:_COUNTED_EVENTS])
     with torch.random.fork_rng(devices=[]), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        make_model(recipe, model_inputs(graphs, cell.dataset.card.task), cell.seed).eval()(batch)
+        make_model(recipe, model_inputs(graphs, task_of(cell.dataset.card)), cell.seed).eval()(batch)
     per_event: float = counter.get_total_flops() / len(batch) + _BESIDES
     return per_event * len(graphs) * recipe.max_epochs
 

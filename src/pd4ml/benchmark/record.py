@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import platform
@@ -15,11 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from pd4ml.errors import DataError, missing_extra
-from pd4ml.metrics.by_task import Measurement
+from pd4ml.metrics.measurement import Measurement
+from pd4ml.storage.atomic import write_text
 
-__all__ = ["FORMAT", "RECORD_NAME", "Record", "find_records", "machine", "now", "read_record", "versions"]
+__all__ = [
+    "FORMAT",
+    "RECORD_NAME",
+    "Record",
+    "find_records",
+    "graphics_card",
+    "machine",
+    "now",
+    "read_record",
+    "versions",
+]
 
-FORMAT = 1
+FORMAT = 2
 RECORD_NAME = "record.json"
 _PACKAGES = ("pd4ml-physics", "numpy", "numba", "torch", "lightning", "scikit-learn")
 
@@ -30,7 +42,10 @@ class Record:
 
     ``kind`` is ``run``, or ``external`` for predictions of another tool: of those a key is absent from
     ``model``, ``events``, ``epochs``, ``timing``, ``versions``, ``machine`` and ``code`` where nobody told, and
-    ``seed`` may be None.
+    ``seed`` may be None. ``method`` is the recipe's table, ``parents`` are the hashes of the records that the run
+    builds on, ``samples`` the fingerprints of what it was trained, validated and tested on, by role, ``artifacts``
+    the SHA-256 of the files that it left. Records of format 1, which had none of these, are read as if they said
+    the little that is known of them.
     """
 
     dataset: dict[str, Any]
@@ -47,6 +62,10 @@ class Record:
     created: str
     kind: str = "run"
     code: dict[str, Any] = field(default_factory=dict)
+    method: dict[str, Any] = field(default_factory=lambda: {"kind": "supervised"})
+    parents: list[str] = field(default_factory=list)
+    samples: dict[str, str] = field(default_factory=dict)
+    artifacts: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
     folder: Path | None = field(default=None, compare=False)
 
@@ -61,18 +80,18 @@ class Record:
         """Make a record from plain values; DataError if they do not follow the schema."""
         _check(body)
         measured = {name: Measurement(**values) for name, values in body["metrics"].items()}
-        return cls(**{**body, "metrics": measured})
+        return cls(**{**body, "metrics": measured, "format": FORMAT})
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all that the record says: what a run that builds on it names as its parent."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
     def write(self, file: Path) -> None:
         """Check against the schema and write; a reader sees a whole record or none."""
         body = self.to_dict()
         _check(body)
-        partial = file.with_name(file.name + ".partial")
-        with partial.open("w", encoding="utf-8") as stream:
-            stream.write(json.dumps(body, indent=1, allow_nan=False) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
+        write_text(file, json.dumps(body, indent=1, allow_nan=False) + "\n")
 
 
 def read_record(file: Path) -> Record:
@@ -106,6 +125,14 @@ def machine() -> dict[str, Any]:
     """Processor, cores that this process may use, platform; no name of the machine."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {"cpu": _cpu_name(), "cores": cores, "platform": f"{sys.platform} {platform.machine()}"}
+
+
+def graphics_card() -> dict[str, str]:
+    """The name of the GPU as ``gpu``, where PyTorch uses one in this process; else nothing."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return {}
+    return {"gpu": str(torch.cuda.get_device_name())}
 
 
 def now() -> str:

@@ -1,4 +1,4 @@
-"""A run: train a recipe on a dataset, predict its test split, leave a record."""
+"""A run: train a recipe on a sample, predict its test split, leave a record; and use it afterwards."""
 
 from __future__ import annotations
 
@@ -8,36 +8,111 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pd4ml.benchmark.code import code_state
-from pd4ml.benchmark.record import RECORD_NAME, Record, machine, now, read_record, versions
+from pd4ml.benchmark.record import RECORD_NAME, Record, graphics_card, machine, now, read_record, versions
 from pd4ml.card import Card
 from pd4ml.dataset import Dataset
-from pd4ml.errors import DataError, missing_extra
+from pd4ml.errors import DataError, StoreError, missing_extra
+from pd4ml.evaluation.measure import Compared, measure
 from pd4ml.evaluation.predictions import Predictions
-from pd4ml.evaluation.truth import dataset_truth, event_groups
-from pd4ml.graphs.lazy import LazyGraphs
-from pd4ml.metrics.by_task import Measurement, metrics
+from pd4ml.evaluation.truth import dataset_truth
+from pd4ml.metrics.measurement import Measurement
+from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.lock import one_writer
 from pd4ml.storage.manifest import Manifest
+from pd4ml.storage.memory import memory_events
+from pd4ml.storage.npz import read_npz
+from pd4ml.storage.store import Events, Store
+from pd4ml.training.fitted import FEATURES_NAME, MODEL_FILES, Fitted, Options, estimator_of, load_fitted
 from pd4ml.training.processes import is_first_process, started_from_outside
-from pd4ml.training.recipe import BOOSTING, Recipe, load_recipe
+from pd4ml.training.recipe import TREES, Recipe, load_recipe
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from pd4ml.training.boosting import BoostedTrees
-    from pd4ml.training.fit import Fit
+__all__ = ["Run", "dataset_facts", "evaluate", "load_run", "open_data", "run_name", "train", "train_sample"]
 
-__all__ = ["dataset_facts", "evaluate", "run_name", "train"]
+_PREDICTIONS, _VALID_PREDICTIONS = "predictions.npz", "predictions_valid.npz"
+_STATE = (RECORD_NAME, "last.ckpt", *MODEL_FILES)  # of a run that has begun or is over
 
-_PREDICTIONS = "predictions.npz"
-_STATE = (RECORD_NAME, "last.ckpt", "final.ckpt")  # of a run that has begun or is over
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its record, and the trained model, which is loaded when it is first used.
+
+    ``model`` takes the weights where the trained model was a module of the user's own.
+    """
+
+    record: Record
+    model: nn.Module | None = None
+
+    def __repr__(self) -> str:
+        return f"<run of {self.record.recipe['name']} on {self.record.dataset['name']}, seed {self.record.seed}>"
+
+    @property
+    def folder(self) -> Path:
+        """Where the run is kept."""
+        if self.record.folder is None:
+            raise DataError("this record was not read from a run's folder")
+        return self.record.folder
+
+    @cached_property
+    def fitted(self) -> Fitted:
+        """The trained model with its features; DataError if its files are not the record's."""
+        for name in (FEATURES_NAME, *MODEL_FILES):
+            wanted, file = self.record.artifacts.get(name), self.folder / name
+            if wanted is not None and (not file.exists() or sha256_of(file) != wanted):
+                raise DataError(f"{file} is missing or not the one of the record: train again with force")
+        return load_fitted(self.folder, self.model)
+
+    @property
+    def view(self) -> FeatureView:
+        """What the features were fitted to."""
+        return self.fitted.view
+
+    def predict(self, data: Sample | Events, split: str = "test") -> Predictions:
+        """Predictions for ``data``: a split of a sample of any variant, or events at hand.
+
+        Features are those of the training, not fitted again. ``event_id`` are places in the split.
+        """
+        events = data.open(split) if isinstance(data, Sample) else data
+        if events.manifest.dataset != self.record.dataset["name"]:
+            raise DataError(
+                f"{self!r} predicts {self.record.dataset['name']}, found events of {events.manifest.dataset}"
+            )
+        return _predictions(self.fitted, events)
+
+
+def load_run(folder: str | Path, model: nn.Module | None = None) -> Run:
+    """The finished run in ``folder``, ready to predict.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder that `train` left, with its ``record.json``.
+    model : torch.nn.Module, optional
+        For a run of a module of one's own: such a module, which takes the trained weights.
+
+    Returns
+    -------
+    Run
+        The record, and the trained model with the features as they were fitted in training.
+
+    Raises
+    ------
+    DataError
+        If there is no finished run, if a file is not the one of the record, or if an earlier version left it.
+    """
+    run = Run(read_record(Path(folder)), model)
+    _ = run.fitted
+    return run
 
 
 def train(
@@ -53,37 +128,59 @@ def train(
     force: bool = False,
     model: nn.Module | None = None,
     devices: int = 1,
+    device: str = "auto",
     tensorboard: bool = False,
 ) -> Record:
     """Train, predict the test split, and write the record into a folder of its own below ``runs_dir``.
 
     ``n_train`` takes the first events of the train split only (validation included). A run that is finished is
     not repeated: its record is returned; one that was stopped goes on. ``force`` starts it again. ``model`` is
-    trained instead of the recipe's: any module from a `GraphBatch` of B events to (B,); see docs/own_model.md.
-    ``devices`` processes train together; of them only the first returns. ``tensorboard`` logs for TensorBoard too.
-    Raises LockedError while another process works on the same run.
+    trained instead of the recipe's: any module from a `GraphBatch` to the shape that the task needs; see
+    docs/own_model.md. ``devices`` processes train together; of them only the first returns. ``device`` is ``cpu``,
+    ``cuda`` or ``auto``, a GPU where there is one. ``tensorboard`` logs for TensorBoard too. Raises LockedError
+    while another process works on the same run.
     """
+    return train_sample(
+        dataset.at(path, source=source, variant=variant),
+        recipe,
+        runs_dir=runs_dir,
+        force=force,
+        options=Options(seed, n_train, model, devices, device, tensorboard),
+    ).record
+
+
+def train_sample(
+    sample: Sample,
+    recipe: Recipe | str,
+    *,
+    runs_dir: str | Path = "./runs",
+    force: bool = False,
+    options: Options | None = None,
+) -> Run:
+    """As `train`, for any sample, with the run itself as the result."""
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    if seed < 0:
-        raise DataError(f"seed must not be negative, found {seed}")
-    graphs, test = (dataset.graphs(split, path, source=source, variant=variant) for split in ("train", "test"))
-    if model is not None:
-        recipe = _recipe_of(model, recipe)
-    folder = Path(runs_dir) / run_name(graphs.events.manifest, recipe, seed, n_train)
-    run = _Run(dataset, recipe, graphs, test, folder, seed, n_train, model, devices, tensorboard)
-    if force and started_from_outside() and any((folder / name).exists() for name in _STATE):
-        raise DataError(f"several processes cannot start {folder} again together: delete it, and leave out force")
+    options = Options() if options is None else options
+    if options.seed < 0:
+        raise DataError(f"seed must not be negative, found {options.seed}")
+    train_events, test = sample.open("train"), sample.open("test")
+    if options.model is not None:
+        recipe = _recipe_of(options.model, recipe)
+    manifest = train_events.manifest
+    name = run_name(manifest, recipe, options.seed, options.n_events, sample.fingerprint)
+    training = _Training(sample, recipe, test, Path(runs_dir) / name, options)
+    if force and started_from_outside() and any((training.folder / name).exists() for name in _STATE):
+        raise DataError(f"several processes cannot start {training.folder} again together: delete it first")
     if not is_first_process():  # it helps the first one, which writes
-        run.train()
+        training.fit()
         sys.exit(0)
-    busy = f"another process is training {folder}: wait for it, or choose another --runs"
-    with one_writer(folder, busy):
-        if force and folder.exists():
-            shutil.rmtree(folder)
-        if (folder / RECORD_NAME).exists():
-            print(f"already trained: {folder / RECORD_NAME} (--force trains it again)", file=sys.stderr)
-            return read_record(folder)
-        return run.record()
+    busy = f"another process is training {training.folder}: wait for it, or choose another --runs"
+    with one_writer(training.folder, busy):
+        if force and training.folder.exists():
+            shutil.rmtree(training.folder)
+        if (training.folder / RECORD_NAME).exists():
+            print(f"already trained: {training.folder / RECORD_NAME} (--force trains it again)", file=sys.stderr)
+            return Run(read_record(training.folder), options.model)
+        return training.run()
 
 
 def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, Measurement]:
@@ -104,100 +201,128 @@ def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, 
             f"recorded {facts['fingerprint'][:12]}"
         )
     predictions = Predictions.read(file, truth.task)
-    output = predictions.output[truth.places(predictions.event_id, len(predictions))]
-    measured = metrics(truth.task, output, truth.values, group=truth.group)
+    events = dataset.open("test", path, source=facts["source"], variant=facts["variant"])
+    n_predicted = len(np.unique(predictions.event_id))
+    is_part = record.samples.get("test", facts["fingerprint"]) != facts["fingerprint"]
+    if n_predicted != (record.events["test"] if is_part else len(events)):
+        raise DataError(f"{file} has predictions for {n_predicted:,} events, not for those of the record")
+    measured = measure(dataset.card, events, predictions)
     for name, recorded in record.metrics.items():
         if name not in measured or not _same(measured[name], recorded):
             raise DataError(f"{name} is {measured.get(name)}, but the record says {recorded}")
     return measured
 
 
-def run_name(manifest: Manifest, recipe: Recipe, seed: int, n_train: int | None) -> str:
-    """Name of a run's folder: what a reader wants to know, and a hash of all that decides the result."""
-    facts = [manifest.fingerprint, recipe.to_dict(), seed, n_train]
+def open_data(dataset: type[Dataset], what: Path, split: str) -> Events:
+    """Events of ``dataset`` in any dataset folder, or in an own .npz file with arrays named as on the card.
+
+    Such a file may lack the target and all extras. Raises DataError or StoreError, in one line, for anything else.
+    """
+    if what.suffix.lower() == ".npz":
+        card = dataset.card
+        return memory_events(card, read_npz(what))
+    store = Store(what)
+    found = (store.manifest.dataset, store.manifest.card_version)
+    if found != (dataset.name, dataset.card.version):
+        raise StoreError(
+            f"{what} holds {found[0]} (card version {found[1]}), expected {dataset.name} ({dataset.card.version})"
+        )
+    return store.events(split)
+
+
+def run_name(
+    manifest: Manifest, recipe: Recipe, seed: int, n_train: int | None, fingerprint: str | None = None
+) -> str:
+    """Name of a run's folder: what a reader wants to know, and a hash of all that decides the result.
+
+    ``fingerprint`` is that of the sample, if it is not all of the events of ``manifest``.
+    """
+    facts = [fingerprint or manifest.fingerprint, recipe.to_dict(), seed, n_train]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
     return f"{manifest.dataset}-{manifest.source}-{manifest.variant}-{recipe.name}-seed{seed}-{digest}"
 
 
 def _recipe_of(model: nn.Module, recipe: Recipe) -> Recipe:
-    """The recipe with the module's class for its model, and a hash of what it prints as, so that runs differ."""
+    """The recipe with the module's class for its model, and a hash of all that it is, so that runs differ."""
+    from pd4ml.training.identity import module_digest
+
+    if recipe.model == TREES:
+        raise DataError(f"the recipe {recipe.name} trains {TREES}: choose a network's for your own model")
     kind = type(model)
-    digest = hashlib.sha256(repr(model).encode()).hexdigest()[:8]
-    return replace(recipe, model=f"{kind.__module__}.{kind.__qualname__}", hyperparameters={"repr_sha256": digest})
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    return replace(recipe, model=name, hyperparameters={"module_sha256": module_digest(model)})
+
+
+def _predictions(fitted: Fitted, events: Events) -> Predictions:
+    """What ``fitted`` says of ``events``, numbered by their places in their split."""
+    output = fitted.predict(events)
+    places = np.arange(len(events)) if events.index is None else events.index
+    if not fitted.task.per_node:
+        return Predictions(fitted.task.name, places, output)
+    sizes = fitted.n_nodes(events)
+    node = np.arange(len(output)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return Predictions(fitted.task.name, np.repeat(places, sizes), output, node)
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Training:
     """What is trained on what, and where it is kept."""
 
-    dataset: type[Dataset]
+    sample: Sample
     recipe: Recipe
-    graphs: LazyGraphs
-    test: LazyGraphs
+    test: Events
     folder: Path
-    seed: int
-    n_train: int | None
-    model: nn.Module | None
-    devices: int
-    tensorboard: bool
+    options: Options
 
-    def train(self) -> Fit | BoostedTrees:
-        """Train the trees or the network that the recipe asks for."""
-        task = self.dataset.card.task
-        common: dict[str, Any] = {"seed": self.seed, "n_events": self.n_train}
+    def fit(self) -> Fitted:
+        """Train what the recipe asks for."""
         try:
-            if self.recipe.optimiser == BOOSTING:
-                from pd4ml.training.boosting import fit_trees
-
-                features = self.dataset.summary_features
-                return fit_trees(self.graphs.events, features, task, self.recipe, self.folder, **common)
-            from pd4ml.training.fit import fit
+            estimator = estimator_of(self.recipe)
+            return estimator.fit({"train": self.sample}, self.recipe, self.folder, self.options)
         except ImportError as error:
             raise missing_extra("training", "train", error) from error
-        options = {"model": self.model, "devices": self.devices, "tensorboard": self.tensorboard, **common}
-        return fit(self.graphs, task, self.recipe, self.folder, **options)
 
-    def _predict(self, fitted: Fit | BoostedTrees) -> Predictions:
-        """Predictions for the test split."""
-        task = self.dataset.card.task
-        if self.recipe.optimiser == BOOSTING:
-            output = cast("BoostedTrees", fitted).predict(self.test.events, self.recipe.batch_size)
-            return Predictions(task, np.arange(len(output)), output)
-        from pd4ml.evaluation.evaluate import predict
-
-        return predict(cast("Fit", fitted).model, self.test, task)
-
-    def record(self) -> Record:
+    def run(self) -> Run:
         """Train, predict, and write the record."""
-        card = self.dataset.card
-        fitted = self.train()
+        card = self.sample.card
+        fitted = self.fit()
+        facts = fitted.facts
         start = time.monotonic()
-        predictions = self._predict(fitted)
+        predictions = _predictions(fitted, self.test)
         seconds = time.monotonic() - start
         predictions.write(self.folder / _PREDICTIONS)
-        events = self.test.events
+        valid = self.sample.open(facts.valid_split).choose(facts.valid_index)
+        _predictions(fitted, valid).write(self.folder / _VALID_PREDICTIONS)
+        fingerprint = self.sample.fingerprint
         record = Record(
-            dataset=dataset_facts(self.graphs.events.manifest, card),
+            dataset=dataset_facts(self.test.manifest, card),
             model={"name": self.recipe.model, "parameters": fitted.n_parameters},
             recipe=self.recipe.to_dict(),
-            seed=self.seed,
-            events={"train": fitted.n_train, "valid": fitted.n_valid, "test": len(predictions)},
-            epochs={"trained": fitted.epochs, "best": fitted.best_epoch},
-            metrics=metrics(
-                card.task,
-                predictions.output,
-                np.asarray(events.y),
-                group=event_groups(card, events),
-            ),
-            timing=_timing(fitted, len(predictions), seconds),
+            seed=self.options.seed,
+            events={"train": facts.n_train, "valid": facts.n_valid, "test": len(self.test)},
+            epochs={"trained": facts.epochs, "best": facts.best_epoch},
+            metrics=self._metrics(predictions),
+            timing=_timing(fitted, len(self.test), seconds),
             predictions={"file": _PREDICTIONS, "sha256": sha256_of(self.folder / _PREDICTIONS)},
             versions=versions(),
-            machine=machine(),
+            machine={**machine(), **(graphics_card() if self.options.device != "cpu" else {})},
             created=now(),
             code=code_state(),
+            method=self.recipe.to_dict()["method"],
+            samples=dict.fromkeys(("train", "valid", "test"), fingerprint),
+            artifacts={
+                name: sha256_of(self.folder / name)
+                for name in (FEATURES_NAME, *MODEL_FILES, _VALID_PREDICTIONS)
+                if (self.folder / name).exists()
+            },
         )
         record.write(self.folder / RECORD_NAME)
-        return replace(record, folder=self.folder)
+        run = Run(replace(record, folder=self.folder))
+        run.__dict__["fitted"] = fitted  # it need not be loaded again
+        return run
+
+    def _metrics(self, predictions: Predictions) -> dict[str, Measurement]:
+        return Compared(self.sample.card, self.test, predictions.output).metrics()
 
 
 def dataset_facts(manifest: Manifest, card: Card) -> dict[str, Any]:
@@ -214,14 +339,14 @@ def dataset_facts(manifest: Manifest, card: Card) -> dict[str, Any]:
     }
 
 
-def _timing(fitted: Fit | BoostedTrees, n_test: int, predict_seconds: float) -> dict[str, float]:
+def _timing(fitted: Fitted, n_test: int, predict_seconds: float) -> dict[str, float]:
     """Wall times; the smallest step of the clock stands for none at all."""
-    train_seconds = max(fitted.seconds, 1e-3)
+    train_seconds = max(fitted.facts.seconds, 1e-3)
     predict_seconds = max(predict_seconds, 1e-3)
     return {
         "train_seconds": round(train_seconds, 3),
         "predict_seconds": round(predict_seconds, 3),
-        "train_events_per_second": round(fitted.n_train * fitted.epochs / train_seconds, 1),
+        "train_events_per_second": round(fitted.facts.n_train * fitted.facts.epochs / train_seconds, 1),
         "predict_events_per_second": round(n_test / predict_seconds, 1),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from pd4ml.graphs.packed import PackedGraphs
 if TYPE_CHECKING:
     from torch_geometric.data import Batch
 
-    from pd4ml.storage.store import Array, Events
+    from pd4ml.storage.store import Events
 
 __all__ = ["LazyGraphs"]
 
@@ -25,8 +25,12 @@ class LazyGraphs:
     is kept. ``pack()`` builds all of them, and ``to_dense``, ``to_pyg``, ``to_awkward`` convert all of them.
     """
 
-    def __init__(self, events: Events, build: Callable[[Mapping[str, Array]], PackedGraphs]) -> None:
-        self.events, self._build = events, build
+    def __init__(self, events: Events, build: Callable[..., PackedGraphs], edges: bool = True) -> None:
+        self.events, self._build, self.edges = events, build, edges
+
+    def without_edges(self) -> LazyGraphs:
+        """The same, nodes only."""
+        return LazyGraphs(self.events, self._build, edges=False)
 
     def __len__(self) -> int:
         return len(self.events)
@@ -36,7 +40,8 @@ class LazyGraphs:
             if not -len(self) <= index < len(self):
                 raise IndexError(f"graph {index} of {len(self)}")
             index = [int(index) % len(self)]
-        return self._build(self.events.take(index))
+        arrays = self.events.take(index)
+        return self._build(arrays) if self.edges else self._build(arrays, edges=False)
 
     def __iter__(self) -> Iterator[PackedGraphs]:
         return (graph for pack in self.batches(1024) for graph in pack)

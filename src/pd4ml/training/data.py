@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pd4ml.errors import DataError
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.models.batch import GraphBatch
-from pd4ml.training.split import split_sizes
+from pd4ml.tasks import Task
+from pd4ml.training.material import Material, Role
 
 __all__ = [
     "EventBatches",
@@ -31,22 +32,34 @@ __all__ = [
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """Graphs and target (B,) float32 of the events ``index`` (B,) of their split.
+    """Graphs and target of the events ``index`` (B,) of their split, the target as the task's loss takes it.
 
     ``weight`` is what the batch's mean loss counts where several processes share a batch: the mean over them of
-    weight times loss is the mean loss of the whole batch.
+    weight times loss is the mean loss of the whole batch. ``event_weight`` is (B,), or (sum P,) where each node
+    has a target, with mean 1 over the training part. ``arrays`` are those that the recipe's method asks for.
     """
 
     graphs: GraphBatch
     target: Tensor
     index: NDArray[np.int64]
     weight: float = 1.0
+    event_weight: Tensor | None = None
+    arrays: Mapping[str, Tensor] = field(default_factory=dict)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TrainingBatch:
         """The same batch on ``device``."""
-        graphs = self.graphs.to(device, non_blocking=non_blocking)
-        target = self.target.to(device, non_blocking=non_blocking)
-        return TrainingBatch(graphs, target, self.index, self.weight)
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=non_blocking)
+
+        return TrainingBatch(
+            self.graphs.to(device, non_blocking=non_blocking),
+            moved(self.target),
+            self.index,
+            self.weight,
+            None if self.event_weight is None else moved(self.event_weight),
+            {name: moved(array) for name, array in self.arrays.items()},
+        )
 
     def __len__(self) -> int:
         return len(self.index)
@@ -61,10 +74,10 @@ class Share:
 
 
 class EventOrder(Sampler[NDArray[np.int64]]):
-    """The events ``start`` to ``stop`` in batches; shuffled if there is a ``seed``, anew for every epoch."""
+    """The events at ``places`` (n,) in batches; shuffled if there is a ``seed``, anew for every epoch."""
 
-    def __init__(self, start: int, stop: int, batch_size: int, seed: int | None = None) -> None:
-        self.start, self.stop, self.batch_size, self.seed = start, stop, batch_size, seed
+    def __init__(self, places: NDArray[np.int64], batch_size: int, seed: int | None = None) -> None:
+        self.places, self.batch_size, self.seed = places, batch_size, seed
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -72,10 +85,10 @@ class EventOrder(Sampler[NDArray[np.int64]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-(self.stop - self.start) // self.batch_size)
+        return -(-len(self.places) // self.batch_size)
 
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
-        index = np.arange(self.start, self.stop)
+        index = self.places.copy()
         if self.seed is not None:
             np.random.default_rng([self.seed, self.epoch]).shuffle(index)
         # Sorted within a batch, the store is read in the order of the file.
@@ -111,15 +124,36 @@ def rank_and_processes() -> tuple[int, int]:
 
 
 class EventBatches(Dataset[TrainingBatch]):
-    """Maps a share of the events of a split to its batch."""
+    """Maps a share of the events of a split to its batch.
 
-    def __init__(self, graphs: LazyGraphs) -> None:
-        self.graphs = graphs
+    ``weight`` names the array of event weights, which are divided by ``mean_weight``; ``arrays`` names those that
+    batches carry along. It may be sent to the workers of a loader.
+    """
+
+    def __init__(
+        self,
+        graphs: LazyGraphs,
+        task: Task,
+        weight: str = "",
+        mean_weight: float = 1.0,
+        arrays: tuple[str, ...] = (),
+    ) -> None:
+        self.graphs, self.task, self.arrays = graphs, task, arrays
+        self.weight, self.mean_weight = weight, mean_weight
 
     def __getitem__(self, share: Share) -> TrainingBatch:
-        index, weight = share.index, share.weight
-        target = np.asarray(self.graphs.events.y[index], np.float32).reshape(len(index))
-        return TrainingBatch(GraphBatch.from_packed(self.graphs[index]), torch.from_numpy(target), index, weight)
+        index, weight, events = share.index, share.weight, self.graphs.events
+        packed = self.graphs[index]
+        arrays = {name: _tensor(events[name][index]) for name in self.arrays}
+        event_weight = _tensor(events[self.weight][index] / self.mean_weight) if self.weight else None
+        if event_weight is not None and self.task.per_node:
+            event_weight = event_weight.repeat_interleave(torch.from_numpy(packed.sizes))
+        target = self.task.to_tensor(np.asarray(events.y[index]))
+        return TrainingBatch(GraphBatch.from_packed(packed), target, index, weight, event_weight, arrays)
+
+
+def _tensor(values: NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.asarray(values, np.float32))
 
 
 def batch_loader(batches: EventBatches, order: EventOrder) -> DataLoader[TrainingBatch]:
@@ -128,22 +162,28 @@ def batch_loader(batches: EventBatches, order: EventOrder) -> DataLoader[Trainin
 
 
 class TrainingData(LightningDataModule):
-    """Train and validation batches: validation is the last ``validation_fraction`` of the first ``n_events``."""
+    """Train and validation batches of ``material``; graphs have edges only if the model needs them."""
 
     def __init__(
         self,
-        graphs: LazyGraphs,
+        material: Material,
         *,
         batch_size: int,
-        validation_fraction: float,
         seed: int,
-        n_events: int | None = None,
+        arrays: tuple[str, ...] = (),
+        edges: bool = True,
     ) -> None:
         super().__init__()
-        self.n_train, self.n_valid = split_sizes(len(graphs), n_events, validation_fraction)
-        self.batches = EventBatches(graphs)
-        self.train_order = EventOrder(0, self.n_train, batch_size, seed)
-        self.valid_order = EventOrder(self.n_train, self.n_train + self.n_valid, batch_size)
+        common = (material.task, material.weight, material.mean_weight, arrays)
+
+        def batches(role: Role) -> EventBatches:
+            graphs = material.graphs(role)
+            return EventBatches(graphs if edges else graphs.without_edges(), *common)
+
+        self.batches = batches(material.train)
+        self.valid_batches = batches(material.valid)
+        self.train_order = EventOrder(material.train.index, batch_size, seed)
+        self.valid_order = EventOrder(material.valid.index, batch_size)
 
     def train_dataloader(self) -> DataLoader[TrainingBatch]:
         """Shuffled batches of the training part."""
@@ -151,16 +191,4 @@ class TrainingData(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[TrainingBatch]:
         """Batches of the validation part, in order."""
-        return batch_loader(self.batches, self.valid_order)
-
-    def target_statistics(self) -> tuple[float, float]:
-        """Mean and standard deviation of the target of the training part."""
-        y = np.asarray(self.batches.graphs.events.y[: self.n_train], np.float64)
-        return float(y.mean()), float(y.std()) or 1.0
-
-    def class_weight(self) -> float:
-        """Events of class 0 over those of class 1 in the training part; DataError if a class has none."""
-        ones = int(np.count_nonzero(self.batches.graphs.events.y[: self.n_train]))
-        if ones in (0, self.n_train):
-            raise DataError("balance_classes needs events of both classes in the training part, found one only")
-        return (self.n_train - ones) / ones
+        return batch_loader(self.valid_batches, self.valid_order)

@@ -1,4 +1,4 @@
-"""The Lightning module: loss, optimiser, schedule; any model that takes a `GraphBatch` will do."""
+"""The Lightning module: losses, optimisers, schedules; any model that takes a `GraphBatch` will do."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-from pd4ml.card import Task
 from pd4ml.errors import DataError
+from pd4ml.tasks import Task
 from pd4ml.training.data import TrainingBatch
+from pd4ml.training.objectives import Loss
 from pd4ml.training.recipe import Recipe
 from pd4ml.training.schedules import Schedule
 
-__all__ = ["TrainingModule"]
+__all__ = ["TaskLoss", "TrainingModule"]
 
 # Adamax has no fused step.
 _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -26,40 +27,60 @@ _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 }
 
 
+class TaskLoss(Loss, nn.Module):
+    """A task's loss, with the factors that balance classes or scale components of a vector, if there are any."""
+
+    balance: Tensor | None
+
+    def __init__(self, task: Task, balance: Tensor | None = None) -> None:
+        super().__init__()
+        self.task = task
+        self.register_buffer("balance", balance, persistent=False)
+
+    def __call__(self, output: Tensor, batch: TrainingBatch) -> Tensor:
+        """Mean loss of the batch, computed in float32 at any precision."""
+        return self.task.loss(output.float(), batch.target, batch.event_weight, self.balance)
+
+
 class TrainingModule(LightningModule):
-    """Trains ``model``: binary cross entropy on logits, or mean squared error in the target's unit.
+    """Trains ``model`` for what the recipe's method says, with the task's ``loss``.
 
     Every epoch has a random seed of its own, made of ``seed`` and its number, so that a training which is
-    resumed at the start of an epoch goes on as the unbroken one does. ``class_weight`` is the weight of events of
-    class 1. Losses are computed in float32 at any precision.
+    resumed at the start of an epoch goes on as the unbroken one does. A method with several optimisers has all its
+    losses of a batch computed first, and each optimiser steps with the gradients of its own.
     """
 
-    def __init__(
-        self, model: nn.Module, recipe: Recipe, task: Task, seed: int, class_weight: float | None = None
-    ) -> None:
+    def __init__(self, model: nn.Module, recipe: Recipe, task: Task, seed: int, loss: TaskLoss) -> None:
         super().__init__()
-        self.model, self.recipe, self.seed = model, recipe, seed
-        weight = None if class_weight is None else torch.tensor(class_weight)
-        self.loss: nn.Module = nn.MSELoss() if task == "regression" else nn.BCEWithLogitsLoss(pos_weight=weight)
-        self.schedule: Schedule
+        self.recipe, self.seed, self.loss = recipe, seed, loss
+        self.networks = nn.ModuleDict({"model": model, **recipe.method.networks(model, task)})
+        self.automatic_optimization = len(recipe.method.optimisers()) == 1
+        self.schedules: list[Schedule] = []
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The optimiser; the schedule is kept here."""
-        optimiser = _OPTIMISERS[self.recipe.optimiser](
-            self._parameter_groups(), lr=self.recipe.learning_rate, fused=self.device.type in ("cpu", "cuda")
-        )
-        self.schedule = Schedule(self.recipe, optimiser, int(self.trainer.estimated_stepping_batches))
-        return optimiser
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """The optimisers; their schedules are kept here."""
+        optimisers = []
+        for names in self.recipe.method.optimisers().values():
+            parameters = [p for name in names for p in self.networks[name].parameters()]
+            optimiser = _OPTIMISERS[self.recipe.optimiser](
+                self._parameter_groups(parameters),
+                lr=self.recipe.learning_rate,
+                fused=self.device.type in ("cpu", "cuda"),
+            )
+            optimisers.append(optimiser)
+        steps = int(self.trainer.estimated_stepping_batches)
+        self.schedules = [Schedule(self.recipe, optimiser, steps) for optimiser in optimisers]
+        return optimisers
 
-    def _parameter_groups(self) -> list[dict[str, Any]]:
+    def _parameter_groups(self, parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
         """The weights of layers, which the recipe's L2 term is for, and all other parameters.
 
         PyTorch's optimisers add ``weight_decay`` times the weight to its gradient: twice the factor of the square.
         """
         groups: dict[float, list[nn.Parameter]] = {}
-        for parameter in self.parameters():
+        for parameter in parameters:
             groups.setdefault(2 * self.recipe.l2 * (parameter.ndim > 1), []).append(parameter)
-        return [{"params": parameters, "weight_decay": decay} for decay, parameters in groups.items()]
+        return [{"params": chosen, "weight_decay": decay} for decay, chosen in groups.items()]
 
     def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
         """Seed dropout for this epoch; Lightning calls no hook at the start of an epoch that it resumes at."""
@@ -67,21 +88,46 @@ class TrainingModule(LightningModule):
             # Processes that share batches drop different nodes.
             torch.manual_seed(self.seed + 1_000_003 * (self.current_epoch + 1) + 7919 * self.global_rank)
 
-    def training_step(self, batch: TrainingBatch) -> Tensor:
+    def training_step(self, batch: TrainingBatch) -> Tensor | None:
         """Loss of one batch; a loss that is not finite ends the training."""
-        loss: Tensor = self.loss(self.model(batch.graphs).float(), batch.target)
-        if not torch.isfinite(loss):
-            shown = ", ".join(map(str, batch.index[:8])) + (", ..." if len(batch) > 8 else "")
-            raise DataError(
-                f"the training loss became {loss.item()} in epoch {self.current_epoch}, batch of train events "
-                f"{shown}: check these events for values that are not finite, or lower the learning rate"
+        losses = self.recipe.method.step(self._named(), batch, self.loss)
+        for loss in losses.values():
+            if not torch.isfinite(loss):
+                shown = ", ".join(map(str, batch.index[:8])) + (", ..." if len(batch) > 8 else "")
+                raise DataError(
+                    f"the training loss became {loss.item()} in epoch {self.current_epoch}, batch of train events "
+                    f"{shown}: check these events for values that are not finite, or lower the learning rate"
+                )
+        self._note("train_loss", losses["model"], batch)
+        if self.automatic_optimization:
+            return losses["model"] * batch.weight
+        self._step_each({name: loss * batch.weight for name, loss in losses.items()})
+        return None
+
+    def _step_each(self, losses: dict[str, Tensor]) -> None:
+        """Step each optimiser with the gradients of its own loss, taken before any of them steps."""
+        owned = self.recipe.method.optimisers()
+        gradients = {
+            name: torch.autograd.grad(
+                losses[name],
+                [p for network in networks for p in self.networks[network].parameters()],
+                retain_graph=True,
+                allow_unused=True,
             )
-        self._note("train_loss", loss, batch)
-        return loss * batch.weight
+            for name, networks in owned.items()
+        }
+        for optimiser, (name, networks) in zip(cast("list[Any]", self.optimizers()), owned.items(), strict=True):
+            parameters = (p for network in networks for p in self.networks[network].parameters())
+            for parameter, gradient in zip(parameters, gradients[name], strict=True):
+                parameter.grad = gradient
+            optimiser.step()
 
     def validation_step(self, batch: TrainingBatch) -> None:
         """Note the validation loss."""
-        self._note("valid_loss", self.loss(self.model(batch.graphs).float(), batch.target), batch)
+        self._note("valid_loss", self.recipe.method.step(self._named(), batch, self.loss)["model"], batch)
+
+    def _named(self) -> dict[str, nn.Module]:
+        return dict(self.networks.items())
 
     def _note(self, name: str, loss: Tensor, batch: TrainingBatch) -> None:
         """Add to the mean over the events of an epoch, of all processes."""
@@ -89,25 +135,28 @@ class TrainingModule(LightningModule):
         self.log(name, loss, on_step=False, on_epoch=True, batch_size=n_events, sync_dist=True)
 
     def on_train_batch_end(self, *_: object) -> None:
-        """Step the schedule."""
-        self.schedule.after_step()
+        """Step the schedules."""
+        for schedule in self.schedules:
+            schedule.after_step()
 
     def on_train_epoch_end(self) -> None:
-        """Step the schedule, before callbacks write a checkpoint."""
+        """Step the schedules, before callbacks write a checkpoint."""
         loss = float(self.trainer.callback_metrics["valid_loss"])
         if not torch.isfinite(torch.tensor(loss)):
             raise DataError(f"the validation loss became {loss} in epoch {self.current_epoch}")
-        self.schedule.after_epoch(loss)
+        for schedule in self.schedules:
+            schedule.after_epoch(loss)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the schedule."""
-        checkpoint["schedule"] = self.schedule.state_dict()
+        """Add the schedules."""
+        checkpoint["schedules"] = [schedule.state_dict() for schedule in self.schedules]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Nothing can be restored before the optimiser exists; see `on_train_start`."""
-        self._schedule_state = cast("dict[str, Any]", checkpoint["schedule"])
+        self._schedule_states = cast("list[dict[str, Any]]", checkpoint["schedules"])
 
     def on_train_start(self) -> None:
-        """Restore the schedule of a training that is resumed."""
-        if hasattr(self, "_schedule_state"):
-            self.schedule.load_state_dict(self._schedule_state)
+        """Restore the schedules of a training that is resumed."""
+        if hasattr(self, "_schedule_states"):
+            for schedule, state in zip(self.schedules, self._schedule_states, strict=True):
+                schedule.load_state_dict(state)

@@ -14,8 +14,9 @@ from typing import Any, Self
 
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, unknown_name
+from pd4ml.training.objectives import OBJECTIVES, Objective, Supervised
 
-__all__ = ["BOOSTING", "Constant", "OneCycle", "Plateau", "Recipe", "Steps", "available_recipes", "load_recipe"]
+__all__ = ["TREES", "Constant", "OneCycle", "Plateau", "Recipe", "Steps", "available_recipes", "load_recipe"]
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ _SCHEDULES: dict[str, type[AnySchedule]] = {
     "one_cycle": OneCycle,
     "steps": Steps,
 }
-BOOSTING, TREES = "boosting", "gbdt"  # what trains decision trees, and what it trains
-_OPTIMISERS = ("adam", "adamax", "amsgrad", BOOSTING)
+TREES = "gbdt"  # the model that is no network
+_OPTIMISERS = ("adam", "adamax", "amsgrad")
 _PRECISIONS = ("32", "bf16-mixed")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")  # a part of the name of a run's folder
 
@@ -92,7 +93,8 @@ class Recipe:
     by ``min_delta``; the weights of the best epoch are kept. Validation is the last ``validation_fraction`` of
     the train split. ``l2`` times the sum of the squared weights of all layers (no biases, norms, slopes) is part
     of the training loss. ``precision`` is that of matrix products: float32, or bfloat16 with float32 weights.
-    ``balance_classes`` weights events of class 1 so that both classes of the training part weigh the same.
+    ``balance_classes`` weights events so that all classes of the training part weigh the same. ``method`` is what
+    is trained for: `Supervised`, unless the recipe's ``[method]`` table says otherwise.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Recipe:
     patience: int
     min_delta: float
     schedule: AnySchedule
+    method: Objective = field(default_factory=Supervised)
     optimiser: str = "adam"
     validation_fraction: float = 0.2
     l2: float = 0.0
@@ -114,10 +117,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(bool(_NAME.fullmatch(self.name)), "name", repr(self.name), "letters, digits and any of _ . + -")
+        if self.optimiser == "boosting":
+            raise DataError(f"boosting is no optimiser: leave it out, model = {TREES!r} says it all")
         if self.optimiser not in _OPTIMISERS:
             raise unknown_name("optimiser", self.optimiser, _OPTIMISERS)
-        if (self.optimiser == BOOSTING) != (self.model == TREES):
-            raise DataError(f"{BOOSTING} trains {TREES} and nothing else, found {self.optimiser} for {self.model}")
         _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
         for name in ("batch_size", "max_epochs", "patience"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
@@ -137,18 +140,21 @@ class Recipe:
         missing = [f.name for f in dataclasses.fields(cls) if f.name not in values and _is_required(f)]
         if missing:
             raise DataError(f"a recipe needs {', '.join(missing)}")
-        for table in ("schedule", "hyperparameters"):
-            if not isinstance(values.get(table, {}), Mapping | AnySchedule):
+        for table in ("schedule", "method", "hyperparameters"):
+            if not isinstance(values.get(table, {}), Mapping | AnySchedule | Objective):
                 raise DataError(f"{table} must be a table of names and values, found {values[table]!r}")
         if values.get("precision") == 32:  # as one writes it
             values["precision"] = "32"
         if isinstance(values.get("schedule"), Mapping):
-            values["schedule"] = _schedule(values["schedule"])
+            values["schedule"] = _of_kind("schedule", values["schedule"], _SCHEDULES)
+        if isinstance(values.get("method"), Mapping):
+            values["method"] = _of_kind("method", values["method"], OBJECTIVES)
         return cls(**_converted(cls, values))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {**dataclasses.asdict(self), "hyperparameters": dict(self.hyperparameters)}
+        method = {"kind": self.method.kind, **dataclasses.asdict(self.method)}
+        return {**dataclasses.asdict(self), "method": method, "hyperparameters": dict(self.hyperparameters)}
 
     def override(self, /, **changes: Any) -> Self:
         """The same recipe with other values; it says so in its name, if that is not among them."""
@@ -188,13 +194,14 @@ def _recipe_files() -> dict[str, Traversable]:
     return {Path(file.name).stem: file for file in files}
 
 
-def _schedule(values: Mapping[str, Any]) -> AnySchedule:
+def _of_kind(table: str, values: Mapping[str, Any], known: Mapping[str, type[Any]]) -> Any:
+    """The schedule or objective that a table of a recipe describes."""
     values = dict(values)
     kind = values.pop("kind", None)
-    if kind not in _SCHEDULES:
-        raise unknown_name("schedule.kind", str(kind), _SCHEDULES)
-    cls = _SCHEDULES[kind]
-    _require_known(f"key of schedule {kind}", values, _field_names(cls))
+    if kind not in known:
+        raise unknown_name(f"{table}.kind", str(kind), known)
+    cls = known[kind]
+    _require_known(f"key of {table} {kind}", values, _field_names(cls))
     return cls(**_converted(cls, values))
 
 

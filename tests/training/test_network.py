@@ -18,16 +18,18 @@ import torch
 from torch import Tensor, nn
 
 from helpers.toy import Toy
+from helpers.training import toy, train_network, training_data
 from pd4ml.errors import DataError
 from pd4ml.graphs import PackedGraphs
-from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.models.batch import GraphBatch
+from pd4ml.sample import Sample
 from pd4ml.storage.store import Array
+from pd4ml.tasks import Binary
 from pd4ml.training import Recipe, load_recipe
-from pd4ml.training.data import EventBatches, EventOrder, Share, TrainingData
-from pd4ml.training.fit import Fit, fit, load_weights
+from pd4ml.training.data import EventBatches, EventOrder, Share
+from pd4ml.training.fitted import load_fitted
 from pd4ml.training.history import read_history
-from pd4ml.training.module import TrainingModule
+from pd4ml.training.module import TaskLoss, TrainingModule
 
 N_EVENTS = 400
 
@@ -49,12 +51,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def graphs(store: Path) -> LazyGraphs:
-    return Toy.graphs("train", store, source="generated")
+def sample(store: Path) -> Sample:
+    return toy(store)
 
 
-def train(graphs: LazyGraphs, recipe: Recipe, folder: Path, **options: Any) -> Fit:
-    return fit(graphs, "classification", recipe, folder, **options)
+train = train_network
 
 
 def small(name: str, **changes: Any) -> Recipe:
@@ -68,41 +69,40 @@ def weights(model: nn.Module) -> list[Tensor]:
     return list(model.state_dict().values())
 
 
-def test_learns_and_keeps_the_best_weights(graphs: LazyGraphs, tmp_path: Path) -> None:
-    fitted = train(graphs, small("fcn", max_epochs=12), tmp_path)
+def test_learns_and_keeps_the_best_weights(sample: Sample, tmp_path: Path) -> None:
+    fitted = train(sample, small("fcn", max_epochs=12), tmp_path)
     history = read_history(tmp_path / "history.csv")
     losses = [row["valid_loss"] for row in history]
-    assert [row["epoch"] for row in history] == list(range(fitted.epochs))
-    assert losses[fitted.best_epoch - 1] == min(losses) < 0.4
-    assert (fitted.n_train, fitted.n_valid) == (256, 64)
-    data = TrainingData(graphs, batch_size=64, validation_fraction=0.2, seed=1)
-    (batch,) = data.val_dataloader()
+    assert [row["epoch"] for row in history] == list(range(fitted.facts.epochs))
+    assert losses[fitted.facts.best_epoch - 1] == min(losses) < 0.4
+    assert (fitted.facts.n_train, fitted.facts.n_valid) == (256, 64)
+    (batch,) = training_data(sample, small("fcn", batch_size=64)).val_dataloader()
     with torch.no_grad():
         loss = nn.functional.binary_cross_entropy_with_logits(fitted.model.eval()(batch.graphs), batch.target)
     assert loss.item() == pytest.approx(min(losses), rel=1e-4)
 
 
-def test_early_stopping(graphs: LazyGraphs, tmp_path: Path) -> None:
-    fitted = train(graphs, small("fcn", max_epochs=30, patience=2, min_delta=10.0), tmp_path)
-    assert fitted.epochs == 3
+def test_early_stopping(sample: Sample, tmp_path: Path) -> None:
+    fitted = train(sample, small("fcn", max_epochs=30, patience=2, min_delta=10.0), tmp_path)
+    assert fitted.facts.epochs == 3
 
 
-def test_plateau_lowers_the_learning_rate(graphs: LazyGraphs, tmp_path: Path) -> None:
+def test_plateau_lowers_the_learning_rate(sample: Sample, tmp_path: Path) -> None:
     schedule = {"kind": "plateau", "factor": 0.5, "patience": 0, "floor": 0.004}
-    train(graphs, small("fcn", min_delta=10.0, schedule=schedule), tmp_path)
+    train(sample, small("fcn", min_delta=10.0, schedule=schedule), tmp_path)
     rates = [row["learning_rate"] for row in read_history(tmp_path / "history.csv")]
     assert rates == pytest.approx([0.01, 0.01, 0.005, 0.004])
 
 
-def test_one_cycle_ends_at_nearly_zero(graphs: LazyGraphs, tmp_path: Path) -> None:
-    train(graphs, small("fcn", schedule={"kind": "one_cycle"}), tmp_path)
+def test_one_cycle_ends_at_nearly_zero(sample: Sample, tmp_path: Path) -> None:
+    train(sample, small("fcn", schedule={"kind": "one_cycle"}), tmp_path)
     rates = [row["learning_rate"] for row in read_history(tmp_path / "history.csv")]
     assert max(rates) <= 0.01
     assert rates[-1] < 1e-4 < rates[0]
 
 
-def test_steps_lower_the_learning_rate(graphs: LazyGraphs, tmp_path: Path) -> None:
-    train(graphs, small("fcn", schedule={"kind": "steps", "epochs": [1, 3], "factor": 0.1}), tmp_path)
+def test_steps_lower_the_learning_rate(sample: Sample, tmp_path: Path) -> None:
+    train(sample, small("fcn", schedule={"kind": "steps", "epochs": [1, 3], "factor": 0.1}), tmp_path)
     rates = [row["learning_rate"] for row in read_history(tmp_path / "history.csv")]
     assert rates == pytest.approx([0.01, 0.001, 0.001, 0.0001])
 
@@ -113,9 +113,9 @@ def test_l2_is_a_penalty_on_the_weights_of_layers(optimiser: str) -> None:
     torch.manual_seed(1)
     model = nn.Sequential(nn.Linear(3, 4), nn.PReLU(4), nn.Linear(4, 1))
     plain = deepcopy(model)
-    module = TrainingModule(model, recipe, "classification", seed=1)
+    module = TrainingModule(model, recipe, Binary(), 1, TaskLoss(Binary()))
     module.trainer = cast("Any", SimpleNamespace(estimated_stepping_batches=10))
-    ours = module.configure_optimizers()
+    (ours,) = module.configure_optimizers()
     other: torch.optim.Optimizer = torch.optim.Adam(plain.parameters(), 0.01, amsgrad=optimiser == "amsgrad")
     if optimiser == "adamax":
         other = torch.optim.Adamax(plain.parameters(), 0.01)
@@ -131,17 +131,17 @@ def test_l2_is_a_penalty_on_the_weights_of_layers(optimiser: str) -> None:
         torch.testing.assert_close(one, two)
 
 
-def test_constant_learning_rate(graphs: LazyGraphs, tmp_path: Path) -> None:
-    train(graphs, small("fcn", schedule={"kind": "constant"}, optimiser="adamax"), tmp_path)
+def test_constant_learning_rate(sample: Sample, tmp_path: Path) -> None:
+    train(sample, small("fcn", schedule={"kind": "constant"}, optimiser="adamax"), tmp_path)
     assert {row["learning_rate"] for row in read_history(tmp_path / "history.csv")} == {0.01}
 
 
-def test_same_seed_same_weights_and_the_users_random_state_is_kept(graphs: LazyGraphs, tmp_path: Path) -> None:
+def test_same_seed_same_weights_and_the_users_random_state_is_kept(sample: Sample, tmp_path: Path) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
     recipe = small("graph_net", max_epochs=2)
     one, two, other = (
-        train(graphs, recipe, tmp_path / name, seed=seed) for name, seed in (("1", 3), ("2", 3), ("3", 4))
+        train(sample, recipe, tmp_path / name, seed=seed) for name, seed in (("1", 3), ("2", 3), ("3", 4))
     )
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(a, b) for a, b in zip(weights(one.model), weights(two.model), strict=True))
@@ -154,16 +154,16 @@ def test_same_seed_same_weights_and_the_users_random_state_is_kept(graphs: LazyG
     ids=lambda schedule: str(schedule["kind"]),
 )
 def test_killed_and_resumed_is_as_unbroken(
-    graphs: LazyGraphs, store: Path, tmp_path: Path, schedule: dict[str, Any]
+    sample: Sample, store: Path, tmp_path: Path, schedule: dict[str, Any]
 ) -> None:
     changes = {"max_epochs": 5, "min_delta": 0.01, "schedule": schedule}
-    unbroken = train(graphs, small("graph_net", **changes), tmp_path / "unbroken")
+    unbroken = train(sample, small("graph_net", **changes), tmp_path / "unbroken")
     # The process dies, without a word, in the middle of the fourth epoch.
     code = f"""
         import os, torch
         from pathlib import Path
         torch.set_num_threads(1)  # as here: sums depend on how they are shared out
-        from training.test_fit import Toy, small, train
+        from training.test_network import small, toy, train
         from pd4ml.training.module import TrainingModule
         step = TrainingModule.training_step
         def dying_step(self, batch):
@@ -171,14 +171,13 @@ def test_killed_and_resumed_is_as_unbroken(
                 os.kill(os.getpid(), {int(signal.SIGKILL)})
             return step(self, batch)
         TrainingModule.training_step = dying_step
-        graphs = Toy.graphs("train", {str(store)!r}, source="generated")
-        train(graphs, small("graph_net", **{changes!r}), Path({str(tmp_path / "killed")!r}))
+        train(toy(Path({str(store)!r})), small("graph_net", **{changes!r}), Path({str(tmp_path / "killed")!r}))
     """
     tests = str(Path(__file__).parents[1])
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=tests, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert len(read_history(tmp_path / "killed" / "history.csv")) == 3
-    resumed = train(graphs, small("graph_net", **changes), tmp_path / "killed")
+    resumed = train(sample, small("graph_net", **changes), tmp_path / "killed")
     assert all(torch.equal(a, b) for a, b in zip(weights(unbroken.model), weights(resumed.model), strict=True))
     drop_seconds = [
         [{key: value for key, value in row.items() if key != "seconds"} for row in read_history(file)]
@@ -188,29 +187,33 @@ def test_killed_and_resumed_is_as_unbroken(
 
 
 def test_finished_training_is_not_repeated(
-    graphs: LazyGraphs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sample: Sample, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = train(graphs, small("fcn"), tmp_path)
+    first = train(sample, small("fcn"), tmp_path)
     assert "epoch 4 of at most 4" in capsys.readouterr().err
-    second = train(graphs, small("fcn"), tmp_path)
+    second = train(sample, small("fcn"), tmp_path)
     assert capsys.readouterr().err == ""
-    assert (first.epochs, first.best_epoch, first.seconds) == (second.epochs, second.best_epoch, second.seconds)
+    assert (first.facts.epochs, first.facts.best_epoch, first.facts.seconds) == (
+        second.facts.epochs,
+        second.facts.best_epoch,
+        second.facts.seconds,
+    )
     assert all(torch.equal(a, b) for a, b in zip(weights(first.model), weights(second.model), strict=True))
 
 
 def test_damaged_checkpoint_starts_again(
-    graphs: LazyGraphs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sample: Sample, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "last.ckpt").write_bytes(b"no checkpoint")
-    assert train(graphs, small("fcn"), tmp_path).epochs == 4
+    assert train(sample, small("fcn"), tmp_path).facts.epochs == 4
     assert "starting from the first epoch" in capsys.readouterr().err
-    (tmp_path / "best.ckpt").write_bytes(b"")
-    with pytest.raises(DataError, match=r"best\.ckpt cannot be read"):
-        load_weights(nn.Linear(1, 1), tmp_path / "best.ckpt")
+    (tmp_path / "model.pt").write_bytes(b"")
+    with pytest.raises(DataError, match=r"model\.pt cannot be read"):
+        load_fitted(tmp_path)
 
 
 def test_ctrl_c_keeps_the_last_checkpoint_and_the_signal(
-    graphs: LazyGraphs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = EventOrder.__iter__
 
@@ -221,22 +224,25 @@ def test_ctrl_c_keeps_the_last_checkpoint_and_the_signal(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(EventOrder, "__iter__", interrupted)
-        train(graphs, small("fcn"), tmp_path)
+        train(sample, small("fcn"), tmp_path)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert (tmp_path / "last.ckpt").exists()
-    assert train(graphs, small("fcn"), tmp_path).epochs == 4
+    assert train(sample, small("fcn"), tmp_path).facts.epochs == 4
 
 
-def test_loss_that_is_not_finite_names_the_events(graphs: LazyGraphs, tmp_path: Path) -> None:
-    poison = graphs.events["points"][17, 0, 0]
+def test_loss_that_is_not_finite_names_the_events(
+    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison, build = sample.open("train")["points"][17, 0, 0], Toy.build_graphs
 
-    def build(arrays: Mapping[str, Array]) -> PackedGraphs:
-        built = Toy.build_graphs(arrays, {})
+    def poisoned(arrays: Mapping[str, Array], fitted: Mapping[str, Any], *, edges: bool = True) -> PackedGraphs:
+        built = build(arrays, fitted, edges=edges)
         built.nodes[built.nodes == poison] = np.nan
         return built
 
+    monkeypatch.setattr(Toy, "build_graphs", poisoned)
     with pytest.raises(DataError, match=r"training loss became nan in epoch 0, batch of train events .*\b17\b"):
-        train(LazyGraphs(graphs.events, build), small("fcn", batch_size=4), tmp_path)
+        train(sample, small("fcn", batch_size=4), tmp_path)
 
 
 class MeanOfX(nn.Module):
@@ -250,32 +256,33 @@ class MeanOfX(nn.Module):
         return self.scale * batch.to_dense().mean(dim=(1, 2))
 
 
-def test_any_module_can_be_trained(graphs: LazyGraphs, tmp_path: Path) -> None:
-    fitted = train(graphs, small("fcn"), tmp_path, model=MeanOfX())
+def test_any_module_can_be_trained(sample: Sample, tmp_path: Path) -> None:
+    fitted = train(sample, small("fcn"), tmp_path, model=MeanOfX())
     assert isinstance(fitted.model, MeanOfX)
     assert fitted.model.scale > 0.1
 
 
-def test_fewer_events(graphs: LazyGraphs, tmp_path: Path) -> None:
-    fitted = train(graphs, small("fcn", max_epochs=1), tmp_path, n_events=101)
-    assert (fitted.n_train, fitted.n_valid) == (81, 20)
+def test_fewer_events(sample: Sample, tmp_path: Path) -> None:
+    fitted = train(sample, small("fcn", max_epochs=1), tmp_path, n_events=101)
+    assert (fitted.facts.n_train, fitted.facts.n_valid) == (81, 20)
     with pytest.raises(DataError, match="asked to train on 500 events; the train split has 320"):
-        train(graphs, small("fcn"), tmp_path, n_events=500)
+        train(sample, small("fcn"), tmp_path, n_events=500)
 
 
 def test_order_is_shuffled_anew_and_complete() -> None:
-    order = EventOrder(10, 33, 5, seed=1)
+    order = EventOrder(np.arange(10, 33), 5, seed=1)
     first = [batch.tolist() for batch in order]
     assert len(first) == len(order) == 5
     assert sorted(np.concatenate(list(order)).tolist()) == list(range(10, 33))
     assert [batch.tolist() for batch in order] == first
     order.set_epoch(1)
     assert [batch.tolist() for batch in order] != first
-    assert np.concatenate(list(EventOrder(0, 7, 3))).tolist() == list(range(7))
+    assert np.concatenate(list(EventOrder(np.arange(7), 3))).tolist() == list(range(7))
 
 
-def test_batches_are_the_events_of_their_index(graphs: LazyGraphs) -> None:
-    batch = EventBatches(graphs)[Share(np.array([3, 8]), 1.0)]
+def test_batches_are_the_events_of_their_index(sample: Sample) -> None:
+    graphs = sample.graphs("train")
+    batch = EventBatches(graphs, Binary())[Share(np.array([3, 8]), 1.0)]
     np.testing.assert_array_equal(batch.graphs.to_dense()[:, :5].numpy(), graphs.events["points"][[3, 8]])
     np.testing.assert_array_equal(batch.target.numpy(), graphs.events.y[[3, 8]])
     assert batch.to("meta").target.device.type == "meta"

@@ -1,0 +1,164 @@
+"""What a training leaves: something that predicts, with the features it was trained with, and can be loaded again.
+
+An `Estimator` makes a `Fitted`; which one serves a recipe is said in `estimators`. Nothing here loads torch.
+"""
+
+from __future__ import annotations
+
+import abc
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pd4ml.dataset import Dataset
+from pd4ml.errors import DataError, missing_extra
+from pd4ml.sample import FeatureView, Sample
+from pd4ml.storage.store import Events
+from pd4ml.tasks import Task
+from pd4ml.training.recipe import TREES, Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = [
+    "FEATURES_NAME",
+    "MODEL_FILES",
+    "Estimator",
+    "Facts",
+    "Fitted",
+    "Options",
+    "estimator_of",
+    "load_fitted",
+]
+
+FEATURES_NAME = "features.json"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a training took: ``seconds`` of all epochs, also before a resume; ``best_epoch`` counts from 1.
+
+    ``valid_index`` (V,) are the places in the split ``valid_split`` of the events that were validated on.
+    """
+
+    n_train: int
+    n_valid: int
+    epochs: int
+    best_epoch: int
+    seconds: float
+    valid_split: str
+    valid_index: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a recipe is trained here: what is not part of the recipe.
+
+    ``n_events`` takes the first events of the train split only, validation included. ``model`` is trained in place
+    of the recipe's. ``devices`` processes share each batch, on ``device`` (``auto``, ``cpu`` or ``cuda``).
+    """
+
+    seed: int = 1
+    n_events: int | None = None
+    model: nn.Module | None = None
+    devices: int = 1
+    device: str = "auto"
+    tensorboard: bool = False
+
+
+class Fitted(abc.ABC):
+    """A trained model of any kind: a network, trees, later what methods make of them.
+
+    ``view`` is what its features were fitted to, which are never fitted again.
+    """
+
+    def __init__(self, dataset: type[Dataset], task: Task, view: FeatureView, facts: Facts | None) -> None:
+        self.dataset, self.task, self.view, self._facts = dataset, task, view, facts
+
+    @property
+    def facts(self) -> Facts:
+        """What the training took; DataError where it was loaded, since the record says it."""
+        if self._facts is None:
+            raise DataError("a model that was loaded does not know its training: its record does")
+        return self._facts
+
+    @property
+    @abc.abstractmethod
+    def n_parameters(self) -> int:
+        """Number of trained parameters."""
+
+    @abc.abstractmethod
+    def predict(self, events: Events, batch_size: int = 512) -> NDArray[np.float32]:
+        """The model's output for all ``events``, in their order.
+
+        Logits of classes or values in the target's unit: (N,) or (N, K); for a task per node (M, K), the nodes
+        event after event.
+        """
+
+    def n_nodes(self, events: Events) -> NDArray[np.int64]:
+        """(N,) the number of nodes that each of ``events`` has outputs for, where the task is per node."""
+        raise DataError(f"a {self.task.name} has one output an event")
+
+    @abc.abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the features' and the model's file; a reader sees each of them whole or not at all."""
+
+
+class Estimator(Protocol):
+    """Something that can be trained as a recipe says."""
+
+    def fit(self, samples: Mapping[str, Sample], recipe: Recipe, folder: Path, options: Options) -> Fitted:
+        """Train on the sample of the role ``train``, keeping state in ``folder``, where a stopped one goes on.
+
+        Raises DataError before the first epoch for what cannot be trained like this.
+        """
+        ...
+
+    def load(self, folder: Path, dataset: type[Dataset], view: FeatureView, model: nn.Module | None) -> Fitted:
+        """What a finished training left in ``folder``; ``model`` takes the weights if it was one of the user's."""
+        ...
+
+
+_NETWORKS, _TREES = "pd4ml.training.network", "pd4ml.training.trees"
+# What a finished training of each kind leaves, by which a folder tells what it holds.
+MODEL_FILES = {"model.pt": _NETWORKS, "trees.npz": _TREES}
+
+
+def estimator_of(recipe: Recipe) -> Estimator:
+    """The estimator that serves ``recipe``; MissingExtraError where its packages are not installed."""
+    return _imported(_TREES if recipe.model == TREES else _NETWORKS)
+
+
+def load_fitted(folder: Path, model: nn.Module | None = None) -> Fitted:
+    """The trained model in the folder of a finished run, with its features; nothing in it is executed.
+
+    DataError in one line for a folder that holds none, or one of an earlier version of this package.
+    """
+    file = folder / FEATURES_NAME
+    if not file.exists():
+        raise DataError(
+            f"{folder} holds no trained model with its features (no {FEATURES_NAME}): it is no finished "
+            "run, or one of a version before 0.2, which kept neither; train it again"
+        )
+    try:
+        view = FeatureView.from_json(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file} cannot be read: {error}") from error
+    dataset = Dataset.datasets_register.find(view.dataset)
+    for name, module in MODEL_FILES.items():
+        if (folder / name).exists():
+            return _imported(module).load(folder, dataset, view, model)
+    raise DataError(f"{folder} holds no trained model: train it again")
+
+
+def _imported(module: str) -> Estimator:
+    try:
+        estimator: Estimator = importlib.import_module(module).ESTIMATOR
+    except ImportError as error:
+        raise missing_extra("training", "train", error) from error
+    return estimator

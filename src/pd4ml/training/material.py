@@ -1,0 +1,110 @@
+"""What a training works on: samples opened and shared out, their features fitted on the training part's sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pd4ml.card import Card
+from pd4ml.errors import DataError
+from pd4ml.graphs.lazy import LazyGraphs
+from pd4ml.sample import FeatureView, GraphBuilder, Sample
+from pd4ml.storage.store import Events
+from pd4ml.tasks import Task, task_of
+from pd4ml.training.recipe import Recipe
+from pd4ml.training.split import split_events
+
+__all__ = ["Material", "Role", "prepare"]
+
+_CHECKED_EVENTS = 100_000  # at a time, so that long targets do not fill the memory
+
+
+@dataclass(frozen=True)
+class Role:
+    """The events of a part, the places ``index`` of those in ``events``."""
+
+    events: Events
+    index: NDArray[np.int64]
+
+    def target(self) -> NDArray[Any]:
+        """The target of the part's events."""
+        return np.asarray(self.events.y[self.index])
+
+    def weight(self, name: str) -> NDArray[np.float64] | None:
+        """(n,) weights of the part's events, or None."""
+        return np.asarray(self.events[name][self.index], np.float64) if name else None
+
+    def chosen(self) -> Events:
+        """The part's events alone."""
+        return self.events.choose(self.index)
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that is trained and validated on. ``weight`` names the array of event weights, if there is one.
+
+    ``valid_split`` is the split whose events are validated on.
+    """
+
+    card: Card
+    dataset: Any
+    task: Task
+    train: Role
+    valid: Role
+    valid_split: str
+    view: FeatureView | None = None
+    weight: str = ""
+
+    def graphs(self, role: Role) -> LazyGraphs:
+        """The graphs of all events in which the role has places."""
+        if self.view is None:
+            raise DataError("features were not fitted: prepare with features=True")
+        return LazyGraphs(role.events, GraphBuilder(self.dataset, self.view))
+
+    @property
+    def mean_weight(self) -> float:
+        """Mean weight of the training part, by which weights are divided."""
+        weight = self.train.weight(self.weight)
+        return 1.0 if weight is None else float(weight.mean())
+
+
+def prepare(
+    samples: Mapping[str, Sample], recipe: Recipe, n_events: int | None = None, *, features: bool = True
+) -> Material:
+    """Open the sample of the role ``train`` (and ``valid``, if it is given) and check what is to be trained on.
+
+    Without a sample for validation a part is held back, as `split_events` says. DataError for targets that do not
+    fit the task, for weights that are not positive, and for what the recipe's method cannot use.
+    """
+    sample = samples["train"]
+    card, task = sample.card, task_of(sample.card)
+    recipe.method.check(card, task)
+    train = sample.open("train")
+    valid = samples["valid"].open("train") if "valid" in samples else None
+    if valid is None and "valid" in card.splits:
+        valid = sample.open("valid")
+    parts = split_events(train, card, n_events, recipe.validation_fraction, valid)
+    trained = Role(train, parts.train)
+    validated = Role(train if valid is None else valid, parts.valid)
+    weight = getattr(card, "weight", "")
+    for role in (trained, validated):
+        _check(role, task, weight)
+    for name in recipe.method.arrays(card):
+        if name not in train:
+            raise DataError(f"the method {recipe.method.kind} needs the array {name}, which these events lack")
+    view = sample.view() if features else None
+    return Material(card, sample.dataset, task, trained, validated, parts.valid_split, view, weight)
+
+
+def _check(role: Role, task: Task, weight: str) -> None:
+    for start in range(0, len(role.index), _CHECKED_EVENTS):
+        task.check(np.asarray(role.events.y[role.index[start : start + _CHECKED_EVENTS]]))
+    if weight and weight not in role.events:
+        raise DataError(f"events are weighted by {weight}, which these events lack")
+    values = role.weight(weight)
+    if values is not None and not (np.isfinite(values).all() and (values > 0).all()):
+        raise DataError(f"{weight} must be positive, finite weights: leave out events of no weight")

@@ -1,0 +1,400 @@
+"""Networks: the estimator that trains them as a recipe says. This module loads torch and Lightning.
+
+Import it where training starts; `pd4ml.training.fitted` finds it when it is needed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import logging
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pd4ml.dataset import Dataset
+from pd4ml.errors import DataError, missing_extra, unknown_name
+from pd4ml.graphs.lazy import LazyGraphs
+from pd4ml.models import ModelInputs, build
+from pd4ml.models.base import Model
+from pd4ml.models.batch import GraphBatch
+from pd4ml.progress import progress
+from pd4ml.sample import FeatureView, GraphBuilder, Sample
+from pd4ml.storage.atomic import write_bytes
+from pd4ml.storage.store import Events
+from pd4ml.tasks import Task, task_of
+from pd4ml.training.data import EventOrder, TrainingData
+from pd4ml.training.fitted import FEATURES_NAME, Facts, Fitted, Options
+from pd4ml.training.history import History, read_history
+from pd4ml.training.material import Material, prepare
+from pd4ml.training.module import TaskLoss, TrainingModule
+from pd4ml.training.processes import Processes, leave_group, processes
+from pd4ml.training.recipe import Recipe
+
+__all__ = ["ESTIMATOR", "Network", "NetworkEstimator", "make_model", "model_inputs", "predict_graphs"]
+
+_FORMAT = 2  # of the file of weights; 1 was a checkpoint of Lightning without features
+_WEIGHTS = "model.pt"
+_DEVICES = ("auto", "cpu", "cuda")
+
+
+class Network(Fitted):
+    """A trained network with its best weights."""
+
+    def __init__(
+        self,
+        dataset: type[Dataset],
+        task: Task,
+        view: FeatureView,
+        facts: Facts | None,
+        model: nn.Module,
+        recipe: Recipe | None = None,
+    ) -> None:
+        super().__init__(dataset, task, view, facts)
+        self.model, self.recipe = model, recipe
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of the model's parameters."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    def predict(self, events: Events, batch_size: int = 512) -> NDArray[np.float32]:
+        """The network's output for all ``events``, (N,), (N, K) or (M, K), on the device where its weights are."""
+        graphs = LazyGraphs(events, GraphBuilder(self.dataset, self.view))
+        return predict_graphs(self.model, graphs, batch_size)
+
+    def n_nodes(self, events: Events) -> NDArray[np.int64]:
+        """(N,) the number of nodes of each event's graph."""
+        graphs = LazyGraphs(events, GraphBuilder(self.dataset, self.view)).without_edges()
+        sizes = [pack.sizes for pack in graphs.batches(1024)]
+        return np.concatenate(sizes) if sizes else np.zeros(0, np.int64)
+
+    def save(self, folder: Path) -> None:
+        """Write ``features.json`` and ``model.pt``: weights and plain values, nothing that is executed."""
+        content: dict[str, Any] = {"format": _FORMAT, "state": self.model.state_dict()}
+        if isinstance(self.model, Model) and self.recipe is not None:
+            content["model"] = self.recipe.model
+            content["hyperparameters"] = dict(self.recipe.hyperparameters)
+            content["inputs"] = dataclasses.asdict(self.model.inputs)
+        stream = io.BytesIO()
+        torch.save(content, stream)
+        write_bytes(folder / FEATURES_NAME, self.view.to_json().encode())
+        write_bytes(folder / _WEIGHTS, stream.getvalue())
+
+
+class NetworkEstimator:
+    """Trains networks, the recipe's or the user's own."""
+
+    def fit(self, samples: Mapping[str, Sample], recipe: Recipe, folder: Path, options: Options) -> Network:
+        """Train on the sample of the role ``train``, keeping state in ``folder``.
+
+        A training that was stopped there goes on from its last whole epoch; the result is that of one that was
+        never stopped. A model of the user's is any module from `GraphBatch` to the shape that the task needs. Of
+        several processes only the first returns, the others end here.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        accelerator = _accelerator(options.device)
+        material = prepare(samples, recipe, options.n_events)
+        history = folder / "history.csv"
+        # The user's random state is left alone.
+        with torch.random.fork_rng(devices=[]), _quiet_lightning():
+            model = _model(material, recipe, options)
+            if not (folder / _WEIGHTS).exists():
+                _train(model, material, recipe, folder, options, accelerator)
+            else:
+                _load_state(model, _read_weights(folder / _WEIGHTS)["state"], folder / _WEIGHTS)
+        rows = read_history(history)
+        facts = Facts(
+            n_train=len(material.train.index),
+            n_valid=len(material.valid.index),
+            epochs=len(rows),
+            best_epoch=1 + int(np.argmin([row["valid_loss"] for row in rows])),
+            seconds=sum(row["seconds"] for row in rows),
+            valid_split=material.valid_split,
+            valid_index=material.valid.index,
+        )
+        assert material.view is not None
+        network = Network(material.dataset, material.task, material.view, facts, model, recipe)
+        if not (folder / _WEIGHTS).exists():
+            network.save(folder)
+            # What was needed to go on is not needed any more.
+            for name in ("best", "last"):
+                (folder / f"{name}.ckpt").unlink(missing_ok=True)
+        if accelerator == "gpu":
+            model.to("cuda")
+        return network
+
+    def load(self, folder: Path, dataset: type[Dataset], view: FeatureView, model: nn.Module | None) -> Network:
+        """The network in ``folder``; DataError for one of the user's own without the module to put it into."""
+        content = _read_weights(folder / _WEIGHTS)
+        if "model" in content and model is None:
+            try:
+                inputs = ModelInputs(**content["inputs"])
+                model = build(str(content["model"]), inputs, **content["hyperparameters"])
+            except (TypeError, ValueError) as error:
+                raise DataError(f"{folder / _WEIGHTS} holds another version of its model: {error}") from error
+        if model is None:
+            raise DataError(f"{folder} holds the weights of a model of your own: load_run(folder, model=...)")
+        _load_state(model, content["state"], folder / _WEIGHTS)
+        return Network(dataset, task_of(dataset.card), view, None, model.eval())
+
+
+ESTIMATOR = NetworkEstimator()
+
+
+def predict_graphs(model: nn.Module, graphs: LazyGraphs, batch_size: int = 512) -> NDArray[np.float32]:
+    """What ``model`` gives for all ``graphs``, batch by batch, in their order."""
+    n_events = len(graphs)
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    if not getattr(model, "needs_edges", True):
+        graphs = graphs.without_edges()
+    parts = []
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode(), progress("predicting", n_events) as bar:
+        for index in EventOrder(np.arange(n_events), batch_size):
+            batch = GraphBatch.from_packed(graphs[index]).to(device)
+            parts.append(model(batch).float().cpu().numpy())
+            bar.advance(len(index))
+    model.train(was_training)
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def model_inputs(graphs: LazyGraphs, task: Task) -> ModelInputs:
+    """What a model must know, read off the first graph."""
+    first = graphs[0]
+    return ModelInputs(
+        first.nodes.shape[1],
+        first.max_nodes,
+        task.name,
+        first.n_tokens,
+        first.grid,
+        n_outputs=task.n_outputs,
+        per_node=task.per_node,
+    )
+
+
+def make_model(recipe: Recipe, inputs: ModelInputs, seed: int) -> Model:
+    """The recipe's model with the weights that ``seed`` starts from."""
+    torch.manual_seed(seed)
+    return build(recipe.model, inputs, **recipe.hyperparameters)
+
+
+def _model(material: Material, recipe: Recipe, options: Options) -> nn.Module:
+    """The model to train, which is refused if its output is not what the task needs."""
+    graphs, task = material.graphs(material.train), material.task
+    model = options.model
+    if model is None:
+        model = make_model(recipe, model_inputs(graphs, task), options.seed)
+    if task.scaled and isinstance(model, Model):
+        model.set_target(*_target_statistics(material))
+    _check_output(model, GraphBatch.from_packed(graphs[material.train.index[:2]]), task)
+    return model
+
+
+def _target_statistics(material: Material) -> tuple[Any, Any]:
+    """Mean and standard deviation of the target of the training part, of each component."""
+    y = np.asarray(material.train.target(), np.float64)
+    if material.task.n_outputs == 1:
+        y = y.reshape(len(y))
+        return float(y.mean()), float(y.std()) or 1.0
+    spread = y.std(axis=0)
+    return y.mean(axis=0).tolist(), np.where(spread > 0, spread, 1.0).tolist()
+
+
+def _check_output(model: nn.Module, batch: GraphBatch, task: Task) -> None:
+    """DataError if the model's output for a batch has not the shape that the task needs."""
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        output = model(batch)
+    model.train(was_training)
+    n_rows = len(batch.nodes) if task.per_node else len(batch)
+    wanted = (n_rows,) if task.n_outputs == 1 else (n_rows, task.n_outputs)
+    if not isinstance(output, Tensor) or tuple(output.shape) != wanted:
+        found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise DataError(
+            f"a model for this {task.name} must give {wanted} for {len(batch)} events of {len(batch.nodes)} "
+            f"nodes, found {found}"
+        )
+
+
+def _balance(material: Material, recipe: Recipe) -> Tensor | None:
+    """Factors of classes, if the recipe asks for them; of a vector's components, their inverse variances."""
+    task = material.task
+    if task.scaled:
+        if task.n_outputs == 1:
+            return None
+        return torch.tensor(_target_statistics(material)[1], dtype=torch.float32) ** -2
+    if not recipe.balance_classes:
+        return None
+    weight = material.train.weight(material.weight)
+    return torch.from_numpy(task.class_balance(material.train.target(), weight))
+
+
+def _train(
+    model: nn.Module, material: Material, recipe: Recipe, folder: Path, options: Options, accelerator: str
+) -> None:
+    """Train ``model``, which has its best weights afterwards."""
+    data = TrainingData(
+        material,
+        batch_size=recipe.batch_size,
+        seed=options.seed,
+        arrays=recipe.method.arrays(material.card),
+        edges=getattr(model, "needs_edges", True),
+    )
+    loss = TaskLoss(material.task, _balance(material, recipe))
+    module = TrainingModule(model, recipe, material.task, options.seed, loss)
+    resumed, data.train_order.epoch = _resume(folder / "last.ckpt")
+    with _interruptible():
+        where = processes(options.devices)
+        trainer = _trainer(recipe, folder, folder / "history.csv", where, options.tensorboard, accelerator)
+        trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
+    leave_group()
+    state = _read_checkpoint(folder / "best.ckpt")["state_dict"]
+    own = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
+    _load_state(model, own, folder / "best.ckpt")
+
+
+_PREFIX = "networks.model."  # of the model's weights in a checkpoint
+
+
+def _load_state(model: nn.Module, state: Any, file: Path) -> None:
+    try:
+        model.load_state_dict(state)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{file} holds the weights of another model: {reason}") from error
+
+
+def _read_weights(file: Path) -> dict[str, Any]:
+    """What `Network.save` wrote; nothing but tensors and plain values is unpickled."""
+    content = _read_checkpoint(file)
+    if content.get("format") != _FORMAT:
+        raise DataError(f"{file} is of format {content.get('format')}, this version reads {_FORMAT}: train again")
+    return content
+
+
+def _accelerator(device: str) -> str:
+    """Lightning's name for where it is trained."""
+    if device not in _DEVICES:
+        raise unknown_name("device", device, _DEVICES)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DataError("no CUDA device can be used here: choose device cpu, or auto")
+    return {"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[device]
+
+
+def _trainer(
+    recipe: Recipe, folder: Path, history: Path, where: Processes, tensorboard: bool, accelerator: str
+) -> Trainer:
+    monitored: dict[str, Any] = {"monitor": "valid_loss", "mode": "min"}
+    return Trainer(
+        max_epochs=recipe.max_epochs,
+        accelerator=accelerator,
+        devices=where.per_node,
+        num_nodes=where.nodes,
+        strategy="ddp" if where.per_node * where.nodes > 1 else "auto",
+        use_distributed_sampler=False,  # batches are shared out by `SharedOrder`
+        precision=recipe.precision,  # type: ignore[arg-type]
+        callbacks=[
+            History(history, f"training {recipe.name}"),
+            EarlyStopping(
+                **monitored,
+                min_delta=recipe.min_delta,
+                patience=recipe.patience,
+                check_on_train_epoch_end=True,
+                check_finite=False,
+            ),
+            *recipe.method.callbacks(),
+            # After the others, whose state is in the checkpoint.
+            _checkpoint(folder, "best", **monitored),
+            _checkpoint(folder, "last"),
+        ],
+        logger=_tensorboard(folder) if tensorboard else False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+
+
+def _tensorboard(folder: Path) -> TensorBoardLogger:
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError as error:
+        raise missing_extra("a TensorBoard log", "tensorboard", error) from error
+    return TensorBoardLogger(folder, name=None, version="tensorboard")
+
+
+def _checkpoint(folder: Path, name: str, **monitored: Any) -> ModelCheckpoint:
+    """Keeps one checkpoint called ``name``, written at the end of the (best) epoch."""
+    return ModelCheckpoint(
+        dirpath=folder, filename=name, save_on_train_epoch_end=True, enable_version_counter=False, **monitored
+    )
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:
+        # torch.load raises anything from EOFError to UnpicklingError on a damaged file.
+        raise DataError(f"checkpoint {path} cannot be read ({type(error).__name__})") from error
+
+
+def _resume(last: Path) -> tuple[Path | None, int]:
+    """The checkpoint to go on from, if there is one that can be read, and the epoch that comes next."""
+    if not last.exists():
+        return None, 0
+    try:
+        epoch = int(_read_checkpoint(last)["epoch"]) + 1
+    except DataError as error:
+        print(f"{error}; starting from the first epoch", file=sys.stderr)
+        return None, 0
+    print(f"going on after epoch {epoch} ({last})", file=sys.stderr)
+    return last, epoch
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Keep Lightning's hints and notes off the screen; its errors are raised all the same."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            # The folder of a resumed training is not empty, which is what is wanted.
+            warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C be a KeyboardInterrupt: Lightning turns it into an exit and then ignores the signal."""
+    in_main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if in_main:
+            signal.signal(signal.SIGINT, handler)
