@@ -145,3 +145,24 @@ def test_audit_fails_on_duplicates(data: Path, monkeypatch: pytest.MonkeyPatch) 
     assert result.exit_code == 1
     assert "exact duplicates in both train and test: 1" in result.stdout
     assert "for example 3 and 3" in result.stdout
+
+
+def test_evaluate_vectors_and_nodes_with_weights(data: Path) -> None:
+    rng = np.random.default_rng(2)
+    target, weight = rng.normal(50, 5, (500, 2)), rng.uniform(1, 2, 500)
+    np.savez(data / "target.npz", target=target, weight=weight)
+    np.savez(data / "value.npz", value=target + rng.normal([3, 0], 1, (500, 2)))
+    options = ("evaluate", "--predictions", data / "value.npz", "--truth", data / "target.npz")
+    text = output(*options)
+    assert text.count("target, component 0,") == text.count("target, component 1,") == 10
+    measured = json.loads(output(*options, "--json"))
+    assert measured["bias_0"]["value"] == pytest.approx(3, abs=0.3)
+    assert {b["component"] for b in measured["by_target"]} == {0, 1}
+    ids = {"event_id": np.repeat(np.arange(100), 5), "node": np.tile(np.arange(5), 100)}
+    labels = rng.integers(0, 3, 500)
+    np.savez(data / "labels.npz", **ids, label=labels)
+    logits = 2 * np.eye(3)[labels] + rng.normal(size=(500, 3))
+    np.savez(data / "logits.npz", **ids, logit=logits)
+    text = output("evaluate", "--predictions", data / "logits.npz", "--truth", data / "labels.npz")
+    assert text.startswith("500 nodes of ")
+    assert "iou_macro" in text

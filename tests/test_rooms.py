@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_a_generic_room_knows_no_dataset_by_name(path: Path) -> None:
         return
     text = path.read_text().lower()
     for name in ("toptagging", "top_tagging", "airshower", "spinodal", "eosl", "belle"):
-        assert name not in text, f"{path} knows {name}"
+        assert not re.search(f"(?<![a-z]){name}", text), f"{path} knows {name}"  # but it may say unlabelled
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))

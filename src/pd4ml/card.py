@@ -161,6 +161,7 @@ class Card:
     only generated events have and that no model sees, such as which events belong together. ``splits`` gives the
     published number of events, ``unknown`` lists what nobody has told; nothing on a card is guessed.
     ``group`` names the extra whose value events share that belong together and must stay in one split.
+    ``weight`` names the array, among inputs or extras, of what each event counts in every metric.
     ``literature`` are published scores.
     """
 
@@ -182,6 +183,7 @@ class Card:
     generator: str = ""
     unknown: tuple[str, ...] = ()
     group: str = ""
+    weight: str = ""
     literature: tuple[PublishedScore, ...] = ()
 
     @property
@@ -192,7 +194,8 @@ class Card:
     @property
     def published(self) -> Card:
         """The card of the published files, which have no extras."""
-        return replace(self, extras=(), group="")
+        weight = self.weight if self.weight in {spec.name for spec in self.inputs} else ""
+        return replace(self, extras=(), group="", weight=weight)
 
     @property
     def test_fraction(self) -> float:
@@ -215,6 +218,7 @@ class Card:
         lines += [f"X[{i}]: {spec}" for i, spec in enumerate(self.inputs)]
         lines.append(f"y: {self.target}")
         lines += [f"generated events also have {spec}" for spec in self.extras]
+        lines += [f"events count as their {self.weight}"] if self.weight else []
         lines += [f"split {name}: {n:,} published events" for name, n in self.splits.items()]
         for source in self.sources:
             files = ", ".join(f"{f.name} (md5 {f.md5 or 'unknown'})" for f in source.files)

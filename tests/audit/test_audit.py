@@ -227,3 +227,41 @@ def test_regression(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_same_seed_gives_the_same_audit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert audited(*splits(), monkeypatch) == audited(*splits(), monkeypatch)
+
+
+@pytest.mark.parametrize("task", ["regression", "segmentation"])
+def test_leaks_of_one_component_or_class(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sum of the points gives the second component, or the share of the second class, away."""
+    found = splits()
+    for arrays in found:
+        rng = np.random.default_rng(len(arrays["label"]))
+        n = len(arrays["label"])
+        if task == "regression":
+            label = rng.normal(size=(n, 3))
+            arrays["points"][:, 0, 0] += 30 * label[:, 1]
+        else:
+            label = rng.integers(0, 2, (n, 8)).astype(np.int8)
+            label[np.arange(8) > rng.integers(3, 8, (n, 1))] = -1
+            share = (label == 1).sum(axis=1) / (label >= 0).sum(axis=1)
+            arrays["points"][:, 0, 0] += (200 * share).astype(np.float32)
+        arrays["label"] = label
+    target = replace(CARD.target, shape=found[0]["label"].shape[1:], padding=-1)
+    card = replace(CARD, task=task, target=target, classes=() if task == "regression" else CARD.classes)
+    audit = audited(*found, monkeypatch, card)
+    best = audit.leaks[0]
+    assert best.metric == "R2"
+    assert best.feature in ("sum of points", "sum of points, component 0", "all summaries together")
+    assert best.score.value > 0.8
+    assert all(leak.score.value < 0.1 for leak in audit.leaks if leak.bookkeeping)
+
+
+def test_duplicates_of_events_without_a_target_of_one_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the same points, one with another label for one of its nodes."""
+    train, test = splits()
+    for arrays in (train, test):
+        arrays["label"] = np.zeros((len(arrays["label"]), 8), np.int8)
+    test["points"][:2] = train["points"][:2]
+    test["label"][1, 5] = 1
+    card = replace(CARD, task="segmentation", target=replace(CARD.target, shape=(8,), dtype="int8", padding=-1))
+    between = audited(train, test, monkeypatch, card).duplicates[-1]
+    assert (between.n_events, between.n_other_label) == (2, 1)

@@ -86,9 +86,17 @@ def exact_duplicates(
         there &= earlier != np.arange(len(hashes[1]))
     mine = np.flatnonzero(there)
     theirs = earlier[mine]
-    differ = int(np.sum(np.asarray(first.y)[theirs] != np.asarray(second.y)[mine]))
+    differ = _other_labels(first, second, theirs, mine) if len(mine) else 0
     example = (int(theirs[0]), int(mine[0])) if len(mine) else None
     return Duplicates(first.split, second.split, len(mine), differ, example)
+
+
+def _other_labels(first: Events, second: Events, theirs: NDArray[np.int64], mine: NDArray[np.int64]) -> int:
+    """How many of the events ``mine`` of ``second`` have another target than ``theirs`` of ``first``."""
+    if first.manifest.target not in dict(first.items()):
+        return 0
+    differ = np.asarray(first.y)[theirs] != np.asarray(second.y)[mine]
+    return int(differ.reshape(len(mine), -1).any(axis=1).sum())
 
 
 class Projection:

@@ -23,7 +23,6 @@ from pd4ml.errors import DataError, Pd4mlError
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.submission import read_submission
 from pd4ml.evaluation.truth import dataset_truth
-from pd4ml.metrics.by_task import metrics
 from pd4ml.storage.hashing import sha256_of
 
 __all__ = ["Check", "add_predictions", "add_run", "check", "entries"]
@@ -81,9 +80,9 @@ def add_predictions(
         model={"name": name} if parameters is None else {"name": name, "parameters": parameters},
         recipe={"name": name, "model": name, "reference": reference or "unknown"},
         seed=seed,
-        events={"test": len(predictions)},
+        events={"test": predictions.n_events},
         epochs={},
-        metrics=metrics(truth.task, predictions.output, truth.values, group=truth.group),
+        metrics=truth.metrics(predictions),
         timing={},
         predictions={},
         versions={},
@@ -141,9 +140,8 @@ def _store(record: Record, predictions: Predictions, folder: Path, name: str) ->
 
 def _digest(record: Record, predictions: Predictions) -> str:
     """Eight digits that follow from the events and from what is predicted for them."""
-    content = (
-        record.dataset["fingerprint"].encode() + predictions.event_id.tobytes() + predictions.output.tobytes()
-    )
+    ids = predictions.event_id.tobytes() + (b"" if predictions.node is None else predictions.node.tobytes())
+    content = record.dataset["fingerprint"].encode() + ids + predictions.output.tobytes()
     return hashlib.sha256(content).hexdigest()[:8]
 
 

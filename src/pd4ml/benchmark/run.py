@@ -19,9 +19,8 @@ from pd4ml.benchmark.record import RECORD_NAME, Record, graphics_card, machine, 
 from pd4ml.card import Card
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, StoreError, missing_extra
-from pd4ml.evaluation.measure import Compared, measure
 from pd4ml.evaluation.predictions import Predictions
-from pd4ml.evaluation.truth import dataset_truth
+from pd4ml.evaluation.truth import dataset_truth, events_truth
 from pd4ml.metrics.measurement import Measurement
 from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.hashing import sha256_of
@@ -30,6 +29,7 @@ from pd4ml.storage.manifest import Manifest
 from pd4ml.storage.memory import memory_events
 from pd4ml.storage.npz import read_npz
 from pd4ml.storage.store import Events, Store
+from pd4ml.tasks import Segmentation
 from pd4ml.training.fitted import FEATURES_NAME, MODEL_FILES, Fitted, Options, estimator_of, load_fitted
 from pd4ml.training.processes import is_first_process, started_from_outside
 from pd4ml.training.recipe import TREES, Recipe, load_recipe
@@ -202,11 +202,13 @@ def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, 
         )
     predictions = Predictions.read(file, truth.task)
     events = dataset.open("test", path, source=facts["source"], variant=facts["variant"])
-    n_predicted = len(np.unique(predictions.event_id))
+    n_predicted = predictions.n_events
     is_part = record.samples.get("test", facts["fingerprint"]) != facts["fingerprint"]
     if n_predicted != (record.events["test"] if is_part else len(events)):
         raise DataError(f"{file} has predictions for {n_predicted:,} events, not for those of the record")
-    measured = measure(dataset.card, events, predictions)
+    if is_part:
+        events = events.choose(np.unique(predictions.event_id))
+    measured = events_truth(dataset.card, events).metrics(predictions)
     for name, recorded in record.metrics.items():
         if name not in measured or not _same(measured[name], recorded):
             raise DataError(f"{name} is {measured.get(name)}, but the record says {recorded}")
@@ -255,13 +257,15 @@ def _recipe_of(model: nn.Module, recipe: Recipe) -> Recipe:
 
 def _predictions(fitted: Fitted, events: Events) -> Predictions:
     """What ``fitted`` says of ``events``, numbered by their places in their split."""
-    output = fitted.predict(events)
-    places = np.arange(len(events)) if events.index is None else events.index
-    if not fitted.task.per_node:
-        return Predictions(fitted.task.name, places, output)
+    output, task = fitted.predict(events), fitted.task
+    if not isinstance(task, Segmentation):
+        return Predictions(task.name, events.places, output)
     sizes = fitted.n_nodes(events)
     node = np.arange(len(output)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return Predictions(fitted.task.name, np.repeat(places, sizes), output, node)
+    if events.manifest.target in events:  # the places of the nodes' labels, which need not be the first ones
+        labelled = task.places(np.asarray(events.y))
+        node = np.nonzero(labelled)[1] if np.array_equal(labelled.sum(axis=1), sizes) else node
+    return Predictions(task.name, np.repeat(events.places, sizes), output, node)
 
 
 @dataclass(frozen=True)
@@ -301,7 +305,7 @@ class _Training:
             seed=self.options.seed,
             events={"train": facts.n_train, "valid": facts.n_valid, "test": len(self.test)},
             epochs={"trained": facts.epochs, "best": facts.best_epoch},
-            metrics=self._metrics(predictions),
+            metrics=events_truth(card, self.test).metrics(predictions),
             timing=_timing(fitted, len(self.test), seconds),
             predictions={"file": _PREDICTIONS, "sha256": sha256_of(self.folder / _PREDICTIONS)},
             versions=versions(),
@@ -320,9 +324,6 @@ class _Training:
         run = Run(replace(record, folder=self.folder))
         run.__dict__["fitted"] = fitted  # it need not be loaded again
         return run
-
-    def _metrics(self, predictions: Predictions) -> dict[str, Measurement]:
-        return Compared(self.sample.card, self.test, predictions.output).metrics()
 
 
 def dataset_facts(manifest: Manifest, card: Card) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pd4ml.errors import DataError
 
 if TYPE_CHECKING:
     from pd4ml.audit.audit import Audit
+    from pd4ml.evaluation.predictions import Predictions
     from pd4ml.evaluation.truth import Truth
 
 __all__ = ["audit", "evaluate"]
@@ -41,7 +42,8 @@ def evaluate(
 ) -> None:
     """Metrics with errors: of a run, held against its record, or of any tool's predictions.
 
-    A file of predictions has columns event_id (or all events in order) and score, logit or value.
+    A file of predictions has columns event_id (or all events in order) and score, logit or value; of K classes
+    logit_0, logit_1, ..., of vectors value_0, ..., of labels of nodes event_id and node too.
 
     Examples: pd4ml evaluate runs/NAME ;
     pd4ml evaluate --predictions scores.csv --dataset TopTagging --split test
@@ -126,15 +128,14 @@ def _truth(
     raise DataError("predictions are held against --dataset NAME or against --truth FILE (with --truth-sha256)")
 
 
-def _print_submission(submission: Any, truth: Truth, as_json: bool) -> None:
-    from pd4ml.metrics.by_task import metrics
+def _print_submission(submission: Predictions, truth: Truth, as_json: bool) -> None:
     from pd4ml.metrics.regression import by_target
 
-    bins = by_target(submission.output, truth.values) if truth.task == "regression" else []
+    options = {"group": truth.group, "weight": truth.weight}
+    bins = by_target(submission.output, truth.values, **options) if truth.task == "regression" else []
     if not as_json:
-        print(f"{len(truth):,} events of {truth.name}, truth SHA-256 {truth.sha256[:16]}")
-    measured = metrics(truth.task, submission.output, truth.values, group=truth.group)
-    _print_metrics(measured, bins, as_json)
+        print(f"{len(truth):,} {truth.rows} of {truth.name}, truth SHA-256 {truth.sha256[:16]}")
+    _print_metrics(truth.metrics(submission), bins, as_json)
 
 
 def _print_metrics(measured: Any, bins: list[Any], as_json: bool) -> None:
@@ -142,11 +143,13 @@ def _print_metrics(measured: Any, bins: list[Any], as_json: bool) -> None:
 
     if as_json:
         body: dict[str, Any] = {name: asdict(value) for name, value in measured.items()}
-        print(json.dumps({**body, **({"by_target": [asdict(b) for b in bins]} if bins else {})}, indent=1))
+        told = [{k: v for k, v in asdict(b).items() if v is not None} for b in bins]
+        print(json.dumps({**body, **({"by_target": told} if bins else {})}, indent=1))
         return
     width = max(len(name) for name in measured) + 2
     for name, value in measured.items():
         print(f"{name:<{width}}{format_measurement(value)}")
     for b in bins:
         numbers = ", ".join(f"{name} {format_measurement(m)}" for name, m in b.metrics.items())
-        print(f"target {b.low:.6g} to {b.high:.6g} ({b.n_events:,} events): {numbers}")
+        component = "" if b.component is None else f", component {b.component},"
+        print(f"target{component} {b.low:.6g} to {b.high:.6g} ({b.n_events:,} events): {numbers}")

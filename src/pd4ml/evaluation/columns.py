@@ -28,6 +28,8 @@ __all__ = ["MAX_BYTES", "UNNAMED", "Columns", "read_columns"]
 MAX_BYTES = 1 << 32
 # The name of a column in a file that names none.
 UNNAMED = ""
+# Columns of a CSV file whose numbers keep all their digits.
+_WHOLE = ("event_id", "node")
 
 Columns = dict[str, NDArray[Any]]
 
@@ -123,8 +125,7 @@ def _csv(file: Path, wanted: re.Pattern[str]) -> Columns:
 
 def _parse(file: Path, rows: Any, names: dict[str, int], width: int) -> Columns:
     """Numbers of the columns at the places ``names`` in rows of ``width`` cells; blank lines are skipped."""
-    # Whole numbers keep all their digits.
-    columns: dict[str, array[Any]] = {name: array("q" if name == "event_id" else "d") for name in names}
+    columns: dict[str, array[Any]] = {name: array("q" if name in _WHOLE else "d") for name in names}
     for row in rows:
         if not row:
             continue
@@ -132,9 +133,9 @@ def _parse(file: Path, rows: Any, names: dict[str, int], width: int) -> Columns:
             raise DataError(f"{file}, line {rows.line_num}: expected {width} cells, found {len(row)}")
         for name, place in names.items():
             try:
-                columns[name].append(int(row[place]) if name == "event_id" else float(row[place]))
+                columns[name].append(int(row[place]) if name in _WHOLE else float(row[place]))
             except (ValueError, OverflowError):
-                what = "a whole number" if name == "event_id" else "a number"
+                what = "a whole number" if name in _WHOLE else "a number"
                 cell = one_line(repr(row[place]), 40)
                 raise DataError(f"{file}, line {rows.line_num}: expected {what}, found {cell}") from None
     return {name: np.array(column) for name, column in columns.items()}

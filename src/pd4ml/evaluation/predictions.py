@@ -1,8 +1,9 @@
-"""Predictions: what a model says about each event of a split, kept as an .npz file."""
+"""Predictions: what a model says about each event, kept as an .npz or .csv file."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,60 +13,132 @@ from numpy.typing import NDArray
 
 from pd4ml.card import Task
 from pd4ml.errors import DataError
-from pd4ml.storage.npz import read_npz
+from pd4ml.metrics.classification import sigmoid
+from pd4ml.storage.npz import open_npz, read_npz
 
 __all__ = ["Predictions"]
 
-_OUTPUT = {"classification": "logit", "regression": "value"}
+_OUTPUT = {"classification": "logit", "regression": "value", "segmentation": "logit"}
+_SHAPES = {
+    "classification": "(N,), or (N, K) of K > 1 classes",
+    "regression": "(N,), or (N, D) of D components",
+    "segmentation": "(M, K) of K > 1 classes",
+}
+# Rows of a CSV file that are text at the same time.
+_ROWS_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Outputs of a model.
+    """Outputs of a model, for any events: those of a split or such that have no truth.
 
-    event_id: (N,) int64, the event's place in its split.
+    event_id: (N,) int64, the event's place in its split, or whatever it is called.
     output: float32, logits (classification; (N,) for two classes, (N, K) for K) or values in the target's unit
-    (regression, (N,)).
+    (regression; (N,), or (N, D) for vectors). Of a segmentation logits (M, K), a row for each node of all events:
+    event_id is (M,) then, and ``node`` (M,) int64 the node's place in its event.
+
+    Raises DataError for shapes that do not fit together.
     """
 
     task: Task
     event_id: NDArray[np.int64]
     output: NDArray[np.float32]
+    node: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        _output_name(self.task)
+        n, shape = len(self.event_id), self.output.shape
+        least = 1 if self.task == "regression" else 2
+        flat = len(shape) == 1 and self.task != "segmentation"
+        if self.event_id.ndim != 1 or self.event_id.dtype.kind not in "iu":
+            found = f"{self.event_id.dtype} {self.event_id.shape}"
+            raise DataError(f"event_id must be whole numbers (N,), found {found}")
+        if shape[:1] != (n,) or not (flat or (len(shape) == 2 and shape[1] >= least)):
+            raise DataError(f"outputs of a {self.task} must be {_SHAPES[self.task]}, of {n:,} rows, found {shape}")
+        nodes = None if self.node is None else (self.node.shape, self.node.dtype.kind in "iu")
+        if nodes != (((n,), True) if self.task == "segmentation" else None):
+            wanted = f"whole numbers ({n},)" if self.task == "segmentation" else "left out"
+            raise DataError(f"node of a {self.task} must be {wanted}, found {nodes and nodes[0]}")
 
     def __len__(self) -> int:
+        """Number of rows: events or, of a segmentation, nodes."""
         return len(self.event_id)
 
     @property
+    def n_events(self) -> int:
+        """Number of events."""
+        return len(self) if self.node is None else len(np.unique(self.event_id))
+
+    @property
     def score(self) -> NDArray[np.float64]:
-        """Probability of class 1, the sigmoid of the logits, (N,); of each class, their softmax, (N, K)."""
+        """Probability of class 1, the sigmoid of the logits, (N,); of each class, their softmax, (N, K).
+
+        Raises DataError for a regression, which has none.
+        """
+        if self.task == "regression":
+            raise DataError("values of a regression are no scores: use output")
         logit = self.output.astype(np.float64)
         if logit.ndim == 2:
             return np.asarray(np.exp(logit - np.logaddexp.reduce(logit, axis=1, keepdims=True)))
-        return 1 / (1 + np.exp(-np.clip(logit, -700, 700)))
+        return sigmoid(logit)
 
     def write(self, file: Path, *, compress: bool = False) -> None:
-        """Write an .npz without pickles: ``event_id`` with ``logit`` and ``score``, or with ``value``.
+        """Write an .npz without pickles, or a .csv, by the name of ``file``.
 
-        ``compress`` makes a small file and leaves ``score`` out, which follows from ``logit``.
+        Columns are ``event_id`` (and ``node``), and ``logit`` and ``score``, or ``value``. A CSV file has a column
+        for each class or component (``logit_0``, ``value_0``), and ``score`` of two classes. ``compress`` makes a
+        small .npz file and leaves ``score`` out, which follows from ``logit``.
         """
-        arrays: dict[str, NDArray[Any]] = {"event_id": self.event_id, _OUTPUT[self.task]: self.output}
-        if self.task == "classification" and not compress:
+        if file.suffix.lower() not in (".npz", ".csv"):
+            raise DataError(f"expected a file that ends in .npz or .csv, found {file.name!r}")
+        arrays: dict[str, NDArray[Any]] = {"event_id": self.event_id}
+        arrays |= {} if self.node is None else {"node": self.node}
+        arrays[_output_name(self.task)] = self.output
+        csv = file.suffix.lower() == ".csv"
+        if self.task != "regression" and not compress and not (csv and self.output.ndim == 2):
             arrays["score"] = self.score
         partial = file.with_name(file.name + ".partial")
         with partial.open("wb") as stream:
-            (np.savez_compressed if compress else np.savez)(stream, allow_pickle=False, **arrays)
+            if csv:
+                stream.writelines(text.encode() for text in _csv_text(arrays))
+            else:
+                (np.savez_compressed if compress else np.savez)(stream, allow_pickle=False, **arrays)
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(file)
 
     @classmethod
     def read(cls, file: Path, task: Task) -> Predictions:
-        """Read what `write` wrote; DataError if the file is missing, damaged or of another task."""
-        name = _OUTPUT[task]
+        """Read an .npz that `write` wrote; DataError if the file is missing, damaged or of another task."""
+        name = _output_name(task)
+        names = ["event_id", name, *(["node"] if task == "segmentation" else [])]
         try:
-            arrays = read_npz(file, "event_id", name, dtypes={"event_id": np.int64, name: np.float32})
+            if task == "classification" and "node" in open_npz(file):
+                raise DataError("its logits are those of nodes")
+            arrays = read_npz(file, *names, dtypes={**dict.fromkeys(names, np.int64), name: np.float32})
+            return cls(task, arrays["event_id"], arrays[name], arrays.get("node"))
         except DataError as error:
             raise DataError(f"predictions {file} cannot be read ({error}): evaluate or train again") from error
-        if arrays["event_id"].ndim != 1 or arrays[name].shape[:1] != arrays["event_id"].shape:
-            raise DataError(f"predictions {file}: event_id and {name} have different lengths")
-        return cls(task, arrays["event_id"], arrays[name])
+
+
+def _output_name(task: Task) -> str:
+    """What outputs are called in a file; DataError for a task without."""
+    if task not in _OUTPUT:
+        raise DataError(f"expected a task with predictions, {', '.join(_OUTPUT)}; found {task!r}")
+    return _OUTPUT[task]
+
+
+def _csv_text(arrays: dict[str, NDArray[Any]]) -> Iterator[str]:
+    """Lines of a CSV file, all digits kept, some thousand at a time."""
+    columns: dict[str, NDArray[Any]] = {}
+    for name, array in arrays.items():
+        if array.ndim == 1:
+            columns[name] = array
+        else:
+            columns |= {f"{name}_{k}": column for k, column in enumerate(array.T)}
+    yield ",".join(columns) + "\n"
+    # Nine digits bring back every float32; scores follow from logits and need no more.
+    row = ",".join("%d" if column.dtype.kind in "iu" else "%.9g" for column in columns.values()) + "\n"
+    for low in range(0, len(arrays["event_id"]), _ROWS_AT_ONCE):
+        here = (column[low : low + _ROWS_AT_ONCE].tolist() for column in columns.values())
+        yield "".join(row % cells for cells in zip(*here, strict=True))

@@ -19,7 +19,7 @@ from pd4ml.storage.npz import open_npz
 
 __all__ = ["read_submission"]
 
-_COLUMNS = re.compile(r"event_id|value|(score|logit)(_\d{1,3})?")
+_COLUMNS = re.compile(r"event_id|node|(value|score|logit)(_\d{1,3})?")
 # Fewer events than this say nothing about how many different scores there should be.
 _MANY = 100
 _MIN_DISTINCT = 50
@@ -31,8 +31,10 @@ def read_submission(file: str | Path, truth: Truth) -> Predictions:
 
     Columns: ``event_id`` (without it the events are in order) and, of a classifier, ``score`` (probability of
     class 1) or ``logit``; of K classes ``score`` or ``logit`` as (N, K), or ``score_0``, ``score_1``, ...; of a
-    regression ``value``. A file without names holds scores or values. ``split`` and ``fingerprint`` in an .npz
-    file must be those of the truth.
+    regression ``value``, of vectors (N, D) or ``value_0``, ``value_1``, ... Of a segmentation there are
+    ``event_id`` and ``node``, the node's place in its event, and the scores or logits of each class, a row for
+    each node. A file without names holds scores or values. ``split`` and ``fingerprint`` in an .npz file must be
+    those of the truth.
 
     Raises DataError for everything that would make the numbers wrong: ids that are missing, doubled or unknown,
     NaN, another split, half precision, rounded scores, labels in place of scores, scores outside 0 to 1.
@@ -40,15 +42,17 @@ def read_submission(file: str | Path, truth: Truth) -> Predictions:
     file = Path(file)
     columns = read_columns(file, _COLUMNS)
     _check_origin(file, truth)
-    event_id = columns.pop("event_id", None)
+    event_id, node = columns.pop("event_id", None), columns.pop("node", None)
     kind, output = _output(file, columns, truth)
     _check_numbers(file, output)
     given = truth.task == "regression" or kind == "logit"
     logit: NDArray[Any] = output if given else _logit(file, output)
     _check_distinct(file, output, truth)
-    if logit.ndim == 2 and truth.n_classes == 2:
+    if logit.ndim == 2 and truth.n_classes == 2 and truth.task == "classification":
         logit = logit[:, 1] - logit[:, 0]
-    logit = cast(logit[truth.places(event_id, len(logit))], np.float32, str(file))
+    logit = cast(logit[truth.places(event_id, len(logit), node)], np.float32, str(file))
+    if truth.task == "segmentation":
+        return Predictions(truth.task, truth.event_id, logit, truth.node)
     return Predictions(truth.task, np.arange(len(truth)), logit)
 
 
@@ -79,20 +83,26 @@ def _output(file: Path, columns: Columns, truth: Truth) -> tuple[str, NDArray[An
             output = np.stack([columns[name] for name in numbered], axis=1)
         else:
             continue
-        shapes: list[tuple[int, ...]] = (
-            [(len(output),)] if truth.task == "regression" or truth.n_classes == 2 else []
-        )
-        shapes += [(len(output), truth.n_classes)] if truth.task == "classification" else []
+        shapes = _shapes(truth, len(output))
         if output.ndim == 2 and output.shape[1] == 1 and shapes[0] == (len(output),):
             output = output[:, 0]
         if output.shape not in shapes or not len(output):
-            wanted = " or ".join("(N,)" if len(s) == 1 else f"(N, {s[1]})" for s in shapes)
+            rows = "N" if truth.node is None else "M"
+            wanted = " or ".join(f"({rows},)" if len(s) == 1 else f"({rows}, {s[1]})" for s in shapes)
             raise DataError(f"{file}: {truth.name} needs predictions {wanted}, found {output.shape}")
         return kind, output
     raise DataError(
         f"{file}: {truth.name} is a {truth.task}, which needs a column {' or '.join(kinds)}; "
         f"found {', '.join(columns) or 'none'}"
     )
+
+
+def _shapes(truth: Truth, n: int) -> list[tuple[int, ...]]:
+    """What shapes ``n`` predictions may have."""
+    if truth.task == "regression":
+        return [(n, *truth.values.shape[1:])]
+    alone: list[tuple[int, ...]] = [(n,)] if truth.task == "classification" and truth.n_classes == 2 else []
+    return [*alone, (n, truth.n_classes)]
 
 
 def _check_numbers(file: Path, output: NDArray[Any]) -> None:
@@ -135,7 +145,7 @@ def _logit(file: Path, score: NDArray[Any]) -> NDArray[np.float64]:
 def _check_distinct(file: Path, output: NDArray[Any], truth: Truth) -> None:
     """Refuse labels, half precision written as float32, and scores that were rounded or pile up."""
     advice = "write the model's output in full precision, best as logits"
-    if truth.task == "classification" and np.isin(output, (0, 1)).all():
+    if truth.task != "regression" and np.isin(output, (0, 1)).all():
         raise DataError(f"{file} holds only 0 and 1: these are labels; {advice}")
     if len(output) < _MANY:
         return
@@ -144,7 +154,8 @@ def _check_distinct(file: Path, output: NDArray[Any], truth: Truth) -> None:
     # bfloat16 is float32 whose last 16 bits are zero.
     single = output.astype(np.float32)
     brain = np.array_equal(single, output) and not (single.view(np.uint32) & 0xFFFF).any()
-    distinct, counts = np.unique(output if output.ndim == 1 else output[:, 1], return_counts=True)
+    column = output if output.ndim == 1 else output[:, min(1, output.shape[1] - 1)]
+    distinct, counts = np.unique(column, return_counts=True)
     if len(distinct) < _MIN_DISTINCT:
         raise DataError(
             f"{file}: {len(output):,} predictions have only {len(distinct)} different values; {advice}"

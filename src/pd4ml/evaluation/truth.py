@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,18 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.card import Card, Task
+from pd4ml.card import Card, Measurement, Task
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError
-from pd4ml.evaluation.columns import UNNAMED, read_columns
+from pd4ml.evaluation.columns import UNNAMED, Columns, read_columns
+from pd4ml.evaluation.predictions import Predictions
+from pd4ml.metrics.by_task import checked_weight, metrics
 from pd4ml.storage.casting import cast
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.manifest import Manifest
 from pd4ml.storage.store import Events
 
-__all__ = ["Truth", "dataset_truth", "event_groups", "file_truth"]
+__all__ = ["Truth", "dataset_truth", "event_groups", "event_weights", "events_truth", "file_truth"]
 
-_COLUMNS = re.compile(r"event_id|truth|label|target|y")
+_COLUMNS = re.compile(r"event_id|node|weight|truth|label|target(_\d{1,3})?|y")
 # More are a regression's values.
 _MAX_CLASSES = 1000
 
@@ -32,10 +34,13 @@ _MAX_CLASSES = 1000
 class Truth:
     """What is true of each event.
 
-    values: (N,), labels 0 to ``n_classes`` - 1 or values in the target's unit. event_id: (N,) int64, different;
-    in a dataset the places 0 to N - 1. ``name`` says in messages what this is the truth of; ``other_splits`` are
-    the numbers of events of splits that predictions may be of by mistake. ``group``, (N,), says which events
-    belong together, so that errors know of it.
+    values: (N,), labels 0 to ``n_classes`` - 1 or values in the target's unit; (N, D) of vectors. event_id: (N,)
+    int64, different; in a dataset the places 0 to N - 1. ``name`` says in messages what this is the truth of;
+    ``other_splits`` are the numbers of events of splits that predictions may be of by mistake. ``group``, (N,),
+    says which events belong together, so that errors know of it; ``weight``, (N,), what each counts.
+
+    Of a segmentation all arrays are of the M nodes that have a label, (M,): ``event_id`` is that of the node's
+    event, ``node`` the node's place in it. ``group`` is there then: the event, or what it belongs to.
     """
 
     task: Task
@@ -48,48 +53,114 @@ class Truth:
     other_splits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     manifest: Manifest | None = None
     group: NDArray[Any] | None = None
+    weight: NDArray[Any] | None = None
+    node: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
+        """Number of rows: events or, of a segmentation, nodes."""
         return len(self.values)
+
+    @property
+    def rows(self) -> str:
+        """What a row is: an event or a node."""
+        return "events" if self.node is None else "nodes"
 
     @property
     def fingerprint(self) -> str:
         """That of the dataset; empty for a file."""
         return self.manifest.fingerprint if self.manifest else ""
 
-    def places(self, event_id: NDArray[Any] | None, n_predictions: int) -> NDArray[np.int64]:
-        """Which prediction belongs to each event: (N,) indices into the predictions.
+    def metrics(
+        self, predictions: Predictions, *, n_resamples: int = 100, seed: int = 0
+    ) -> dict[str, Measurement]:
+        """Metrics of ``predictions`` of all these events, in any order; see `pd4ml.metrics.by_task`."""
+        places = self.places(predictions.event_id, len(predictions), predictions.node)
+        return metrics(
+            self.task,
+            predictions.output[places],
+            self.values,
+            group=self.group,
+            weight=self.weight,
+            n_resamples=n_resamples,
+            seed=seed,
+        )
 
-        Without ``event_id`` predictions are in the order of the events. DataError for ids that are missing,
+    def places(
+        self, event_id: NDArray[Any] | None, n_predictions: int, node: NDArray[Any] | None = None
+    ) -> NDArray[np.int64]:
+        """Which prediction belongs to each event (of a segmentation: to each node): (N,) indices into them.
+
+        Without ``event_id`` predictions are in the order of the truth. DataError for ids that are missing,
         twice there or unknown.
         """
+        rows = self.rows
         if event_id is None:
             if n_predictions != len(self):
+                names = "event_id" if self.node is None else "event_id and node"
+                advice = f"give one for each {rows[:-1]}, in order, or name them with {names}"
                 raise DataError(
-                    f"{n_predictions:,} predictions for the {len(self):,} events of {self.name}"
-                    f"{self._hint(n_predictions)}: give one for each event, in order, or name them with event_id"
+                    f"{n_predictions:,} predictions for the {len(self):,} {rows} of {self.name}"
+                    f"{self._hint(n_predictions)}: {advice}"
                 )
             return np.arange(len(self))
-        if not np.issubdtype(event_id.dtype, np.integer) or event_id.shape != (n_predictions,):
-            raise DataError(f"event_id must be whole numbers (N,), found {event_id.dtype} {event_id.shape}")
-        event_id = cast(event_id, np.int64, "event_id")
+        event_id = _whole(event_id, "event_id", n_predictions)
+        if self.node is not None:
+            event_id = self._node_ids(event_id, node, n_predictions)
+        wanted = self.event_id if self.node is None else self._node_keys(self.event_id, self.node)
         order = np.argsort(event_id, kind="stable")
         ids = event_id[order]
         if len(twice := ids[1:][ids[1:] == ids[:-1]]):
-            raise DataError(f"{len(twice):,} event ids are there more than once, for example {twice[0]}")
-        unknown = ids[~np.isin(ids, self.event_id)]
+            example = self._id(twice[0])
+            raise DataError(f"{len(twice):,} {self._ids} are there more than once, for example {example}")
+        unknown = ids[~np.isin(ids, wanted)]
         if len(unknown):
             raise DataError(
-                f"{len(unknown):,} event ids are not those of {self.name}, for example {unknown[0]}"
+                f"{len(unknown):,} {self._ids} are not those of {self.name}, for example {self._id(unknown[0])}"
                 f"{self._hint(n_predictions)}"
             )
-        missing = self.event_id[~np.isin(self.event_id, ids)]
+        missing = wanted[~np.isin(wanted, ids)]
         if len(missing):
             raise DataError(
-                f"{len(missing):,} of the {len(self):,} events of {self.name} have no prediction, for example "
-                f"{missing[0]}{self._hint(n_predictions)}"
+                f"{len(missing):,} of the {len(self):,} {rows} of {self.name} have no prediction, for example "
+                f"{self._id(missing[0])}{self._hint(n_predictions)}"
             )
-        return order[np.searchsorted(ids, self.event_id)]
+        return order[np.searchsorted(ids, wanted)]
+
+    def _node_ids(
+        self, event_id: NDArray[np.int64], node: NDArray[Any] | None, n_predictions: int
+    ) -> NDArray[np.int64]:
+        """One number for each node of predictions; DataError for events and places that cannot be."""
+        if node is None:
+            raise DataError(f"{self.name} has labels of nodes: name them with event_id and node")
+        node = _whole(node, "node", n_predictions)
+        for name, found, known in (
+            ("event ids", event_id, self.event_id),
+            ("nodes", node, np.arange(self._most_nodes)),
+        ):
+            unknown = found[~np.isin(found, known)]
+            if len(unknown):
+                message = f"{len(unknown):,} {name} are not those of {self.name}, for example {unknown[0]}"
+                raise DataError(f"{message}{self._hint(n_predictions)}")
+        return self._node_keys(event_id, node)
+
+    @property
+    def _most_nodes(self) -> int:
+        return 1 if self.node is None else int(self.node.max()) + 1
+
+    @property
+    def _ids(self) -> str:
+        return "event ids" if self.node is None else "nodes"
+
+    def _node_keys(self, event_id: NDArray[np.int64], node: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A number for each node, from its event's rank among those known."""
+        return np.searchsorted(np.unique(self.event_id), event_id) * self._most_nodes + node
+
+    def _id(self, key: np.int64) -> str:
+        """How a row is called in messages."""
+        if self.node is None:
+            return str(key)
+        event, node = divmod(int(key), self._most_nodes)
+        return f"node {node} of event {np.unique(self.event_id)[event]}"
 
     def _hint(self, n_predictions: int) -> str:
         same = [split for split, n in self.other_splits.items() if n == n_predictions]
@@ -111,18 +182,50 @@ def dataset_truth(
     file = dataset.folder(path, source, variant) / entry.file
     if sha256_of(file) != entry.sha256:
         raise DataError(f"{file} has another SHA-256 than its manifest says: this is not the truth of {events!r}")
-    n_classes = max(len(dataset.card.classes), 2) if dataset.card.task == "classification" else 0
+    truth = events_truth(dataset.card, events)
+    name = f"split {split} of {dataset.name} ({source}{'' if source == 'published' else ' ' + variant})"
+    return replace(truth, name=name, sha256=entry.sha256)
+
+
+def events_truth(card: Card, events: Events) -> Truth:
+    """The truth of ``events`` of the dataset of ``card``, whose files are taken as they are.
+
+    A target that has a place for each node, (P,), holds its padding value (or, without one, -1) where no node is:
+    those places do not count.
+    """
+    manifest = events.manifest
+    if card.task == "unlabelled":
+        raise DataError(f"{card.name} has no target that predictions could be held against")
+    values, event_id = np.array(events.y), events.places
+    group, weight, node = event_groups(card, events), event_weights(card, events), None
+    if card.task == "segmentation":
+        padding = -1 if card.target.padding is None else card.target.padding
+        if values.ndim != 2:
+            raise DataError(f"{card.target.name} must hold a label for each node, (N, P), found {values.shape}")
+        row, node = np.nonzero(values != padding)
+        values, event_id = values[row, node], event_id[row]
+        group = event_id if group is None else group[row]
+        weight = None if weight is None else weight[row]
+    n_classes = 0
+    if card.task != "regression":
+        n_classes = max(len(card.classes), 2)
+        if card.task == "segmentation" and not card.classes:
+            n_classes = int(values.max(initial=1)) + 1
     return Truth(
-        dataset.card.task,
-        np.array(events.y),
-        np.arange(len(events)),
-        f"split {split} of {dataset.name} ({source}{'' if source == 'published' else ' ' + variant})",
-        entry.sha256,
+        card.task,
+        values,
+        event_id,
+        repr(events),
+        manifest.arrays[events.split][manifest.target].sha256,
         n_classes,
-        split,
-        {name: manifest.n_events(name) for name in manifest.arrays if name != split},
+        events.split,
+        {name: manifest.n_events(name) for name in manifest.arrays if name != events.split}
+        if node is None
+        else {},
         manifest,
-        event_groups(dataset.card, events),
+        group,
+        weight,
+        node,
     )
 
 
@@ -132,33 +235,77 @@ def event_groups(card: Card, events: Events) -> NDArray[Any] | None:
     return None if groups is None else np.array(groups)
 
 
+def event_weights(card: Card, events: Events) -> NDArray[np.float64] | None:
+    """(N,) what each event counts; None if all count the same. DataError for what is no weight."""
+    weights = dict(events.items()).get(card.weight)
+    return None if weights is None else checked_weight(np.array(weights), len(events))
+
+
 def file_truth(file: str | Path, sha256: str | None = None) -> Truth:
     """The truth in a file: a column ``label`` or ``target`` (``truth``, ``y``), and ``event_id`` if there is one.
 
-    Whole numbers from 0 are labels, all else is the target of a regression. ``sha256``, if given, must be the
-    hash of the file.
+    Whole numbers from 0 are labels, all else is the target of a regression; ``target_0``, ``target_1``, ... or
+    (N, D) that of vectors. With columns ``event_id`` and ``node`` the labels are those of nodes. ``weight`` is
+    what each event (of nodes: the node's event) counts. ``sha256``, if given, must be the hash of the file.
     """
     file = Path(file)
     columns = read_columns(file, _COLUMNS)
     found = sha256_of(file)
     if sha256 is not None and found != sha256.lower():
         raise DataError(f"truth file {file} has SHA-256 {found}, expected {sha256}: it is another truth")
-    event_id = columns.pop("event_id", None)
+    event_id, node, weight = (columns.pop(name, None) for name in ("event_id", "node", "weight"))
+    name, values = _values(file, columns)
+    n = len(values)
+    if node is not None and event_id is None:
+        raise DataError(f"{file}: labels of nodes need a column event_id, the event of each")
+    ids = np.arange(n) if event_id is None else _whole(event_id, f"{file}: event_id", n)
+    nodes = None if node is None else _whole(node, f"{file}: node", n)
+    if len(np.unique(ids if nodes is None else np.stack([ids, nodes]), axis=-1).T) != n or (
+        nodes is not None and nodes.min() < 0
+    ):
+        what = "event_id" if nodes is None else "nodes (from 0) of an event"
+        raise DataError(f"{file}: {what} must be whole numbers, each once")
+    labels = values.ndim == 1 and name in (UNNAMED, "label", "truth", "y")
+    n_classes = _n_classes(values) if labels else 0
+    if (name == "label" or nodes is not None) and not n_classes:
+        raise DataError(f"{file}: labels must be whole numbers from 0, each of them there")
+    task: Task = "regression"
+    if n_classes:
+        task = "classification" if nodes is None else "segmentation"
+    return Truth(
+        task,
+        values,
+        ids,
+        str(file),
+        found,
+        n_classes,
+        group=None if nodes is None else ids,
+        weight=None if weight is None else checked_weight(weight, n),
+        node=nodes,
+    )
+
+
+def _values(file: Path, columns: Columns) -> tuple[str, NDArray[Any]]:
+    """The labels or values of a file and what they are called: one column, or ``target_0``, ``target_1``, ..."""
+    numbered = [f"target_{d}" for d in range(len(columns))]
+    if columns and set(numbered) == set(columns):
+        columns = {"target": np.stack([columns[name] for name in numbered], axis=-1)}
     if len(columns) != 1:
         raise DataError(f"{file}: expected one column of labels or values, found {', '.join(columns) or 'none'}")
     ((name, values),) = columns.items()
-    if values.ndim != 1 or values.dtype.kind not in "buif" or not np.isfinite(values).all() or len(values) < 2:
+    shaped = values.ndim == 1 or (values.ndim == 2 and name in (UNNAMED, "target") and values.shape[1] > 0)
+    if not shaped or values.dtype.kind not in "buif" or not np.isfinite(values).all() or len(values) < 2:
         raise DataError(
             f"{file}: {name or 'the truth'} must be finite numbers (N,), found {values.dtype} {values.shape}"
         )
-    event_id = np.arange(len(values)) if event_id is None else event_id
-    if event_id.dtype.kind not in "iu" or len(np.unique(event_id)) != len(values):
-        raise DataError(f"{file}: event_id must be whole numbers, each once")
-    n_classes = _n_classes(values) if name in (UNNAMED, "label", "truth", "y") else 0
-    if name == "label" and not n_classes:
-        raise DataError(f"{file}: labels must be whole numbers from 0, each of them there")
-    task: Task = "classification" if n_classes else "regression"
-    return Truth(task, values, cast(event_id, np.int64, "event_id"), str(file), found, n_classes)
+    return name, values
+
+
+def _whole(numbers: NDArray[Any], name: str, n: int) -> NDArray[np.int64]:
+    """``numbers`` as int64; DataError if they are not whole numbers (n,)."""
+    if numbers.dtype.kind not in "iu" or numbers.shape != (n,):
+        raise DataError(f"{name} must be whole numbers (N,), found {numbers.dtype} {numbers.shape}")
+    return cast(numbers, np.int64, name)
 
 
 def _n_classes(values: NDArray[Any]) -> int:

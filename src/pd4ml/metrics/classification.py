@@ -1,7 +1,8 @@
 """Metrics of classifiers with bootstrap errors: two classes from one logit, K classes from K logits.
 
 With K classes, ``<metric>_class_<k>`` is that of class k against the rest and ``<metric>_macro`` the average over
-classes. The values come from scikit-learn where it has the metric.
+classes. The values come from scikit-learn where it has the metric. An event may have a ``weight`` (N,), what it
+counts: every number is weighted, and the errors are those of weighted resamples.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.metrics.calibration import CalibrationBins
-from pd4ml.metrics.measurement import Floats, Measurement, bootstrap_weights
+from pd4ml.metrics.measurement import Floats, Measurement, bootstrap_weights, spread
 from pd4ml.metrics.roc import Ranked, background_efficiency
 
-__all__ = ["SIGNAL_EFFICIENCIES", "multi_class", "one_against_rest", "two_classes"]
+__all__ = ["SIGNAL_EFFICIENCIES", "multi_class", "one_against_rest", "sigmoid", "two_classes"]
 
 SIGNAL_EFFICIENCIES = (0.3, 0.5, 0.8)
 # With no event seen, a mean above this is excluded at 95 % confidence (Poisson: exp(-mean) = 0.05).
@@ -28,29 +29,31 @@ def two_classes(
     n_resamples: int,
     rng: np.random.Generator,
     group: NDArray[np.int64] | None = None,
+    weight: Floats | None = None,
 ) -> dict[str, Measurement]:
     """Metrics of ``logit`` (N,) against ``truth`` (N,) of 0 and 1."""
     from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
     ranked = Ranked(logit, truth)
-    score = _sigmoid(ranked.logit)
-    bins = CalibrationBins(score, ranked.truth)
-    correct = ((ranked.logit > 0) == (ranked.truth == 1)).astype(np.float64)
-    loss = np.logaddexp(0, np.where(ranked.truth == 1, -ranked.logit, ranked.logit))
+    score = sigmoid(ranked.logit)
     # Weights are drawn for ranks rather than places in the split: it is the same, and saves a look-up.
     by_rank = None if group is None else group[ranked.order]
-    drawn = (w for w in bootstrap_weights(rng, len(truth), n_resamples, by_rank) if ranked.has_both(w))
-    errors = _spread(
-        [[w @ correct / w.sum(), w @ loss / w.sum(), bins.error(w), *_ranks(ranked, w)] for w in drawn]
-    )
-    ones = np.ones(len(truth))
-    _, *passed = _ranks(ranked, ones)
+    base = None if weight is None else weight[ranked.order]
+    bins = CalibrationBins(score, ranked.truth, base)
+    correct = ((ranked.logit > 0) == (ranked.truth == 1)).astype(np.float64)
+    loss = np.logaddexp(0, np.where(ranked.truth == 1, -ranked.logit, ranked.logit))
+    drawn = (w for w in bootstrap_weights(rng, len(truth), n_resamples, by_rank, base) if ranked.has_both(w))
+    errors = spread(
+        [w @ correct / w.sum(), w @ loss / w.sum(), bins.error(w), *_ranks(ranked, w)] for w in drawn
+    ).tolist()
+    every = np.ones(len(truth)) if base is None else base
+    _, *passed = _ranks(ranked, every)
     return {
-        "accuracy": Measurement(float(accuracy_score(truth, logit > 0)), errors[0]),
-        "auc": Measurement(float(roc_auc_score(truth, logit)), errors[3]),
-        "log_loss": Measurement(float(log_loss(ranked.truth, score)), errors[1]),
-        "calibration_error": Measurement(bins.error(ones), errors[2]),
-        **_rejections("", passed, errors[4:], int(np.sum(truth == 0))),
+        "accuracy": Measurement(float(accuracy_score(truth, logit > 0, sample_weight=weight)), errors[0]),
+        "auc": Measurement(float(roc_auc_score(truth, logit, sample_weight=weight)), errors[3]),
+        "log_loss": Measurement(float(log_loss(ranked.truth, score, sample_weight=base)), errors[1]),
+        "calibration_error": Measurement(bins.error(every), errors[2]),
+        **_rejections("", passed, errors[4:], _effective_number(every, ranked.background)),
     }
 
 
@@ -60,6 +63,7 @@ def multi_class(
     n_resamples: int,
     rng: np.random.Generator,
     group: NDArray[np.int64] | None = None,
+    weight: Floats | None = None,
 ) -> dict[str, Measurement]:
     """Metrics of ``logits`` (N, K) against ``truth`` (N,) of 0 to K - 1.
 
@@ -73,7 +77,8 @@ def multi_class(
     loss, chosen = -log_p[np.arange(n), truth], log_p.argmax(axis=1)
     correct = (chosen == truth).astype(np.float64)
     order = np.argsort(log_p.max(axis=1), kind="stable")
-    bins = CalibrationBins(np.exp(log_p.max(axis=1)[order]), correct[order])
+    base = None if weight is None else weight[order]
+    bins = CalibrationBins(np.exp(log_p.max(axis=1)[order]), correct[order], base)
     each = [Ranked(one_against_rest(logits, k), (truth == k).astype(np.float64)) for k in range(n_classes)]
 
     def of_ranks(weights: Floats) -> Floats:
@@ -82,21 +87,23 @@ def multi_class(
         return np.vstack([rows, rows.mean(axis=0)])
 
     resamples = []
-    for w in bootstrap_weights(rng, n, n_resamples, group):
+    for w in bootstrap_weights(rng, n, n_resamples, group, weight):
         if all(ranked.has_both(w[ranked.order]) for ranked in each):
             common = [w @ correct / w.sum(), w @ loss / w.sum(), bins.error(w[order])]
             resamples.append([*common, *of_ranks(w).ravel()])
-    errors = _spread(resamples)
-    ones = np.ones(n)
-    values = of_ranks(ones)
-    aucs = [float(roc_auc_score(truth == k, one_against_rest(logits, k))) for k in range(n_classes)]
+    errors = spread(resamples).tolist()
+    every = np.ones(n) if weight is None else weight
+    values = of_ranks(every)
+    of_each = (one_against_rest(logits, k) for k in range(n_classes))
+    aucs = [float(roc_auc_score(truth == k, odds, sample_weight=weight)) for k, odds in enumerate(of_each)]
+    loss_value = log_loss(truth, np.exp(log_p), labels=range(n_classes), sample_weight=weight)
     measured = {
-        "accuracy": Measurement(float(accuracy_score(truth, chosen)), errors[0]),
-        "log_loss": Measurement(float(log_loss(truth, np.exp(log_p), labels=range(n_classes))), errors[1]),
-        "calibration_error": Measurement(bins.error(ones[order]), errors[2]),
+        "accuracy": Measurement(float(accuracy_score(truth, chosen, sample_weight=weight)), errors[0]),
+        "log_loss": Measurement(float(loss_value), errors[1]),
+        "calibration_error": Measurement(bins.error(every[order]), errors[2]),
     }
     width = values.shape[1]
-    backgrounds = [int(np.sum(truth != k)) for k in range(n_classes)]
+    backgrounds = [_effective_number(every[ranked.order], ranked.background) for ranked in each]
     names = [*(f"_class_{k}" for k in range(n_classes)), "_macro"]
     for i, (name, auc) in enumerate(zip(names, [*aucs, float(np.mean(aucs))], strict=True)):
         row_errors = errors[3 + i * width : 3 + (i + 1) * width]
@@ -118,7 +125,18 @@ def _ranks(ranked: Ranked, weights: Floats) -> list[float]:
     return [float(np.trapezoid(tpr, fpr)), *background_efficiency(tpr, fpr, SIGNAL_EFFICIENCIES).tolist()]
 
 
-def _rejections(name: str, passed: list[float], errors: list[float], n_background: int) -> dict[str, Measurement]:
+def _effective_number(weights: Floats, background: Floats) -> float:
+    """Of ``background`` (1, others 0) events; their number if all weigh the same.
+
+    (sum w)^2 / sum w^2, L. Kish, Survey Sampling (1965).
+    """
+    chosen = weights * background
+    return float(chosen.sum() ** 2 / (chosen @ chosen))
+
+
+def _rejections(
+    name: str, passed: list[float], errors: list[float], n_background: float
+) -> dict[str, Measurement]:
     """1 / eps_B at each working point; a limit where no background event is left.
 
     The error is propagated from that of eps_B, which is finite in every resample.
@@ -134,11 +152,6 @@ def _rejections(name: str, passed: list[float], errors: list[float], n_backgroun
     return measured
 
 
-def _spread(resamples: list[list[float]]) -> list[float]:
-    """Standard deviation of each number over resamples."""
-    errors: list[float] = np.std(np.array(resamples), axis=0, ddof=1).tolist()
-    return errors
-
-
-def _sigmoid(logit: Floats) -> Floats:
+def sigmoid(logit: Floats) -> Floats:
+    """Probability of class 1, (N,), of a logit (N,)."""
     return np.asarray(1 / (1 + np.exp(-np.clip(logit, -700, 700))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,23 +10,34 @@ from numpy.typing import NDArray
 from pd4ml.card import Measurement
 from pd4ml.errors import missing_extra
 
-__all__ = ["Floats", "Measurement", "bootstrap_weights", "require_scikit_learn"]
+__all__ = ["Floats", "Measurement", "bootstrap_weights", "require_scikit_learn", "spread"]
 
 Floats = NDArray[np.float64]
 
 
 def bootstrap_weights(
-    rng: np.random.Generator, n: int, n_resamples: int, group: NDArray[np.int64] | None = None
+    rng: np.random.Generator,
+    n: int,
+    n_resamples: int,
+    group: NDArray[np.int64] | None = None,
+    weight: Floats | None = None,
 ) -> Iterator[Floats]:
-    """How often each of ``n`` events is in each bootstrap resample: ``n_resamples`` arrays (n,).
+    """How much each of ``n`` events counts in each bootstrap resample: ``n_resamples`` arrays (n,).
 
-    Events of the same ``group`` (n,), 0 to G - 1, belong together and are drawn together: they are not
-    independent, and without that the errors would be too small.
+    That is how often it is drawn, times its ``weight`` (n,) if events have one. Events of the same ``group``
+    (n,), 0 to G - 1, belong together and are drawn together: they are not independent, and without that the errors
+    would be too small.
     """
     n_drawn = n if group is None else int(group.max()) + 1
     for _ in range(n_resamples):
-        weights = np.bincount(rng.integers(n_drawn, size=n_drawn), minlength=n_drawn).astype(np.float64)
-        yield weights if group is None else weights[group]
+        drawn = np.bincount(rng.integers(n_drawn, size=n_drawn), minlength=n_drawn).astype(np.float64)
+        drawn = drawn if group is None else drawn[group]
+        yield drawn if weight is None else drawn * weight
+
+
+def spread(resamples: Iterable[Sequence[float] | Floats]) -> Floats:
+    """Standard deviation of each number over resamples: the bootstrap error."""
+    return np.asarray(np.std(np.array(list(resamples)), axis=0, ddof=1))
 
 
 def require_scikit_learn(what: str) -> None:

@@ -1,8 +1,13 @@
-"""Metrics of regressions with bootstrap errors, of all events and in bins of the target."""
+"""Metrics of regressions with bootstrap errors, of all events and in bins of the target.
+
+A target of D components has the metrics of each, ``<metric>_<d>``, and mean squared and absolute difference over
+all components, which share a unit.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,50 +19,127 @@ __all__ = ["TargetBin", "by_target", "regression"]
 
 @dataclass(frozen=True)
 class TargetBin:
-    """Events whose target lies from ``low`` to ``high`` (its unit), and their metrics."""
+    """Events whose target lies from ``low`` to ``high`` (its unit), and their metrics.
+
+    ``component`` is that of a vector target the bin is of; None of a single value.
+    """
 
     low: float
     high: float
     n_events: int
     metrics: dict[str, Measurement]
+    component: int | None = None
 
 
 def regression(
-    residual: Floats, n_resamples: int, rng: np.random.Generator, group: NDArray[np.int64] | None = None
+    residual: Floats,
+    n_resamples: int,
+    rng: np.random.Generator,
+    group: NDArray[np.int64] | None = None,
+    weight: Floats | None = None,
 ) -> dict[str, Measurement]:
-    """MSE, bias (mean), resolution (standard deviation) and MAE of ``residual`` = prediction - truth, (N,)."""
+    """MSE, bias (mean), resolution (standard deviation) and MAE of ``residual`` = prediction - truth.
+
+    Of residuals (N, D), ``mse`` and ``mae`` are means over the components, and all four follow for each of them as
+    ``mse_0``, ``bias_0``, ... Events count as their ``weight`` (N,).
+    """
+    columns = residual.reshape(len(residual), -1)
+    values = _values(columns, weight)
+    resampled = _resampled(columns, values["bias"], n_resamples, rng, group, weight)
+    if residual.ndim == 1:
+        return _measured(values, resampled, 0, "")
+    overall = {
+        name: Measurement(float(values[name].mean()), float(resampled[name].mean(axis=1).std(ddof=1)))
+        for name in ("mse", "mae")
+    }
+    for d in range(columns.shape[1]):
+        overall |= _measured(values, resampled, d, f"_{d}")
+    return overall
+
+
+def _values(residual: Floats, weight: Floats | None) -> dict[str, Floats]:
+    """Each metric of residuals (N, D), (D,)."""
     from sklearn.metrics import mean_absolute_error, mean_squared_error
 
     zero = np.zeros_like(residual)
-    values = {
-        "mse": mean_squared_error(residual, zero),
-        "bias": residual.mean(),
-        "resolution": residual.std(),
-        "mae": mean_absolute_error(residual, zero),
+    options: dict[str, Any] = {"sample_weight": weight, "multioutput": "raw_values"}
+    bias = np.array([np.average(column, weights=weight) for column in residual.T])
+    variance = [np.average((column - b) ** 2, weights=weight) for column, b in zip(residual.T, bias, strict=True)]
+    return {
+        "mse": np.asarray(mean_squared_error(residual, zero, **options)),
+        "bias": bias,
+        "resolution": np.sqrt(variance),
+        "mae": np.asarray(mean_absolute_error(residual, zero, **options)),
     }
-    # Moments about the mean of all, so that a large bias costs no digits.
-    bias = values["bias"]
-    moments = np.stack([residual - bias, (residual - bias) ** 2, np.abs(residual)])
-    drawn = bootstrap_weights(rng, len(residual), n_resamples, group)
-    first, second, absolute = np.array([moments @ w / w.sum() for w in drawn]).T
-    resampled = {
-        "mse": second + 2 * bias * first + bias**2,
-        "bias": first + bias,
+
+
+def _resampled(
+    residual: Floats,
+    centre: Floats,
+    n_resamples: int,
+    rng: np.random.Generator,
+    group: NDArray[np.int64] | None,
+    weight: Floats | None,
+) -> dict[str, Floats]:
+    """Each metric in each resample, (n_resamples, D).
+
+    Moments are taken about ``centre`` (D,), the mean of all, so that a large bias costs no digits.
+    """
+    moments = np.concatenate([(residual - centre).T, ((residual - centre) ** 2).T, np.abs(residual).T])
+    drawn = bootstrap_weights(rng, len(residual), n_resamples, group, weight)
+    sums = np.array([moments @ w / w.sum() for w in drawn])
+    first, second, absolute = np.moveaxis(sums.reshape(n_resamples, 3, -1), 1, 0)
+    return {
+        "mse": second + 2 * centre * first + centre**2,
+        "bias": first + centre,
         "resolution": np.sqrt(np.maximum(second - first**2, 0)),
         "mae": absolute,
     }
-    return {name: Measurement(float(v), float(resampled[name].std(ddof=1))) for name, v in values.items()}
+
+
+def _measured(
+    values: dict[str, Floats], resampled: dict[str, Floats], d: int, suffix: str
+) -> dict[str, Measurement]:
+    return {
+        name + suffix: Measurement(float(value[d]), float(resampled[name][:, d].std(ddof=1)))
+        for name, value in values.items()
+    }
 
 
 def by_target(
-    value: Floats, truth: Floats, n_bins: int = 10, *, n_resamples: int = 100, seed: int = 0
+    value: NDArray[Any],
+    truth: NDArray[Any],
+    n_bins: int = 10,
+    *,
+    group: NDArray[Any] | None = None,
+    weight: NDArray[Any] | None = None,
+    n_resamples: int = 100,
+    seed: int = 0,
 ) -> list[TargetBin]:
     """Metrics of ``value`` (N,) in ``n_bins`` bins of ``truth`` (N,) that hold about equal numbers of events.
 
     Equal targets are never split, so that there are fewer bins where the target takes few values; bins of a
-    single event are left out.
+    single event are left out. Of vectors (N, D) come the bins of each component, one component after the other.
     """
     value, truth = np.asarray(value, np.float64), np.asarray(truth, np.float64)
+    options: dict[str, Any] = {"group": group, "weight": weight, "n_resamples": n_resamples, "seed": seed}
+    if truth.ndim == 1:
+        return _bins(value, truth, n_bins, None, **options)
+    components = range(truth.shape[1])
+    return [b for d in components for b in _bins(value[:, d], truth[:, d], n_bins, d, **options)]
+
+
+def _bins(
+    value: Floats,
+    truth: Floats,
+    n_bins: int,
+    component: int | None,
+    *,
+    group: NDArray[Any] | None,
+    weight: NDArray[Any] | None,
+    n_resamples: int,
+    seed: int,
+) -> list[TargetBin]:
     edges = np.unique(np.quantile(truth, np.linspace(0, 1, n_bins + 1)[1:-1], method="higher"))
     place = np.searchsorted(edges, truth, side="right")
     rng = np.random.default_rng(seed)
@@ -67,6 +149,8 @@ def by_target(
         n_inside = int(inside.sum())
         if n_inside > 1:
             target = truth[inside]
-            measured = regression(value[inside] - target, n_resamples, rng)
-            bins.append(TargetBin(float(target.min()), float(target.max()), n_inside, measured))
+            codes = None if group is None else np.unique(group[inside], return_inverse=True)[1]
+            counts = None if weight is None else np.asarray(weight[inside], np.float64)
+            measured = regression(value[inside] - target, n_resamples, rng, codes, counts)
+            bins.append(TargetBin(float(target.min()), float(target.max()), n_inside, measured, component))
     return bins

@@ -7,6 +7,7 @@ predictions take seconds. Equal scores are one straight piece of the curve, whic
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,6 +39,7 @@ class Ranked:
     def __init__(self, logit: Floats, truth: Floats) -> None:
         self.order = np.argsort(-logit, kind="stable")
         self.logit, self.truth = logit[self.order], truth[self.order]
+        self.background = 1.0 - self.truth
         # The curve has a point after the last of equal logits.
         ends = np.append(np.flatnonzero(np.diff(self.logit)), len(logit) - 1)
         self.ends: NDArray[np.int64] | slice = ends if len(ends) < len(logit) else slice(None)
@@ -45,14 +47,12 @@ class Ranked:
     def curve(self, weights: Floats) -> tuple[Floats, Floats]:
         """Signal and background efficiency at each threshold, from (0, 0) to (1, 1)."""
         signal = np.cumsum(weights * self.truth)[self.ends]
-        every = np.cumsum(weights)[self.ends]
-        tpr = np.concatenate(([0], signal / signal[-1]))
-        fpr = np.concatenate(([0], (every - signal) / (every[-1] - signal[-1])))
-        return tpr, fpr
+        background = np.cumsum(weights * self.background)[self.ends]
+        return np.concatenate(([0], signal / signal[-1])), np.concatenate(([0], background / background[-1]))
 
     def has_both(self, weights: Floats) -> bool:
         """Whether signal and background are left; a resample of very few events may lack one."""
-        return bool(0 < weights @ self.truth < weights.sum())
+        return bool(weights @ self.truth > 0 and weights @ self.background > 0)
 
 
 @dataclass(frozen=True)
@@ -74,21 +74,23 @@ def roc_curve_with_band(
     truth: NDArray[np.generic],
     signal_efficiency: ArrayLike | None = None,
     *,
-    group: NDArray[np.int64] | None = None,
+    group: NDArray[Any] | None = None,
+    weight: NDArray[Any] | None = None,
     n_resamples: int = 100,
     seed: int = 0,
 ) -> RocCurve:
     """The ROC curve of ``logit`` (N,) against ``truth`` (N,), 1 for signal and 0 for background.
 
     ``signal_efficiency`` defaults to 0.01, 0.02, ... 1. The band holds the central 68 % of bootstrap resamples,
-    in which events of the same ``group`` (N,) are drawn together.
+    in which events of the same ``group`` (N,) are drawn together. ``weight`` (N,) is what each event counts.
     """
     wanted = np.linspace(0.01, 1, 100) if signal_efficiency is None else np.asarray(signal_efficiency, np.float64)
     ranked = Ranked(np.asarray(logit, np.float64), np.asarray(truth, np.float64))
     n = len(ranked.truth)
     codes = None if group is None else np.unique(group, return_inverse=True)[1][ranked.order]
-    drawn = bootstrap_weights(np.random.default_rng(seed), n, n_resamples, codes)
+    base = np.ones(n) if weight is None else np.asarray(weight, np.float64)[ranked.order]
+    drawn = bootstrap_weights(np.random.default_rng(seed), n, n_resamples, codes, base)
     resamples = [background_efficiency(*ranked.curve(w), wanted) for w in drawn if ranked.has_both(w)]
     low, high = np.quantile(resamples, (0.1587, 0.8413), axis=0)
-    value = background_efficiency(*ranked.curve(np.ones(n)), wanted)
+    value = background_efficiency(*ranked.curve(base), wanted)
     return RocCurve(wanted, value, low, high, int(n - ranked.truth.sum()))

@@ -101,6 +101,11 @@ class Events:
         """The target, (N,)."""
         return self[self.manifest.target]
 
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """(N,) the places of the events in their split, all of which may not be here."""
+        return np.arange(len(self)) if self.index is None else self.index
+
     def take(self, index: ArrayLike | slice) -> dict[str, Array]:
         """Copy the events at ``index`` (integers or a slice) into memory, all arrays."""
         rows = index if isinstance(index, slice) else np.asarray(index)

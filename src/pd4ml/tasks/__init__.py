@@ -29,7 +29,7 @@ def task_of(card: Card | str) -> Task:
     if name == "regression":
         return Regression(math.prod(shape))
     if name == "segmentation":
-        return Segmentation(n_classes, None if padding is None else int(padding))
+        return Segmentation(n_classes, -1 if padding is None else int(padding))
     if name == "unlabelled":
         return Unlabelled()
     raise unknown_name("task", name, _NAMES)

@@ -23,7 +23,7 @@ __all__ = ["Segmentation"]
 class Segmentation(Task):
     """A logit for each of ``n_classes`` classes and each node; cross-entropy, the mean over nodes.
 
-    The target is (N, ...), a label for each place where a node can be; ``padding`` stands where none is. The nodes
+    The target is (N, P), a label for each place where a node can be; ``padding`` stands where none is. The nodes
     of an event's graph are the places that hold a label, in their order.
     """
 
@@ -31,7 +31,7 @@ class Segmentation(Task):
     decides: ClassVar[str] = "iou_macro"
     per_node: ClassVar[bool] = True
     n_classes: int
-    padding: int | None = None
+    padding: int = -1
 
     @property
     def n_outputs(self) -> int:
@@ -45,7 +45,7 @@ class Segmentation(Task):
     def places(self, target: NDArray[Any]) -> NDArray[np.bool_]:
         """(N, P) where nodes are."""
         flat = np.asarray(target).reshape(len(target), -1)
-        return np.ones(flat.shape, bool) if self.padding is None else flat != self.padding
+        return np.asarray(flat != self.padding)
 
     def to_tensor(self, target: NDArray[Any]) -> Tensor:
         """(sum P,) int64, the labels of the nodes of all events."""

@@ -90,7 +90,7 @@ def prepare(
     parts = split_events(train, card, n_events, recipe.validation_fraction, valid)
     trained = Role(train, parts.train)
     validated = Role(train if valid is None else valid, parts.valid)
-    weight = getattr(card, "weight", "")
+    weight = card.weight
     for role in (trained, validated):
         _check(role, task, weight)
     for name in recipe.method.arrays(card):
