@@ -3,7 +3,8 @@
 from pd4ml.benchmark.execute import Failure, Outcome, State, plan_states, run_plan
 from pd4ml.benchmark.plan import Cell, Plan, available_plans, load_plan
 from pd4ml.benchmark.record import Record, find_records, read_record
-from pd4ml.benchmark.run import evaluate, train
+from pd4ml.benchmark.run import Run, evaluate, load_run, train
+from pd4ml.benchmark.shift import shift
 
 __all__ = [
     "Cell",
@@ -11,13 +12,16 @@ __all__ = [
     "Outcome",
     "Plan",
     "Record",
+    "Run",
     "State",
     "available_plans",
     "evaluate",
     "find_records",
     "load_plan",
+    "load_run",
     "plan_states",
     "read_record",
     "run_plan",
+    "shift",
     "train",
 ]

@@ -46,6 +46,7 @@ def train(
     variant: VariantName = "default",
     path: DataPath = Path("datasets"),
     runs: RunsPath = Path("runs"),
+    device: Annotated[str, typer.Option(help="`cpu`, `cuda`, or `auto`: a GPU where there is one.")] = "auto",
     devices: Annotated[int, typer.Option(help="Processes that share each batch, on GPUs where there are.")] = 1,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard too.")] = False,
     force: Force = False,
@@ -74,6 +75,7 @@ def train(
         n_train=n_train,
         force=force,
         devices=devices,
+        device=device,
         tensorboard=tensorboard,
     )
     _print_records([record], as_json)
