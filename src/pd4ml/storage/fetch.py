@@ -16,8 +16,8 @@ from pd4ml.card import PublishedFile
 from pd4ml.errors import DataError, FetchError, LockedError, Pd4mlError, StoreError
 from pd4ml.progress import progress
 from pd4ml.storage import fetch_settings
+from pd4ml.storage.formats import file_format
 from pd4ml.storage.hashing import file_hashes
-from pd4ml.storage.layouts import check_file
 from pd4ml.storage.partial import Partial
 
 __all__ = ["fetch", "place", "read_record"]
@@ -54,6 +54,7 @@ def _fetch(file: PublishedFile, target: Path) -> None:
     # Here, not above: the network libraries are slow to import, and most calls need no network.
     from pd4ml.storage.download import download
 
+    file_format(file.layout).require()  # before gigabytes are brought that nothing here can read
     partial = Partial(target)
     hashes: dict[str, str] = {}
 
@@ -151,7 +152,7 @@ def _copy(given: Path, copy: Path) -> None:
 
 def _verified(file: PublishedFile, path: Path) -> dict[str, str]:
     """Check structure and hashes of what is at ``path``; returns its hashes."""
-    check_file(path, file.layout)
+    file_format(file.layout).check(path)
     with progress(f"verifying {path.name}", path.stat().st_size, "bytes") as bar:
         hashes = file_hashes(path, bar)
     for kind, expected in (("md5", file.md5), ("sha256", file.sha256)):
