@@ -16,6 +16,7 @@ from pd4ml.card import PublishedFile
 from pd4ml.errors import DataError, FetchError, LockedError, Pd4mlError, StoreError
 from pd4ml.progress import progress
 from pd4ml.storage import fetch_settings
+from pd4ml.storage.atomic import write_text
 from pd4ml.storage.formats import file_format
 from pd4ml.storage.hashing import file_hashes
 from pd4ml.storage.partial import Partial
@@ -204,4 +205,4 @@ def _write_record(target: Path, hashes: dict[str, str], url: object) -> None:
     stat = target.stat()
     record = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, **hashes, "url": url}
     with contextlib.suppress(OSError):
-        _record_path(target).write_text(json.dumps(record, indent=2) + "\n")
+        write_text(_record_path(target), json.dumps(record, indent=2) + "\n")
