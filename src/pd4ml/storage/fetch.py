@@ -27,12 +27,35 @@ __all__ = ["fetch", "place", "read_record"]
 def fetch(file: PublishedFile, folder: Path, *, force: bool = False) -> Path:
     """Return the path of ``file`` in ``folder``, fetched from its mirrors unless it is there already.
 
-    A file that is there needs no network; ``force`` fetches it again, and the old one stays until the new one
-    is verified. With ``PD4ML_OFFLINE=1`` in the environment nothing is fetched. One process fetches at a
-    time; others wait and then find the file.
+    A file that is there needs no network. With ``PD4ML_OFFLINE=1`` in the environment nothing is fetched. One
+    process fetches at a time; others wait and then find the file.
 
-    Raises FetchError when no mirror delivers, DataError when the file that is there is not the published one,
-    StoreError when ``folder`` cannot be written, LockedError when another process does not finish.
+    Parameters
+    ----------
+    file : PublishedFile
+        The file as its card knows it.
+    folder : Path
+        Where it belongs; made if it is not there.
+    force : bool
+        Fetch it again; the old one stays until the new one is verified.
+
+    Returns
+    -------
+    Path
+        The verified file.
+
+    Raises
+    ------
+    FetchError
+        When no mirror delivers.
+    DataError
+        When the file that is there is not the published one.
+    MissingExtraError
+        When nothing is installed that reads its format.
+    StoreError
+        When ``folder`` cannot be written.
+    LockedError
+        When another process does not finish.
     """
     target = _target(file, folder)
     with _disk_errors(target):
@@ -71,7 +94,26 @@ def _fetch(file: PublishedFile, target: Path) -> None:
 def place(file: PublishedFile, given: Path, folder: Path) -> Path:
     """Put a copy of ``file`` that the user already has, at ``given``, where ``fetch`` looks for it.
 
-    It is verified first; ``given`` itself stays as it is. Raises DataError if it is not the published file.
+    It is verified first; ``given`` itself stays as it is.
+
+    Parameters
+    ----------
+    file : PublishedFile
+        The file as its card knows it.
+    given : Path
+        The copy.
+    folder : Path
+        Where it belongs; made if it is not there.
+
+    Returns
+    -------
+    Path
+        The file in ``folder``.
+
+    Raises
+    ------
+    DataError
+        When ``given`` is not the published file.
     """
     target = _target(file, folder)
     if not given.is_file():
@@ -192,7 +234,18 @@ def _record_path(target: Path) -> Path:
 
 
 def read_record(target: Path) -> dict[str, object]:
-    """What was noted when the file at ``target`` was verified: size, time of change, hashes, url; else empty."""
+    """What was noted when a file was verified.
+
+    Parameters
+    ----------
+    target : Path
+        The file, not the note beside it.
+
+    Returns
+    -------
+    dict[str, object]
+        ``size`` in bytes, ``mtime_ns``, ``md5``, ``sha256`` and ``url``; empty if nothing was noted.
+    """
     try:
         record = json.loads(_record_path(target).read_text())
     except (OSError, ValueError):

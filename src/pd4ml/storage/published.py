@@ -23,7 +23,17 @@ _CHUNK_EVENTS = 10_000
 
 @dataclass(frozen=True)
 class Published:
-    """The files of one published source of ``card``, all of them in ``folder``."""
+    """The files of one published source, all of them in one folder.
+
+    Parameters
+    ----------
+    card : Card
+        The card of the published events.
+    source : PublishedSource
+        The one of its sources that is here.
+    folder : Path
+        Where its files are.
+    """
 
     card: Card
     source: PublishedSource
@@ -101,7 +111,28 @@ class Published:
 def fetch_published(card: Card, folder: Path, *, force: bool = False) -> Published:
     """Fetch the files of the first source that can be had; one whose files are all here comes first.
 
-    Raises FetchError naming everything that was tried.
+    Parameters
+    ----------
+    card : Card
+        Says which sources there are.
+    folder : Path
+        Where the files are kept.
+    force : bool
+        Fetch them again, also those that are here.
+
+    Returns
+    -------
+    Published
+        The source whose files are here now.
+
+    Raises
+    ------
+    FetchError
+        Names everything that was tried.
+    DataError
+        When a file is not what the card says.
+    MissingExtraError
+        When the files are here and nothing is installed that reads them.
     """
     reasons = []
     here = {source.name: all((folder / file.name).exists() for file in source.files) for source in card.sources}
@@ -125,7 +156,27 @@ def fetch_published(card: Card, folder: Path, *, force: bool = False) -> Publish
 
 
 def import_file(card: Card, given: Path, folder: Path) -> Path:
-    """Verify the published file ``given``, known by its name here or on a mirror, and place it in ``folder``."""
+    """Verify a published file that one already has, and place it where ``fetch_published`` looks for it.
+
+    Parameters
+    ----------
+    card : Card
+        Says which files there are.
+    given : Path
+        The file, known by its name here or on a mirror; it stays as it is.
+    folder : Path
+        Where published files are kept.
+
+    Returns
+    -------
+    Path
+        The file in ``folder``.
+
+    Raises
+    ------
+    DataError
+        When it is not one of the card's files, or not as it was published.
+    """
     files = [file for source in card.sources for file in source.files]
     for file in files:
         if given.name in {file.name, *(unquote(Path(urlsplit(url).path).name) for url in file.mirrors)}:

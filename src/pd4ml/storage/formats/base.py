@@ -27,7 +27,19 @@ _Class = TypeVar("_Class", bound="type[Format]")
 
 @dataclass(frozen=True)
 class Part:
-    """The events of ``split`` of ``card`` in the file at ``path``; ``columns`` are those of its PublishedFile."""
+    """The events of one split in one file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    card : Card
+        Says which arrays there are, their shapes and dtypes.
+    split : str
+        One of the card's splits.
+    columns : Mapping[str, Any]
+        Those of the card's PublishedFile; empty for formats that need none.
+    """
 
     path: Path
     card: Card
@@ -78,7 +90,22 @@ class Format(ABC):
 
 
 def gather(card: Card, n_events: int, chunks: Iterable[Mapping[str, Array]]) -> dict[str, Array]:
-    """The arrays of ``n_events`` events that come in ``chunks``; takes their size and that of a chunk."""
+    """The arrays of events that come in chunks; takes their size and that of a chunk.
+
+    Parameters
+    ----------
+    card : Card
+        Says which arrays there are, their shapes and dtypes.
+    n_events : int
+        Number of events in all chunks together.
+    chunks : Iterable[Mapping[str, Array]]
+        The card's arrays by name, those per event (n, ...) with n events in the chunk.
+
+    Returns
+    -------
+    dict[str, Array]
+        The card's arrays, those per event (n_events, ...).
+    """
     arrays: dict[str, Array] = {spec.name: np.empty(spec.full_shape(n_events), spec.dtype) for spec in card.arrays}
     start = 0
     for chunk in chunks:
@@ -90,7 +117,18 @@ def gather(card: Card, n_events: int, chunks: Iterable[Mapping[str, Array]]) -> 
 
 
 def register(name: str) -> Callable[[_Class], _Class]:
-    """Class decorator that makes a format known as ``name``, which is what a card's PublishedFile says."""
+    """Class decorator that makes a format known.
+
+    Parameters
+    ----------
+    name : str
+        What the ``layout`` of a card's PublishedFile says; for a file of this room the name of the file.
+
+    Returns
+    -------
+    Callable
+        Takes a subclass of Format and gives it back.
+    """
 
     def add(cls: _Class) -> _Class:
         cls.name = name
@@ -101,7 +139,13 @@ def register(name: str) -> Callable[[_Class], _Class]:
 
 
 def available() -> tuple[str, ...]:
-    """Names of all formats: those of the files beside this one and those registered from outside."""
+    """All formats: those of the files beside this one and those registered from outside.
+
+    Returns
+    -------
+    tuple[str, ...]
+        Their names, sorted.
+    """
     package = importlib.import_module("pd4ml.storage.formats")
     for module in pkgutil.iter_modules(package.__path__, "pd4ml.storage.formats."):
         importlib.import_module(module.name)
@@ -109,7 +153,23 @@ def available() -> tuple[str, ...]:
 
 
 def file_format(name: str) -> Format:
-    """The format called ``name``; UnknownNameError suggests the nearest."""
+    """The format of a name.
+
+    Parameters
+    ----------
+    name : str
+        What the ``layout`` of a card's PublishedFile says.
+
+    Returns
+    -------
+    Format
+        What reads such files.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is none; it suggests the nearest.
+    """
     known = available()
     if name not in known:
         raise unknown_name("file format", name, known)
