@@ -40,11 +40,7 @@ compare: .venv/all.stamp
 	$(BIN)/python benchmarks/shared_models.py --path $(DEMO)/shared_datasets --runs $(DEMO)/shared_models
 
 evidence: .venv/dev.stamp
-	$(BIN)/python evidence/top_tagging/evidence.py
-	$(BIN)/python evidence/airshower/evidence.py
-	$(BIN)/python evidence/belle/evidence.py
-	$(BIN)/python evidence/spinodal/evidence.py
-	$(BIN)/python evidence/eosl/evidence.py $(DEMO)/evidence
+	for script in evidence/*/evidence.py; do $(BIN)/python $$script || exit 1; done
 
 .venv/%.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

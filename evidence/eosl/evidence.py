@@ -1,8 +1,8 @@
 """Evidence for the EOSL room's README: spectra against the published numbers, and what a classifier learns.
 
-``python evidence/eosl/evidence.py FOLDER`` generates events into FOLDER (or finds them there), trains, draws the
-README's figure and keeps the numbers in ``numbers.json``, from which ``page.py`` writes the tables: some minutes
-on two cores.
+``python evidence/eosl/evidence.py [FOLDER]`` generates events into FOLDER (demo/evidence if none is given) or
+finds them there, trains, draws the README's figure and keeps the numbers in ``numbers.json``, from which
+``page.py`` writes the tables: some minutes on two cores.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ def draw(events: Events) -> None:
 def main() -> None:
     """Generate, measure, train, draw; write the page."""
     torch.set_num_threads(1)
-    folder = sys.argv[1]
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parents[1] / "demo" / "evidence"
     EOSL.generate(folder, N_EVENTS, seed=SEED, workers=2, variant="evidence", spectra_per_event=PER_EVENT)
     events = {
         split: EOSL.open(split, folder, source="generated", variant="evidence") for split in ("train", "test")
