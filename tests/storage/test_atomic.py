@@ -8,9 +8,12 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from helpers.toy import Toy, ToyConfig, simulate
 from pd4ml.storage.atomic import write_atomically, write_bytes, write_text
+from pd4ml.storage.writer import StoreWriter
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -85,3 +88,21 @@ def test_a_killed_process_leaves_the_old_file_and_is_not_in_the_way(tmp_path: Pa
     assert not list(tmp_path.glob("*.json*.json"))
     write_text(path, "new")
     assert path.read_text() == "new"
+
+
+def test_a_store_holds_nothing_that_a_kill_left(tmp_path: Path) -> None:
+    """A conversion or generation that is killed in the middle of writing the manifest, and goes on."""
+    events = simulate(3, np.random.SeedSequence(0), ToyConfig(), "train")
+
+    def writer() -> StoreWriter:
+        return StoreWriter(tmp_path / "toy", Toy.card, {"train": 3}, {"seed": 0})
+
+    with writer() as killed:
+        killed.write("train", 0, 0, events)
+    run = [sys.executable, "-c", KILLED, str(killed.partial / "manifest.json")]
+    subprocess.run(run, check=False)
+    assert list(killed.partial.glob(".manifest.json.*.partial"))
+    with writer() as resumed:
+        assert resumed.done == {("train", 0)}
+        resumed.finish("generated", "default", {})
+    assert sorted(os.listdir(tmp_path / "toy")) == ["manifest.json", "train"]

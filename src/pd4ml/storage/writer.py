@@ -199,6 +199,8 @@ class StoreWriter:
             except (OSError, ValueError):
                 found = None  # killed before the plan was written: nothing of value is there
             if found == self.plan:
+                for left in self.partial.glob(".*.partial"):  # by a kill in the middle of writing a small file
+                    left.unlink()
                 self._read_journal()
                 return
             if found is not None and not self.drop_partial:
