@@ -16,6 +16,7 @@ from typing import Any
 
 from pd4ml.errors import DataError, missing_extra
 from pd4ml.evaluation.metrics import Measurement
+from pd4ml.storage.atomic import write_text
 
 __all__ = ["FORMAT", "RECORD_NAME", "Record", "find_records", "machine", "now", "read_record", "versions"]
 
@@ -67,12 +68,7 @@ class Record:
         """Check against the schema and write; a reader sees a whole record or none."""
         body = self.to_dict()
         _check(body)
-        partial = file.with_name(file.name + ".partial")
-        with partial.open("w", encoding="utf-8") as stream:
-            stream.write(json.dumps(body, indent=1, allow_nan=False) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
+        write_text(file, json.dumps(body, indent=1, allow_nan=False) + "\n")
 
 
 def read_record(file: Path) -> Record:

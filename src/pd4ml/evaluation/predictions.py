@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from pd4ml.card import Task
 from pd4ml.errors import DataError
+from pd4ml.storage.atomic import write_atomically
 from pd4ml.storage.npz import read_npz
 
 __all__ = ["Predictions"]
@@ -51,12 +51,8 @@ class Predictions:
         arrays: dict[str, NDArray[Any]] = {"event_id": self.event_id, _OUTPUT[self.task]: self.output}
         if self.task == "classification" and not compress:
             arrays["score"] = self.score
-        partial = file.with_name(file.name + ".partial")
-        with partial.open("wb") as stream:
+        with write_atomically(file) as stream:
             (np.savez_compressed if compress else np.savez)(stream, allow_pickle=False, **arrays)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
 
     @classmethod
     def read(cls, file: Path, task: Task) -> Predictions:
