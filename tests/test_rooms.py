@@ -74,7 +74,7 @@ def test_a_generic_room_knows_no_dataset_by_name(path: Path) -> None:
         return
     text = path.read_text().lower()
     for name in DATASETS | {name.replace("_", "") for name in DATASETS}:
-        assert name not in text, f"{path} knows {name}"
+        assert not re.search(f"(?<![a-z]){name}", text), f"{path} knows {name}"  # but it may say unlabelled
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
