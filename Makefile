@@ -3,7 +3,7 @@
 # make test   lint, types and tests
 # make bench  speed and memory against other packages, written to benchmarks/results.json
 # make compare  train the shared models for equal times, written to benchmarks/shared_models.json
-# make evidence  the plots and numbers of the datasets' READMEs
+# make evidence  the plots and numbers of the datasets' READMEs, from evidence/
 #
 # Everything happens in .venv, which is made when it is missing and kept when it is there.
 
@@ -40,11 +40,7 @@ compare: .venv/all.stamp
 	$(BIN)/python benchmarks/shared_models.py --path $(DEMO)/shared_datasets --runs $(DEMO)/shared_models
 
 evidence: .venv/dev.stamp
-	$(BIN)/python benchmarks/top_tagging_evidence.py
-	$(BIN)/python benchmarks/airshower_evidence.py
-	$(BIN)/python benchmarks/belle_evidence.py
-	$(BIN)/python benchmarks/spinodal_evidence.py
-	$(BIN)/python benchmarks/eosl_evidence.py $(DEMO)/evidence
+	for script in evidence/*/evidence.py; do $(BIN)/python $$script || exit 1; done
 
 .venv/%.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

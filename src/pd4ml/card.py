@@ -64,14 +64,14 @@ class PublishedFile:
     """A file that was published: its name here, its mirrors in the order they are tried, its hashes.
 
     A hash that was never published is None; then the file's structure is all that can be checked.
-    ``splits`` are those the file contributes to. In layout ``npz`` the arrays are X_<split>_0, X_<split>_1, ...
-    in the order of the card, and y_<split>; in layout ``pandas_table``, ``columns`` maps each array of the
-    card to the names of its columns, nested as one event of it is.
+    ``splits`` are those the file contributes to. ``layout`` names a file format (``storage/formats``). In ``npz``
+    the arrays are X_<split>_0, X_<split>_1, ... in the order of the card, and y_<split>; in ``pandas_table``,
+    ``columns`` maps each array of the card to the names of its columns, nested as one event of it is.
     """
 
     name: str
     mirrors: tuple[str, ...]
-    layout: Literal["npz", "pandas_table"]
+    layout: str
     splits: tuple[str, ...]
     md5: str | None = None
     sha256: str | None = None

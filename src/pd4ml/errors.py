@@ -14,6 +14,7 @@ __all__ = [
     "StoreError",
     "UnknownNameError",
     "missing_extra",
+    "one_line",
     "unknown_name",
 ]
 
@@ -59,3 +60,9 @@ def missing_extra(what: str, extra: str, error: ImportError) -> MissingExtraErro
     """Make the error for a missing optional dependency, naming the ``extra`` that brings it."""
     message = f"{what} needs {error.name or error}: pip install 'pd4ml-physics[{extra}]'"
     return MissingExtraError(message)
+
+
+def one_line(text: str, length: int = 100) -> str:
+    """``text`` on one line: printable characters only, at most ``length`` of them."""
+    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return clean if len(clean) <= length else clean[: length - 3] + "..."

@@ -86,6 +86,6 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
 
 
 def test_the_card_tells_the_measured_efficiency() -> None:
-    record = json.loads((ROOT / "benchmarks" / "belle_evidence.json").read_text())
+    record = json.loads((ROOT / "evidence" / "belle" / "numbers.json").read_text())
     efficiency, error = record["default"]["efficiency"]["passes"]
     assert f"{100 * efficiency:.2f} ± {100 * error:.2f} %" in Belle.card.generator

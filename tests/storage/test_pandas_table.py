@@ -13,8 +13,8 @@ import pytest
 import tables
 
 from pd4ml.errors import DataError
+from pd4ml.storage.formats.pandas_table import open_pandas_table
 from pd4ml.storage.npz import read_npz
-from pd4ml.storage.pandas_table import open_pandas_table
 
 N_JETS, N_CONSTITUENTS = 500, 200
 CONSTITUENTS = tuple(tuple(f"{c}_{i}" for c in ("E", "PX", "PY", "PZ")) for i in range(N_CONSTITUENTS))

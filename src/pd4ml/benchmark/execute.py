@@ -20,6 +20,7 @@ from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, LockedError, Pd4mlError, StoreError
 from pd4ml.generation.pool import process_pool
 from pd4ml.graphs.lazy import LazyGraphs
+from pd4ml.storage.atomic import write_text
 from pd4ml.storage.store import Store
 
 __all__ = ["Failure", "Outcome", "State", "plan_states", "run_plan"]
@@ -210,7 +211,7 @@ def _note(folder: Path | None, reason: str) -> None:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / _FAILURE).write_text(reason + "\n", encoding="utf-8")
+        write_text(folder / _FAILURE, reason + "\n")
     except OSError as error:  # such as a full disk: the reason is told all the same
         _say(f"{folder / _FAILURE}: {error.strerror}")
 

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from pd4ml.errors import DataError, missing_extra
-from pd4ml.storage.layouts import one_line
+from pd4ml.errors import DataError, missing_extra, one_line
 from pd4ml.storage.npz import open_npz
 
 __all__ = ["MAX_BYTES", "UNNAMED", "Columns", "read_columns"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from pd4ml.card import Task
 from pd4ml.errors import DataError
 from pd4ml.metrics.classification import sigmoid
+from pd4ml.storage.atomic import write_atomically
 from pd4ml.storage.npz import open_npz, read_npz
 
 __all__ = ["Predictions"]
@@ -97,15 +97,11 @@ class Predictions:
         csv = file.suffix.lower() == ".csv"
         if self.task != "regression" and not compress and not (csv and self.output.ndim == 2):
             arrays["score"] = self.score
-        partial = file.with_name(file.name + ".partial")
-        with partial.open("wb") as stream:
+        with write_atomically(file) as stream:
             if csv:
                 stream.writelines(text.encode() for text in _csv_text(arrays))
             else:
                 (np.savez_compressed if compress else np.savez)(stream, allow_pickle=False, **arrays)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
 
     @classmethod
     def read(cls, file: Path, task: Task) -> Predictions:

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.errors import DataError
+from pd4ml.errors import DataError, one_line
 from pd4ml.evaluation.columns import UNNAMED, Columns, read_columns
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.truth import Truth
 from pd4ml.storage.casting import cast
-from pd4ml.storage.layouts import one_line
 from pd4ml.storage.npz import open_npz
 
 __all__ = ["read_submission"]

@@ -12,8 +12,6 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 
-from pd4ml.errors import missing_extra
-
 __all__ = ["process_pool"]
 
 _THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -22,11 +20,9 @@ _THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 @contextmanager
 def process_pool(workers: int, *, threads: int = 1, quiet: bool = False) -> Iterator[Executor]:
     """``workers`` processes with ``threads`` threads each; ``quiet`` ones print nothing on standard error."""
-    try:
-        # loky rather than the standard pool: a user's script needs no ``if __name__ == "__main__"``
-        from loky import ProcessPoolExecutor
-    except ImportError as error:
-        raise missing_extra("working with several processes", "generate", error) from error
+    # loky rather than the standard pool: a user's script needs no ``if __name__ == "__main__"``
+    from loky import ProcessPoolExecutor
+
     pool = ProcessPoolExecutor(
         max_workers=workers,
         env=dict.fromkeys(_THREADS, str(threads)),

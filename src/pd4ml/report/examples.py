@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError
 from pd4ml.report.style import CLASS_COLOURS, Picture, house_style, new_figure, picture, plain_text, save
+from pd4ml.storage.atomic import write_bytes
 from pd4ml.storage.store import Events
 
 __all__ = ["FORMATS", "example_pictures", "plot_dataset"]
@@ -46,7 +47,7 @@ def plot_dataset(dataset: type[Dataset], train: Events, test: Events, n_events: 
     with house_style():
         content = save(_overview(dataset, train, test, n_events), suffix, dataset.name)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content)
+    write_bytes(file, content)
 
 
 def _overview(dataset: type[Dataset], train: Events, test: Events, n_events: int) -> Figure:

@@ -24,6 +24,7 @@ from pd4ml.report.comparison import ABSENT, PUBLISHED_NOTE, Comparison, compare,
 from pd4ml.report.groups import Section, sections
 from pd4ml.report.runs import Outputs, open_events, read_history, read_outputs
 from pd4ml.report.speed import speed_table
+from pd4ml.storage.atomic import write_text
 from pd4ml.storage.store import Events
 
 __all__ = ["write_report"]
@@ -80,9 +81,7 @@ def write_report(records: Sequence[Record], out: Path, path: Path | None = None)
         )
     )
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(out.name + ".partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(out)
+    write_text(out, page)
 
 
 def _environment() -> Any:

@@ -18,7 +18,22 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
 
     They are written beside it under a name that no other writer has, synced, and renamed: of several writers of
     one file the last one wins. A process that is killed leaves ``.<name>.<number>.partial`` behind, which nobody
-    takes for anything. What the disk refuses is an OSError.
+    takes for anything.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder must be there.
+
+    Yields
+    ------
+    IO[bytes]
+        Where to write.
+
+    Raises
+    ------
+    OSError
+        What the disk refuses; ``path`` is as it was.
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
@@ -33,11 +48,27 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` as the whole file ``path``."""
+    """Write ``content`` as the whole file ``path``.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder must be there.
+    content : bytes
+        All that it is to hold.
+    """
     with write_atomically(path) as stream:
         stream.write(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as the whole file ``path``, in UTF-8."""
+    """Write ``text`` as the whole file ``path``, in UTF-8.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder must be there.
+    text : str
+        All that it is to hold.
+    """
     write_bytes(path, text.encode())

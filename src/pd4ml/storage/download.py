@@ -22,10 +22,10 @@ import requests
 import urllib3.exceptions
 
 from pd4ml.card import PublishedFile
-from pd4ml.errors import DataError, FetchError, StoreError
+from pd4ml.errors import DataError, FetchError, StoreError, one_line
 from pd4ml.progress import progress
 from pd4ml.storage import fetch_settings
-from pd4ml.storage.layouts import OPENING_BYTES, check_opening, one_line
+from pd4ml.storage.formats import OPENING_BYTES, file_format
 from pd4ml.storage.partial import Origin, Partial
 
 __all__ = ["download"]
@@ -238,7 +238,7 @@ def _opening(chunks: Iterator[bytes], layout: str) -> bytes:
         if len(opening) >= OPENING_BYTES:
             break
     try:
-        check_opening(opening, layout)
+        file_format(layout).check_opening(opening)
     except DataError as error:
         raise _GiveUpError(str(error)) from error
     return opening

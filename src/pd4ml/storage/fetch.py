@@ -16,8 +16,9 @@ from pd4ml.card import PublishedFile
 from pd4ml.errors import DataError, FetchError, LockedError, Pd4mlError, StoreError
 from pd4ml.progress import progress
 from pd4ml.storage import fetch_settings
+from pd4ml.storage.atomic import write_text
+from pd4ml.storage.formats import file_format
 from pd4ml.storage.hashing import file_hashes
-from pd4ml.storage.layouts import check_file
 from pd4ml.storage.partial import Partial
 
 __all__ = ["fetch", "place", "read_record"]
@@ -26,12 +27,35 @@ __all__ = ["fetch", "place", "read_record"]
 def fetch(file: PublishedFile, folder: Path, *, force: bool = False) -> Path:
     """Return the path of ``file`` in ``folder``, fetched from its mirrors unless it is there already.
 
-    A file that is there needs no network; ``force`` fetches it again, and the old one stays until the new one
-    is verified. With ``PD4ML_OFFLINE=1`` in the environment nothing is fetched. One process fetches at a
-    time; others wait and then find the file.
+    A file that is there needs no network. With ``PD4ML_OFFLINE=1`` in the environment nothing is fetched. One
+    process fetches at a time; others wait and then find the file.
 
-    Raises FetchError when no mirror delivers, DataError when the file that is there is not the published one,
-    StoreError when ``folder`` cannot be written, LockedError when another process does not finish.
+    Parameters
+    ----------
+    file : PublishedFile
+        The file as its card knows it.
+    folder : Path
+        Where it belongs; made if it is not there.
+    force : bool
+        Fetch it again; the old one stays until the new one is verified.
+
+    Returns
+    -------
+    Path
+        The verified file.
+
+    Raises
+    ------
+    FetchError
+        When no mirror delivers.
+    DataError
+        When the file that is there is not the published one.
+    MissingExtraError
+        When nothing is installed that reads its format.
+    StoreError
+        When ``folder`` cannot be written.
+    LockedError
+        When another process does not finish.
     """
     target = _target(file, folder)
     with _disk_errors(target):
@@ -54,6 +78,7 @@ def _fetch(file: PublishedFile, target: Path) -> None:
     # Here, not above: the network libraries are slow to import, and most calls need no network.
     from pd4ml.storage.download import download
 
+    file_format(file.layout).require()  # before gigabytes are brought that nothing here can read
     partial = Partial(target)
     hashes: dict[str, str] = {}
 
@@ -69,7 +94,26 @@ def _fetch(file: PublishedFile, target: Path) -> None:
 def place(file: PublishedFile, given: Path, folder: Path) -> Path:
     """Put a copy of ``file`` that the user already has, at ``given``, where ``fetch`` looks for it.
 
-    It is verified first; ``given`` itself stays as it is. Raises DataError if it is not the published file.
+    It is verified first; ``given`` itself stays as it is.
+
+    Parameters
+    ----------
+    file : PublishedFile
+        The file as its card knows it.
+    given : Path
+        The copy.
+    folder : Path
+        Where it belongs; made if it is not there.
+
+    Returns
+    -------
+    Path
+        The file in ``folder``.
+
+    Raises
+    ------
+    DataError
+        When ``given`` is not the published file.
     """
     target = _target(file, folder)
     if not given.is_file():
@@ -151,7 +195,7 @@ def _copy(given: Path, copy: Path) -> None:
 
 def _verified(file: PublishedFile, path: Path) -> dict[str, str]:
     """Check structure and hashes of what is at ``path``; returns its hashes."""
-    check_file(path, file.layout)
+    file_format(file.layout).check(path)
     with progress(f"verifying {path.name}", path.stat().st_size, "bytes") as bar:
         hashes = file_hashes(path, bar)
     for kind, expected in (("md5", file.md5), ("sha256", file.sha256)):
@@ -190,7 +234,18 @@ def _record_path(target: Path) -> Path:
 
 
 def read_record(target: Path) -> dict[str, object]:
-    """What was noted when the file at ``target`` was verified: size, time of change, hashes, url; else empty."""
+    """What was noted when a file was verified.
+
+    Parameters
+    ----------
+    target : Path
+        The file, not the note beside it.
+
+    Returns
+    -------
+    dict[str, object]
+        ``size`` in bytes, ``mtime_ns``, ``md5``, ``sha256`` and ``url``; empty if nothing was noted.
+    """
     try:
         record = json.loads(_record_path(target).read_text())
     except (OSError, ValueError):
@@ -203,4 +258,4 @@ def _write_record(target: Path, hashes: dict[str, str], url: object) -> None:
     stat = target.stat()
     record = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, **hashes, "url": url}
     with contextlib.suppress(OSError):
-        _record_path(target).write_text(json.dumps(record, indent=2) + "\n")
+        write_text(_record_path(target), json.dumps(record, indent=2) + "\n")

@@ -19,9 +19,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import DTypeLike, NDArray
 
-from pd4ml.errors import DataError
+from pd4ml.errors import DataError, one_line
 from pd4ml.storage.casting import cast
-from pd4ml.storage.layouts import one_line
 
 __all__ = ["NpzArray", "open_npz", "read_npz"]
 

@@ -8,6 +8,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pd4ml.storage.atomic import write_text
+
 __all__ = ["Origin", "Partial"]
 
 
@@ -43,7 +45,7 @@ class Partial:
         """Start from zero with bytes from ``origin``."""
         # In this order: bytes must never be taken for those of another origin, whenever the process dies.
         self.discard()
-        self._origin_path.write_text(json.dumps(asdict(origin)))
+        write_text(self._origin_path, json.dumps(asdict(origin)))
 
     def discard(self) -> None:
         """Forget all that is here."""

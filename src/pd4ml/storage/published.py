@@ -8,14 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import numpy as np
-
 from pd4ml.card import Card, PublishedFile, PublishedSource
-from pd4ml.errors import DataError, FetchError
+from pd4ml.errors import DataError, FetchError, MissingExtraError
 from pd4ml.progress import progress
 from pd4ml.storage.fetch import fetch, place, read_record
-from pd4ml.storage.layouts import check_file
-from pd4ml.storage.npz import NpzArray, open_npz
+from pd4ml.storage.formats import Format, Part, file_format, gather
 from pd4ml.storage.store import Array
 from pd4ml.storage.writer import StoreWriter, check_arrays
 
@@ -26,7 +23,17 @@ _CHUNK_EVENTS = 10_000
 
 @dataclass(frozen=True)
 class Published:
-    """The files of one published source of ``card``, all of them in ``folder``."""
+    """The files of one published source, all of them in one folder.
+
+    Parameters
+    ----------
+    card : Card
+        The card of the published events.
+    source : PublishedSource
+        The one of its sources that is here.
+    folder : Path
+        Where its files are.
+    """
 
     card: Card
     source: PublishedSource
@@ -47,7 +54,7 @@ class Published:
     @cached_property
     def n_events(self) -> dict[str, int]:
         """Number of events of each split; DataError if they are not those of the card."""
-        found = {split: sum(_n_events(*part, split) for part in self._parts(split)) for split in self.card.splits}
+        found = {split: sum(f.n_events(part) for f, part in self._parts(split)) for split in self.card.splits}
         if found != dict(self.card.splits):
             raise DataError(f"{self.source.name}: expected {dict(self.card.splits)} events, found {found}")
         return found
@@ -56,30 +63,19 @@ class Published:
         """The arrays of ``split`` in memory, checked against the card; takes their size and some megabytes."""
         n_events = self.n_events[split]
         parts = self._parts(split)
-        if len(parts) == 1 and parts[0][0].layout == "npz":
-            members = _npz_members(self.card, parts[0][1], split)
-            arrays: dict[str, Array] = {
-                spec.name: members[spec.name].read(spec.dtype) for spec in self.card.arrays
-            }
+        if len(parts) == 1:
+            ((file, part),) = parts
+            arrays = file.read(part, _CHUNK_EVENTS)
         else:
-            arrays = {spec.name: np.empty(spec.full_shape(n_events), spec.dtype) for spec in self.card.arrays}
-            for start, chunk in self.chunks(split):
-                for spec in self.card.arrays:
-                    rows = slice(start, start + len(chunk[self.card.target.name])) if spec.per_event else ...
-                    arrays[spec.name][rows] = chunk[spec.name]
+            arrays = gather(self.card, n_events, (chunk for _, chunk in self.chunks(split)))
         check_arrays(self.card, arrays, n_events)
         return arrays
 
     def chunks(self, split: str) -> Iterator[tuple[int, dict[str, Array]]]:
         """The events of ``split`` in pieces: number of the first event, and the arrays of some thousand."""
         start = 0
-        for file, path in self._parts(split):
-            pieces = (
-                _npz_chunks(self.card, path, split)
-                if file.layout == "npz"
-                else _table_chunks(file, path, self.card)
-            )
-            for arrays in pieces:
+        for file, part in self._parts(split):
+            for arrays in file.chunks(part, _CHUNK_EVENTS):
                 yield start, arrays
                 start += len(arrays[self.card.target.name])
 
@@ -104,14 +100,39 @@ class Published:
                         bar.advance(len(arrays[self.card.target.name]))
             writer.finish("published", "default", provenance)
 
-    def _parts(self, split: str) -> list[tuple[PublishedFile, Path]]:
-        return [(f, p) for f, p in zip(self.source.files, self.paths, strict=True) if split in f.splits]
+    def _parts(self, split: str) -> list[tuple[Format, Part]]:
+        return [
+            _part(f, p, self.card, split)
+            for f, p in zip(self.source.files, self.paths, strict=True)
+            if split in f.splits
+        ]
 
 
 def fetch_published(card: Card, folder: Path, *, force: bool = False) -> Published:
     """Fetch the files of the first source that can be had; one whose files are all here comes first.
 
-    Raises FetchError naming everything that was tried.
+    Parameters
+    ----------
+    card : Card
+        Says which sources there are.
+    folder : Path
+        Where the files are kept.
+    force : bool
+        Fetch them again, also those that are here.
+
+    Returns
+    -------
+    Published
+        The source whose files are here now.
+
+    Raises
+    ------
+    FetchError
+        Names everything that was tried.
+    DataError
+        When a file is not what the card says.
+    MissingExtraError
+        When the files are here and nothing is installed that reads them.
     """
     reasons = []
     here = {source.name: all((folder / file.name).exists() for file in source.files) for source in card.sources}
@@ -120,6 +141,10 @@ def fetch_published(card: Card, folder: Path, *, force: bool = False) -> Publish
             for file in source.files:
                 fetch(file, folder, force=force)
         except FetchError as error:
+            reasons.append(f"{source.name}: {error}")
+        except MissingExtraError as error:
+            if here[source.name]:
+                raise  # what is missing is named, rather than another source fetched in its place
             reasons.append(f"{source.name}: {error}")
         else:
             published = Published(card.published, source, folder)
@@ -131,14 +156,35 @@ def fetch_published(card: Card, folder: Path, *, force: bool = False) -> Publish
 
 
 def import_file(card: Card, given: Path, folder: Path) -> Path:
-    """Verify the published file ``given``, known by its name here or on a mirror, and place it in ``folder``."""
+    """Verify a published file that one already has, and place it where ``fetch_published`` looks for it.
+
+    Parameters
+    ----------
+    card : Card
+        Says which files there are.
+    given : Path
+        The file, known by its name here or on a mirror; it stays as it is.
+    folder : Path
+        Where published files are kept.
+
+    Returns
+    -------
+    Path
+        The file in ``folder``.
+
+    Raises
+    ------
+    DataError
+        When it is not one of the card's files, or not as it was published.
+    """
     files = [file for source in card.sources for file in source.files]
     for file in files:
         if given.name in {file.name, *(unquote(Path(urlsplit(url).path).name) for url in file.mirrors)}:
             if given.is_file():
-                check_file(given, file.layout)
+                file_format(file.layout).check(given)
                 for split in file.splits:
-                    _n_events(file, given, split)
+                    reader, part = _part(file, given, card, split)
+                    reader.n_events(part)
             return place(file, given, folder)
     if not given.is_file():
         raise DataError(f"no file at {given}")
@@ -152,42 +198,6 @@ def _origin(path: Path) -> dict[str, object]:
     return {key: record.get(key) for key in ("md5", "sha256", "url")}
 
 
-def _npz_members(card: Card, path: Path, split: str) -> dict[str, NpzArray]:
-    """Arrays of the published layout: X_<split>_0, X_<split>_1, ... and y_<split>."""
-    keys = {spec.name: f"X_{split}_{i}" for i, spec in enumerate(card.inputs)}
-    keys[card.target.name] = f"y_{split}"
-    members = open_npz(path, *keys.values())
-    n_events = len(members[keys[card.target.name]].expect(None, *card.target.shape))
-    for spec in card.arrays:
-        members[keys[spec.name]].expect(*spec.full_shape(n_events))
-    return {name: members[key] for name, key in keys.items()}
-
-
-def _npz_chunks(card: Card, path: Path, split: str) -> Iterator[dict[str, Array]]:
-    members = _npz_members(card, path, split)
-    constant = {spec.name: members[spec.name].read(spec.dtype) for spec in card.arrays if not spec.per_event}
-    moving = {
-        spec.name: members[spec.name].chunks(_CHUNK_EVENTS, spec.dtype) for spec in card.arrays if spec.per_event
-    }
-    for pieces in zip(*moving.values(), strict=True):
-        yield {**constant, **dict(zip(moving, pieces, strict=True))}
-
-
-def _table_chunks(file: PublishedFile, path: Path, card: Card) -> Iterator[dict[str, Array]]:
-    from pd4ml.storage.pandas_table import open_pandas_table
-
-    dtypes = {spec.name: spec.dtype for spec in card.arrays}
-    yield from open_pandas_table(path).chunks(file.columns, _CHUNK_EVENTS, dtypes)
-
-
-def _n_events(file: PublishedFile, path: Path, split: str) -> int:
-    """Number of events, from the file's description of itself; DataError if what the card names is not there."""
-    if file.layout == "npz":
-        return len(open_npz(path, f"y_{split}")[f"y_{split}"])
-    from pd4ml.storage.pandas_table import open_pandas_table
-
-    table = open_pandas_table(path)
-    wanted = {str(name) for columns in file.columns.values() for name in np.ravel(columns)}
-    if missing := sorted(wanted.difference(table.columns)):
-        raise DataError(f"{path}: its table lacks the column {missing[0]!r} and {len(missing) - 1} more")
-    return len(table)
+def _part(file: PublishedFile, path: Path, card: Card, split: str) -> tuple[Format, Part]:
+    """What reads ``file``, and what it reads."""
+    return file_format(file.layout), Part(path, card, split, file.columns)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pd4ml.card import ArraySpec, Card
 from pd4ml.errors import DataError, StoreError
+from pd4ml.storage.atomic import write_text
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.lock import one_writer
 from pd4ml.storage.manifest import MANIFEST_NAME, ArrayFile, Manifest
@@ -175,7 +176,7 @@ class StoreWriter:
                 provenance=provenance,
                 created=created,
             )
-            _write_synced(self.partial / MANIFEST_NAME, manifest.to_json())
+            write_text(self.partial / MANIFEST_NAME, manifest.to_json())
             self._swap()
             for name in (_JOURNAL, _PLAN):  # last, so that a kill before the renaming loses nothing
                 (self.folder / name).unlink(missing_ok=True)
@@ -198,6 +199,8 @@ class StoreWriter:
             except (OSError, ValueError):
                 found = None  # killed before the plan was written: nothing of value is there
             if found == self.plan:
+                for left in self.partial.glob(".*.partial"):  # by a kill in the middle of writing a small file
+                    left.unlink()
                 self._read_journal()
                 return
             if found is not None and not self.drop_partial:
@@ -215,7 +218,7 @@ class StoreWriter:
             )
         for split in self.splits:
             (self.partial / split).mkdir(parents=True)
-        _write_synced(plan_file, json.dumps(self.plan))
+        write_text(plan_file, json.dumps(self.plan))
 
     def _open_files(self) -> None:
         for split, n_events in self.splits.items():
@@ -277,10 +280,3 @@ class StoreWriter:
 
 def _data_bytes(spec: ArraySpec, n_events: int) -> int:
     return int(np.dtype(spec.dtype).itemsize * np.prod(spec.full_shape(n_events), dtype=int))
-
-
-def _write_synced(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

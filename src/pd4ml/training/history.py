@@ -6,12 +6,14 @@ import csv
 import sys
 import time
 from contextlib import ExitStack
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from pd4ml.progress import Progress, progress
+from pd4ml.storage.atomic import write_text
 
 __all__ = ["History", "read_history"]
 
@@ -54,10 +56,11 @@ class History(Callback):
             return
         self._epoch_start = time.monotonic()
         kept = [row for row in read_history(self.file) if row["epoch"] < trainer.current_epoch]
-        with self.file.open("w", newline="", encoding="utf-8") as text:
-            writer = csv.DictWriter(text, _COLUMNS)
-            writer.writeheader()
-            writer.writerows(kept)
+        text = StringIO(newline="")
+        writer = csv.DictWriter(text, _COLUMNS)
+        writer.writeheader()
+        writer.writerows(kept)
+        write_text(self.file, text.getvalue())
         if sys.stderr.isatty():
             batches = int(trainer.num_training_batches) * ((trainer.max_epochs or 0) - trainer.current_epoch)
             self._bar = self._stack.enter_context(progress(self.title, batches, "batches"))

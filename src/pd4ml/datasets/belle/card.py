@@ -94,7 +94,7 @@ github.com/kahn-jms/belle-selective-mc-dataset.
     graph="mothers and daughters joined, made symmetric; 8 standardised features, token of the 182 most frequent",
     generator=(
         "Pythia 8's decay tables, smearing and efficiencies of Belle II's size, all combinations of a B0 to D or "
-        "D* and one to three pions; 2.22 ± 0.02 % of the default events pass (benchmarks/belle_evidence.json)"
+        "D* and one to three pions; 2.22 ± 0.02 % of the default events pass (evidence/belle/numbers.json)"
     ),
     unknown=(
         "units of the published file (GeV, cm and ns are those of Belle II's software)",

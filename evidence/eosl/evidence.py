@@ -1,12 +1,14 @@
 """Evidence for the EOSL room's README: spectra against the published numbers, and what a classifier learns.
 
-``python benchmarks/eosl_evidence.py FOLDER`` generates events into FOLDER (or finds them there), trains, keeps the
-numbers in ``eosl_evidence.json``, writes the README's tables and draws its figure: some minutes on two cores.
+``python evidence/eosl/evidence.py [FOLDER]`` generates events into FOLDER (demo/evidence if none is given) or
+finds them there, trains, draws the README's figure and keeps the numbers in ``numbers.json``, from which
+``page.py`` writes the tables: some minutes on two cores.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,21 +35,12 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 HERE = Path(__file__).parent
-RECORD = HERE / "eosl_evidence.json"
-README = HERE.parent / "src" / "pd4ml" / "datasets" / "eosl" / "README.md"
-BEGIN, END = "<!-- numbers: benchmarks/eosl_evidence.py -->", "<!-- end of numbers -->"
+RECORD = HERE / "numbers.json"
+FIGURES = HERE.parents[1] / "src" / "pd4ml" / "datasets" / "eosl" / "figures"
 N_EVENTS, PER_EVENT, SEED = 40_000, 5, 1
 EPOCHS, BATCH, TRAININGS = 10, 128, 2
 GRIDS = {"fine": (0.2, 1), "default": (0.4, 1), "coarse": (0.4, 2)}  # cell in fm, cells of the surface's cubes
 PHI = (np.arange(24) + 0.5) * np.pi / 12
-# Read from nine published spectra.
-PUBLISHED = {
-    "total": "378 to 3,551",
-    "largest bin": "6 to 27",
-    "variance / mean along phi": "0.96 to 1.18",
-    "row of the peak": "2 to 3",
-    "size of v2": "0.012 to 0.076",
-}
 
 Floats = NDArray[np.float64]
 
@@ -233,60 +226,15 @@ def draw(events: Events) -> None:
         row[0].set_ylabel("pT [GeV]")
     for ax in axes[1]:
         ax.set_xlabel("azimuth")
-    folder = README.parent / "figures"
-    folder.mkdir(exist_ok=True)
-    figure.savefig(folder / "examples.png", dpi=65)
+    FIGURES.mkdir(exist_ok=True)
+    figure.savefig(FIGURES / "examples.png", dpi=65)
     plt.close(figure)
 
 
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def page(record: dict[str, Any]) -> str:
-    """The README's block of numbers."""
-    blocks = [
-        f"{record['train']:,} + {record['test']:,} spectra (train + test) of {record['hydro'][0]:,} + "
-        f"{record['hydro'][1]:,} hydrodynamic events. Quantiles (5, 50, 95 %) and\nmeans of both classes are "
-        "those of the train split; errors count hydrodynamic events, not spectra."
-    ]
-    rows = []
-    for name, found in record["spectra"].items():
-        digits = 0 if found["quantiles"][2] > 100 else 3
-        quantiles = " / ".join(f"{q:,.{digits}f}" for q in found["quantiles"])
-        classes = [f"{m:,.{digits}f} ± {e:.{digits}f}" for m, e in found["classes"]]
-        rows.append([name, PUBLISHED.get(name, "unknown"), quantiles, *classes])
-    blocks.append(_table(["observable", "nine published spectra", "generated", "EOSL", "EOSQ"], rows))
-    blocks.append(
-        f"Accuracy of classifiers trained on {record['trained_on']} of the train split's hydrodynamic events "
-        f"({EPOCHS} epochs, mean of\n{TRAININGS} trainings). Published for convolutional networks, on other "
-        "spectra: about 0.80 event by event and 0.99\naveraged (arXiv:1910.11530), 0.691 ± 0.005 for the "
-        "published file (arXiv:2107.00656)."
-    )
-    rows = [
-        [model, part, *(f"{p:.3f} ± {e:.3f}" for p, e in found.values())]
-        for model, parts in record["accuracy"].items()
-        for part, found in parts.items()
-    ]
-    blocks.append(_table(["model", "tested on", "all", "event-by-event", "averaged"], rows))
-    blocks.append(
-        "Numerics: cells of 0.2 fm; the default (0.4 fm); and, not used, 0.4 fm with a surface from cubes of two "
-        "cells."
-    )
-    rows = []
-    for found in record["grids"]:
-        values = zip(*(found[grid] for grid in GRIDS), (0, 3, 3), strict=True)
-        rows.append([found["event"], *(", ".join(f"{v:.{digits}f}" for v in v3) for *v3, digits in values)])
-    blocks.append(_table(["event", "dN/dy of pions", "mean pT [GeV]", "v2"], rows))
-    blocks.append("![examples of both classes and kinds](figures/examples.png)")
-    return "\n\n".join(blocks)
-
-
 def main() -> None:
-    """Generate, measure, train, write."""
+    """Generate, measure, train, draw; write the page."""
     torch.set_num_threads(1)
-    folder = sys.argv[1]
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parents[1] / "demo" / "evidence"
     EOSL.generate(folder, N_EVENTS, seed=SEED, workers=2, variant="evidence", spectra_per_event=PER_EVENT)
     events = {
         split: EOSL.open(split, folder, source="generated", variant="evidence") for split in ("train", "test")
@@ -297,13 +245,14 @@ def main() -> None:
         "hydro": [len(np.unique(e["event_id"])) for e in events.values()],
         "spectra": summary(events["train"]),
         "accuracy": classify(events["train"], events["test"]),
+        "epochs": EPOCHS,
+        "trainings": TRAININGS,
         "trained_on": len(np.unique(events["train"]["event_id"][: n_seen(events["train"])])),
         "grids": grids(),
     }
     draw(events["train"])
     RECORD.write_text(json.dumps(record, indent=1) + "\n")
-    before, _, rest = README.read_text().partition(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n\n{page(record)}\n\n{END}{rest.partition(END)[2]}")
+    subprocess.run([sys.executable, str(HERE / "page.py")], check=True)
 
 
 if __name__ == "__main__":

@@ -14,22 +14,56 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py  # with hdf5plugin, slow to import: this module is imported when a table is read
-import hdf5plugin  # noqa: F401  teaches HDF5 to read blosc
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from pd4ml.errors import DataError, unknown_name
+from pd4ml.errors import DataError, missing_extra, one_line, unknown_name
 from pd4ml.storage.casting import cast
-from pd4ml.storage.layouts import one_line
+from pd4ml.storage.formats.base import Format, Part, register
+from pd4ml.storage.store import Array
 
-__all__ = ["PandasTable", "open_pandas_table"]
+__all__ = ["PandasTable", "PandasTableFormat", "open_pandas_table"]
 
 # PyTables pickles attributes with protocol 0; STRING is Python 2's, in which the published files were written.
 _STRING_OPCODES = frozenset({"STRING", "UNICODE"})
 _LIST_OPCODES = frozenset({"MARK", "LIST", "PUT", "APPEND", "STOP"})
 
 _Index = slice | NDArray[np.intp]
+
+
+@register("pandas_table")
+class PandasTableFormat(Format):
+    """The table ``table`` of an HDF5 file; the card's ``columns`` say which of its columns make an array."""
+
+    signature = b"\x89HDF\r\n\x1a\n"
+    noun = "an HDF5 file"
+
+    def require(self) -> None:
+        """h5py and the compressions that HDF5 itself does not bring."""
+        _hdf5()
+
+    def check_structure(self, path: Path) -> None:
+        """HDF5 compares the end of the file with the one that its superblock promises."""
+        h5py = _hdf5()
+        try:
+            h5py.File(path, "r").close()
+        except OSError as error:
+            reason = one_line(str(error))
+            raise DataError(f"expected {self.noun}, found a damaged or truncated one ({reason})") from error
+
+    def n_events(self, part: Part) -> int:
+        """Rows of the table; DataError if it lacks a column."""
+        table = open_pandas_table(part.path)
+        wanted = {str(name) for columns in part.columns.values() for name in np.ravel(columns)}
+        if missing := sorted(wanted.difference(table.columns)):
+            others = len(missing) - 1
+            raise DataError(f"{part.path}: its table lacks the column {missing[0]!r} and {others} more")
+        return len(table)
+
+    def chunks(self, part: Part, n_events: int) -> Iterator[dict[str, Array]]:
+        """Rows of the table, their columns arranged in the card's arrays."""
+        dtypes = {spec.name: spec.dtype for spec in part.card.arrays}
+        yield from open_pandas_table(part.path).chunks(part.columns, n_events, dtypes)
 
 
 @dataclass(frozen=True)
@@ -151,12 +185,23 @@ def _as_slice(indices: list[int]) -> _Index:
     return np.array(indices, np.intp)
 
 
+def _hdf5() -> Any:
+    """h5py, taught to read blosc; here and not above, since it is slow to import and need not be installed."""
+    try:
+        import h5py
+        import hdf5plugin  # noqa: F401  registers the compressions
+    except ImportError as error:
+        raise missing_extra("reading a table that pandas wrote to HDF5", "hdf5", error) from error
+    return h5py
+
+
 @contextlib.contextmanager
 def _dataset(path: Path, key: str) -> Iterator[Any]:
     """The compound dataset of a table; what HDF5 says about a damaged file becomes one line."""
     if not path.is_file():
         message = f"no file at {path}"
         raise DataError(message)
+    h5py = _hdf5()
     try:
         with h5py.File(path, "r") as file:
             table = file.get(f"{key}/table")

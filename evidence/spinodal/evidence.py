@@ -1,6 +1,6 @@
-"""Simulate what the Spinodal room's README shows and keep the numbers in ``spinodal_evidence.json``.
+"""Simulate what the Spinodal room's README shows and keep the numbers in ``numbers.json``.
 
-Takes some ten minutes on two cores, then runs ``spinodal_page.py``, which makes the figures and the tables from
+Takes some ten minutes on two cores, then runs ``page.py``, which makes the figures and the tables from
 the record. Classifiers are trained on as many events as were published.
 """
 
@@ -26,7 +26,7 @@ from pd4ml.datasets.spinodal.reference import network
 from pd4ml.datasets.spinodal.simulator import Config, draw, expand, simulate
 
 HERE = Path(__file__).parent
-RECORD = HERE / "spinodal_evidence.json"
+RECORD = HERE / "numbers.json"
 CHUNK, WORKERS = 500, 2
 N_TRAIN, N_TEST = CARD.splits["train"], CARD.splits["test"]
 N_SCAN, N_SCAN_TEST = 6000, 4000
@@ -176,7 +176,7 @@ def simulate_all() -> dict[str, Any]:
 def main() -> None:
     """Simulate, keep the numbers, write the page."""
     RECORD.write_text(json.dumps(simulate_all(), indent=1) + "\n")
-    subprocess.run([sys.executable, str(HERE / "spinodal_page.py")], check=True)
+    subprocess.run([sys.executable, str(HERE / "page.py")], check=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Figures and tables of the Airshower room's README, from ``airshower_evidence.json``."""
+"""Figures and tables of the Airshower room's README, from ``numbers.json``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 HERE = Path(__file__).parent
-ROOM = HERE.parent / "src" / "pd4ml" / "datasets" / "airshower"
-BEGIN, END = "<!-- numbers: benchmarks/airshower_evidence.py -->", "<!-- end of numbers -->"
+ROOM = HERE.parents[1] / "src" / "pd4ml" / "datasets" / "airshower"
+BEGIN, END = "<!-- numbers: evidence/airshower/evidence.py -->", "<!-- end of numbers -->"
 # Read from published plots and files; their errors are not known.
 PUBLISHED = {"mean": 771.7, "spread": 56.1, "triggered": 0.113, "time_spread": 3.90e-6, "largest": 2.4e6}
 PUBLISHED_QUANTILES = {"5 %": 692, "25 %": 732, "50 %": 765, "75 %": 803, "95 %": 871}
@@ -176,7 +176,7 @@ def _draw_event(record: dict[str, Any], axes: Any) -> None:
 
 def main() -> None:
     """Draw the figures and put the numbers between their markers."""
-    record = json.loads((HERE / "airshower_evidence.json").read_text())
+    record = json.loads((HERE / "numbers.json").read_text())
     folder = ROOM / "figures"
     folder.mkdir(exist_ok=True)
     single, double = (6.0, 4.0), (10.0, 4.0)

@@ -1,6 +1,6 @@
-"""What the generated top-tagging jets look like: simulates them and writes ``top_tagging_evidence.json``.
+"""What the generated top-tagging jets look like: simulates them and writes ``numbers.json``.
 
-Takes about a quarter of an hour on two cores, then runs ``top_tagging_page.py``, which makes the figures and the
+Takes about a quarter of an hour on two cores, then runs ``page.py``, which makes the figures and the
 tables of the room's README from the JSON file and can be run alone. The published pT spectrum is read from
 ``../shared/realdata`` beside the repository.
 """
@@ -29,8 +29,8 @@ from pd4ml.physics.kinematics import pt_eta_phi_mass
 from pd4ml.physics.pythia import BATCH, final_state, make_pythia, next_batch
 
 HERE = Path(__file__).parent
-RECORD = HERE / "top_tagging_evidence.json"
-REFERENCE = HERE.parent.parent / "shared" / "realdata" / "toptag_reference_test_pt.csv"
+RECORD = HERE / "numbers.json"
+REFERENCE = HERE.parents[2] / "shared" / "realdata" / "toptag_reference_test_pt.csv"
 CLASSES = {"qcd": 0, "top": 1}
 PT_EDGES = np.arange(550.0, 651.0, 5.0)
 EDGES = {
@@ -233,7 +233,7 @@ def simulate_all() -> dict[str, Any]:
 def main() -> None:
     """Simulate, keep the numbers, write the page."""
     RECORD.write_text(json.dumps(simulate_all(), indent=1) + "\n")
-    subprocess.run([sys.executable, str(HERE / "top_tagging_page.py")], check=True)
+    subprocess.run([sys.executable, str(HERE / "page.py")], check=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Figures and tables of the Spinodal room's README, from ``spinodal_evidence.json``."""
+"""Figures and tables of the Spinodal room's README, from ``numbers.json``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 HERE = Path(__file__).parent
-ROOM = HERE.parent / "src" / "pd4ml" / "datasets" / "spinodal"
-BEGIN, END = "<!-- numbers: benchmarks/spinodal_evidence.py -->", "<!-- end of numbers -->"
+ROOM = HERE.parents[1] / "src" / "pd4ml" / "datasets" / "spinodal"
+BEGIN, END = "<!-- numbers: evidence/spinodal/evidence.py -->", "<!-- end of numbers -->"
 CLASSES = ("spinodal", "Maxwell")
 # Read from twelve published images, both classes together where there is one entry.
 PUBLISHED = {
@@ -159,7 +159,7 @@ def _draw_peak(record: dict[str, Any]) -> Any:
 
 def main() -> None:
     """Draw the figures and put the numbers between their markers."""
-    record = json.loads((HERE / "spinodal_evidence.json").read_text())
+    record = json.loads((HERE / "numbers.json").read_text())
     folder = ROOM / "figures"
     folder.mkdir(exist_ok=True)
     for name, draw in (("pairs", _draw_pairs), ("peak", _draw_peak)):

@@ -1,6 +1,6 @@
-"""Simulate what the Airshower room's README shows and keep the numbers in ``airshower_evidence.json``.
+"""Simulate what the Airshower room's README shows and keep the numbers in ``numbers.json``.
 
-Takes two minutes on one core, then runs ``airshower_page.py``, which makes the figures and the tables from the
+Takes two minutes on one core, then runs ``page.py``, which makes the figures and the tables from the
 record. Measured Xmax distributions are read from ``../shared/realdata`` beside the repository; only their means
 and spreads are kept, and without that file they are left out.
 """
@@ -24,8 +24,8 @@ from pd4ml.datasets.airshower.simulator import Config, simulate
 from pd4ml.datasets.airshower.xmax import MASS_NUMBERS, gumbel_parameters
 
 HERE = Path(__file__).parent
-RECORD = HERE / "airshower_evidence.json"
-MEASURED = HERE.parent.parent / "shared" / "realdata" / "auger_xmax_histograms.txt"
+RECORD = HERE / "numbers.json"
+MEASURED = HERE.parents[2] / "shared" / "realdata" / "auger_xmax_histograms.txt"
 N_DEFAULT, N_OTHER, N_XMAX = 100_000, 20_000, 400_000
 CHUNK = 2000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -183,7 +183,7 @@ def simulate_all() -> dict[str, Any]:
 def main() -> None:
     """Simulate, keep the numbers, write the page."""
     RECORD.write_text(json.dumps(simulate_all(), indent=1) + "\n")
-    subprocess.run([sys.executable, str(HERE / "airshower_page.py")], check=True)
+    subprocess.run([sys.executable, str(HERE / "page.py")], check=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Figures and tables of the Belle room's README, from ``belle_evidence.json``."""
+"""Figures and tables of the Belle room's README, from ``numbers.json``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 HERE = Path(__file__).parent
-ROOM = HERE.parent / "src" / "pd4ml" / "datasets" / "belle"
-BEGIN, END = "<!-- numbers: benchmarks/belle_evidence.py -->", "<!-- end of numbers -->"
+ROOM = HERE.parents[1] / "src" / "pd4ml" / "datasets" / "belle"
+BEGIN, END = "<!-- numbers: evidence/belle/evidence.py -->", "<!-- end of numbers -->"
 UNITS = {
     "prod_time": "ns",
     "energy": "GeV",
@@ -165,7 +165,7 @@ def draw(record: dict[str, Any]) -> None:
 
 def main() -> None:
     """Write the figures and the README's numbers."""
-    record = json.loads((HERE / "belle_evidence.json").read_text())
+    record = json.loads((HERE / "numbers.json").read_text())
     draw(record)
     write_readme(record)
 

@@ -1,6 +1,6 @@
-"""Simulate what the Belle room's README shows and keep the numbers in ``belle_evidence.json``.
+"""Simulate what the Belle room's README shows and keep the numbers in ``numbers.json``.
 
-Takes some minutes on one core, then runs ``belle_page.py``, which makes figures and tables from the record.
+Takes some minutes on one core, then runs ``page.py``, which makes figures and tables from the record.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pd4ml.datasets.belle.simulator import BATCH, simulate
 from pd4ml.datasets.belle.tokens import pdg_tokens, unknown_token
 
 HERE = Path(__file__).parent
-RECORD = HERE / "belle_evidence.json"
+RECORD = HERE / "numbers.json"
 N_DEFAULT, N_VARIANT, N_LEARN = 400_000, 100_000, 20_000
 COLUMNS = ("prod_time", "energy", "x", "y", "z", "px", "py", "pz")
 SIZE_EDGES = np.arange(0, 101, 2)
@@ -209,7 +209,7 @@ def main() -> None:
         if name != "default"
     }
     RECORD.write_text(json.dumps(record, indent=1) + "\n")
-    subprocess.run([sys.executable, str(HERE / "belle_page.py")], check=True)
+    subprocess.run([sys.executable, str(HERE / "page.py")], check=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Figures and tables of the TopTagging room's README, from ``top_tagging_evidence.json``."""
+"""Figures and tables of the TopTagging room's README, from ``numbers.json``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import matplotlib.pyplot as plt
 import mplhep
 
 HERE = Path(__file__).parent
-ROOM = HERE.parent / "src" / "pd4ml" / "datasets" / "top_tagging"
-BEGIN, END = "<!-- numbers: benchmarks/top_tagging_evidence.py -->", "<!-- end of numbers -->"
+ROOM = HERE.parents[1] / "src" / "pd4ml" / "datasets" / "top_tagging"
+BEGIN, END = "<!-- numbers: evidence/top_tagging/evidence.py -->", "<!-- end of numbers -->"
 CLASSES = ("qcd", "top")
 COLOURS = {"qcd": "tab:blue", "top": "tab:red"}
 LABELS = {
@@ -134,7 +134,7 @@ def draw(record: dict[str, Any], name: str) -> None:
 
 def main() -> None:
     """Write figures and README."""
-    record = json.loads((HERE / "top_tagging_evidence.json").read_text())
+    record = json.loads((HERE / "numbers.json").read_text())
     (ROOM / "figures").mkdir(exist_ok=True)
     for name in LABELS:
         draw(record, name)
