@@ -1,7 +1,7 @@
 """What systematic variations do to a finished run: its scores on every variant, against those on nominal events.
 
 Features are those of the training, thresholds are fixed on nominal events: what a shift of the inputs does is
-seen, and not fitted away. Where nominal and varied events are the same ones row by row, made from the same seed, errors
+seen, and not fitted away. Where nominal and varied events are the same ones row by row, made from one seed, errors
 of differences are paired; else both sides fluctuate for themselves.
 """
 
