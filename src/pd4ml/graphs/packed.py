@@ -38,8 +38,9 @@ class PackedGraphs:
     max_nodes: the largest P an event of this dataset can have; the size of dense arrays.
     tokens: (sum P,) int64, the kind of each node, 0 to ``n_tokens - 1``; None where nodes have no kind. A model
         looks kinds up, which equals a dense layer on a one-hot of ``n_tokens`` without ever making one.
-    grid: (height, width) if every graph is that grid, node ``width * row + column`` at ``[row, column]``, each
-        joined to the up to eight around it; None for other graphs. A model may then work on images.
+    grid: (n_1, ..., n_d) if every graph is that grid, its nodes in the order of the array (of an image (height,
+        width), node ``width * row + column`` at ``[row, column]``), each joined to those around it, diagonals
+        included; None for other graphs. A model may then work on images.
     """
 
     nodes: NDArray[np.float32]
@@ -48,7 +49,7 @@ class PackedGraphs:
     max_nodes: int
     tokens: NDArray[np.int64] | None = None
     n_tokens: int = 0
-    grid: tuple[int, int] | None = None
+    grid: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -27,7 +27,7 @@ _Class = TypeVar("_Class", bound="type[Model]")
 class ModelInputs:
     """What a model must know of a dataset: features per node, the largest number of nodes, task, kinds of nodes.
 
-    ``n_tokens`` is the number of kinds; 0 where nodes have none. ``grid`` is (height, width) where every graph is
+    ``n_tokens`` is the number of kinds; 0 where nodes have none. ``grid`` is (n_1, ..., n_d) where every graph is
     that grid; it does not count when inputs are compared: a model that is made for one dataset need not name it.
     """
 
@@ -35,7 +35,7 @@ class ModelInputs:
     max_nodes: int
     task: Task
     n_tokens: int = 0
-    grid: tuple[int, int] | None = field(default=None, compare=False)
+    grid: tuple[int, ...] | None = field(default=None, compare=False)
 
 
 def register(name: str) -> Callable[[_Class], _Class]:
