@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from helpers.plain_graphs import plain_edges, plain_knn
+from helpers.plain_graphs import plain_edges, plain_knn, plain_squared_distances
 from pd4ml.errors import DataError
 from pd4ml.graphs.knn import knn, symmetric_edges
 
@@ -61,6 +61,58 @@ def test_knn_and_edges_equal_the_plain_reference(data: st.DataObject) -> None:
     np.testing.assert_array_equal(neighbours, np.concatenate(expected))
     edge_index = symmetric_edges(neighbours, offsets)
     assert list(zip(*edge_index[::-1].tolist(), strict=True)) == plain_edges(neighbours, offsets)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_any_number_of_dimensions_and_periods_with_ties(data: st.DataObject) -> None:
+    """On a coarse grid float32 arithmetic is exact, so that all distances and ties equal those in float64."""
+    sizes = data.draw(st.lists(st.integers(0, 24), min_size=1, max_size=3))
+    n_dimensions = data.draw(st.integers(1, 7))
+    k = data.draw(st.sampled_from([1, 7]))
+    period = data.draw(
+        st.lists(st.sampled_from([math.inf, 6.0, 12.0]), min_size=n_dimensions, max_size=n_dimensions)
+    )
+    points = data.draw(hnp.arrays(np.float32, (sum(sizes), n_dimensions), elements=COARSE))
+    offsets = pack(sizes)
+    expected = [plain_knn(points[a:b].astype(np.float64), k, period) for a, b in itertools.pairwise(offsets)]
+    np.testing.assert_array_equal(knn(points, offsets, k, period), np.concatenate(expected))
+
+
+@pytest.mark.parametrize("n_dimensions", [1, 3, 4, 7, 64, 129])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_distances_are_the_smallest_in_double_precision(n_dimensions: int, wrapped: bool) -> None:
+    sizes = [1, 20, 97, 128, 129, 300]
+    offsets = pack(sizes)
+    points = np.random.default_rng(2).uniform(-np.pi, np.pi, (offsets[-1], n_dimensions)).astype(np.float32)
+    period = [2 * math.pi if wrapped and c % 3 < 2 else math.inf for c in range(n_dimensions)]
+    neighbours = knn(points, offsets, 7, period)
+    for low, high in itertools.pairwise(offsets):
+        squared = plain_squared_distances(points[low:high].astype(np.float64), period)
+        np.fill_diagonal(squared, np.inf)
+        n = min(7, high - low - 1)
+        found = np.take_along_axis(squared, neighbours[low:high, :n].astype(np.int64), axis=1)
+        np.testing.assert_allclose(found, np.sort(squared, axis=1)[:, :n], rtol=2e-6)
+        assert (neighbours[low:high, n:] == -1).all()
+
+
+def test_turning_all_angles_changes_nothing() -> None:
+    rng = np.random.default_rng(3)
+    angles, offsets = rng.uniform(-np.pi, np.pi, (200, 3)), pack([60, 140])
+    turned = np.remainder(angles + np.array([1.0, -2.0, 3.0]) + np.pi, 2 * np.pi) - np.pi
+    period = [2 * math.pi] * 3
+    before, after = (knn(a.astype(np.float32), offsets, 7, period) for a in (angles, turned))
+    np.testing.assert_array_equal(before, after)
+    assert (before != knn(angles.astype(np.float32), offsets, 7)).any()
+
+
+def test_some_points_whose_order_is_in_the_last_bits() -> None:
+    """Short keys leave out seven bits: a few points are then done again one by one."""
+    for seed in range(5):
+        points, offsets = random_events([100], seed)
+        around = points[50] + np.float32(0.01) * np.array([[1, 0], [0, 1], [-1, 0], [0, -1]], np.float32)
+        points[[3, 20, 70, 99]] = around
+        np.testing.assert_array_equal(knn(points, offsets, 7), plain_knn(points, 7))
 
 
 def test_events_larger_than_a_group_of_lanes() -> None:
@@ -161,8 +213,8 @@ def test_the_first_event_with_a_point_that_is_not_finite_is_named(bad: float) ->
     ("points", "offsets", "k", "message"),
     [
         (np.zeros((3, 2)), [0, 3], 1, "float32"),
-        (np.zeros((3, 3), np.float32), [0, 3], 1, r"\(sum P, 2\)"),
-        (np.zeros(3, np.float32), [0, 3], 1, r"\(sum P, 2\)"),
+        (np.zeros((3, 0), np.float32), [0, 3], 1, r"\(sum P, C\)"),
+        (np.zeros(3, np.float32), [0, 3], 1, r"\(sum P, C\)"),
         (np.zeros((3, 2), np.float32), [0, 2], 1, "number of points, 3"),
         (np.zeros((3, 2), np.float32), [0, 4], 1, "number of points, 3"),
         (np.zeros((3, 2), np.float32), [0, 2, 1, 3], 1, "rise"),
@@ -174,6 +226,12 @@ def test_the_first_event_with_a_point_that_is_not_finite_is_named(bad: float) ->
 def test_other_shapes_and_offsets_are_refused(points: Float, offsets: list[int], k: int, message: str) -> None:
     with pytest.raises(DataError, match=message):
         knn(points, np.array(offsets), k)
+
+
+@pytest.mark.parametrize("period", [[1.0], [1.0, 2.0, 3.0], [1.0, 0.0], -1.0, math.nan])
+def test_periods_are_one_above_zero_for_each_coordinate(period: float | list[float]) -> None:
+    with pytest.raises(DataError, match="a period above 0 for each of 2 coordinates"):
+        knn(np.zeros((3, 2), np.float32), np.array([0, 3]), 1, period)
 
 
 @pytest.mark.parametrize("bad", [2, 100, -2])

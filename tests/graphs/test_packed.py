@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 
 from helpers.graphs import random_graphs
+from pd4ml.errors import DataError
 from pd4ml.graphs import PackedGraphs
+from pd4ml.graphs.packed import no_edges, packed_nodes
+from pd4ml.models.batch import GraphBatch
 
 # 0 - 1 - 2, nothing, 3 - 4; source row first, sorted by target and then source.
 EDGES = [[1, 0, 2, 1, 4, 3], [0, 1, 1, 2, 3, 4]]
@@ -96,6 +102,53 @@ def test_a_pack_of_no_graphs_converts_too() -> None:
     features, adjacency, mask = none.to_dense()
     assert (features.shape, adjacency.shape, mask.shape) == ((0, 4, 2), (0, 4, 4), (0, 4))
     assert list(none) == []
+
+
+@pytest.fixture
+def without(graphs: PackedGraphs) -> PackedGraphs:
+    """The same nodes, whose edges nobody asked for."""
+    return PackedGraphs(graphs.nodes, no_edges(), graphs.offsets, graphs.max_nodes)
+
+
+def test_graphs_know_whether_anybody_asked_for_edges(graphs: PackedGraphs, without: PackedGraphs) -> None:
+    assert graphs.has_edges
+    assert graphs[1].has_edges  # it has none, which is an answer
+    for pack in (
+        without,
+        without[2],
+        pickle.loads(pickle.dumps(without)),
+        dataclasses.replace(without, n_tokens=1),
+    ):
+        assert not pack.has_edges
+        assert GraphBatch.from_packed(pack).edge_index.shape == (2, 0)
+    empty = PackedGraphs(graphs.nodes, np.zeros((2, 0), np.int64), graphs.offsets, 4)
+    assert not empty.adjacency().any()
+
+
+@pytest.mark.parametrize("method", ["adjacency", "normalised_adjacency", "to_dense"])
+def test_what_needs_edges_is_refused_without(method: str, without: PackedGraphs) -> None:
+    with pytest.raises(DataError, match=r"found nodes only: make these graphs with edges=True$"):
+        getattr(without, method)()
+
+
+def test_conversions_leave_out_edges_that_nobody_asked_for(without: PackedGraphs) -> None:
+    np.testing.assert_array_equal(without.dense_nodes()[0][2, :2], [[7, 8], [9, 10]])
+    pytest.importorskip("awkward", reason="awkward is not installed")
+    assert without.to_awkward().fields == ["nodes"]
+    assert without.to_awkward()["nodes"].to_list() == [[[1, 2], [3, 4], [5, 6]], [], [[7, 8], [9, 10]]]
+    pytest.importorskip("torch_geometric", reason="torch_geometric is not installed")
+    batch = without.to_pyg()
+    assert batch.edge_index is None
+    np.testing.assert_array_equal(batch.x.numpy(), without.nodes)
+    assert batch.batch.tolist() == [0, 0, 0, 2, 2]
+
+
+def test_padded_nodes_are_packed_and_back(graphs: PackedGraphs) -> None:
+    nodes, offsets = packed_nodes(*graphs.dense_nodes())
+    np.testing.assert_array_equal(nodes, graphs.nodes)
+    np.testing.assert_array_equal(offsets, graphs.offsets)
+    with pytest.raises(DataError, match=r"expected nodes \(B, P, F\) and a mask"):
+        packed_nodes(np.zeros((2, 3), np.float32), np.ones((2, 3), bool))
 
 
 def test_normalised_adjacency_is_that_of_kipf_and_welling() -> None:

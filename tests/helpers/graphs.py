@@ -1,12 +1,46 @@
-"""Random packed graphs, for tests of models."""
+"""Random packed graphs, for tests of models, and events in memory that become graphs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from pd4ml.graphs import PackedGraphs
+from pd4ml.graphs.builders import build
+from pd4ml.graphs.packed import packed_nodes
 
-__all__ = ["permuted", "random_graphs"]
+__all__ = ["EventsInMemory", "GraphsByName", "permuted", "random_graphs"]
+
+
+@dataclass(frozen=True)
+class EventsInMemory:
+    """What graphs need of a split's events: ``nodes`` (N, P, F), ``mask`` (N, P) and the target ``y`` (N,)."""
+
+    nodes: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    y: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, index: Any) -> dict[str, NDArray[Any]]:
+        return {"nodes": self.nodes[index], "mask": self.mask[index]}
+
+
+@dataclass(frozen=True)
+class GraphsByName:
+    """Makes graphs of the kind ``kind`` from events in memory."""
+
+    kind: str
+    options: Mapping[str, Any]
+
+    def __call__(self, arrays: Mapping[str, NDArray[Any]], *, edges: bool = True) -> PackedGraphs:
+        nodes, mask = arrays["nodes"], arrays["mask"]
+        return build(self.kind, *packed_nodes(nodes, mask), max_nodes=mask.shape[1], edges=edges, **self.options)
 
 
 def random_graphs(

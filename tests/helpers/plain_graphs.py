@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["plain_edges", "plain_knn"]
+__all__ = ["plain_edges", "plain_knn", "plain_squared_distances"]
 
 
-def plain_knn(points: NDArray[np.float32], k: int, period: float) -> NDArray[np.int64]:
-    """One event: sort all others by distance, then number."""
+def plain_knn(
+    points: NDArray[np.floating], k: int, period: float | Sequence[float] = math.inf
+) -> NDArray[np.int64]:
+    """One event, (P, C): sort all others by distance, then number.
+
+    ``period`` is that of each coordinate, or of the last alone.
+    """
     lists = np.full((len(points), k), -1)
-    for i, (x, y) in enumerate(points):
-        delta_x, delta_y = points[:, 0] - x, np.abs(points[:, 1] - y)
-        delta_y = np.minimum(delta_y, np.float32(period) - delta_y)
-        squared = delta_x * delta_x + delta_y * delta_y
+    squared = plain_squared_distances(points, period)
+    for i in range(len(points)):
         others = [j for j in range(len(points)) if j != i]
-        nearest = sorted(others, key=lambda j: (squared[j], j))[:k]
+        nearest = sorted(others, key=lambda j: (squared[i, j], j))[:k]
         lists[i, : len(nearest)] = nearest
     return lists
+
+
+def plain_squared_distances(
+    points: NDArray[np.floating], period: float | Sequence[float] = math.inf
+) -> NDArray[np.floating]:
+    """(P, P) between all points (P, C), in the precision of the points."""
+    squared = np.zeros((len(points), len(points)), points.dtype)
+    periods = [math.inf] * (points.shape[1] - 1) + [period] if isinstance(period, float) else period
+    for c, one in enumerate(periods):
+        delta = np.abs(points[:, None, c] - points[:, c])
+        delta = np.minimum(delta, points.dtype.type(one) - delta)
+        squared += delta * delta
+    return squared
 
 
 def plain_edges(neighbours: NDArray[np.integer], offsets: NDArray[np.int64]) -> list[tuple[int, int]]:

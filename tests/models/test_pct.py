@@ -12,8 +12,8 @@ from torch import Tensor
 from helpers.graphs import random_graphs
 from helpers.plain_pct import plain_pct, plain_spct
 from pd4ml.models import ModelInputs, build
-from pd4ml.models.attention import groups_by_size, nearest_neighbours
 from pd4ml.models.batch import GraphBatch
+from pd4ml.models.neighbours import nearest
 
 SIZES = [20, 3, 1, 9, 14, 6, 17, 11, 2] * 2
 
@@ -45,13 +45,14 @@ def test_parameters_as_published() -> None:
 
 def test_neighbours_are_of_the_same_graph_and_nearest() -> None:
     batch = GraphBatch.from_packed(random_graphs(SIZES, 4, 20))
-    numbers, found = nearest_neighbours(batch.nodes, 5, list(groups_by_size(batch, 4)))
+    edges = nearest(batch.nodes, batch, 5, itself=True)
     for node, graph in enumerate(batch.graph_index.tolist()):
         low, high = batch.offsets[graph : graph + 2].tolist()
         distance = (batch.nodes[low:high] - batch.nodes[node]).square().sum(1)
-        nearest = torch.argsort(distance)[:5] + low
-        assert numbers[node][found[node]].tolist() == nearest.tolist()
-        assert numbers[node, 0] == node
+        expected = torch.argsort(distance)[:5] + low
+        found = edges.source[edges.target == node].tolist()
+        assert found == expected.tolist()
+        assert found[0] == node
 
 
 def test_no_neighbours_is_refused() -> None:

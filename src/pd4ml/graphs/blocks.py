@@ -18,14 +18,17 @@ T = TypeVar("T")
 BLOCK = 256
 
 
-def over_blocks(function: Callable[[int, int], T], n: int, size: int = BLOCK) -> list[T]:
+def over_blocks(
+    function: Callable[[int, int], T], n: int, size: int = BLOCK, *, threads: int | None = None
+) -> list[T]:
     """Call ``function(first, last)`` for blocks of at most ``size`` out of ``n`` events; the results in order.
 
-    There are ``numba.get_num_threads()`` threads. Of several blocks that raise, the first one's error is seen.
+    There are ``numba.get_num_threads()`` threads unless given. Of several blocks that raise, the first one's error
+    is seen.
     """
     starts = range(0, n, size)
     stops = [min(start + size, n) for start in starts]
-    threads = min(numba.get_num_threads(), len(starts))
+    threads = min(threads or numba.get_num_threads(), len(starts))
     if threads <= 1:
         return list(map(function, starts, stops))
     with ThreadPoolExecutor(threads) as pool:

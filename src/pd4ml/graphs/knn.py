@@ -1,4 +1,4 @@
-"""Nearest neighbours of 2-D points, event by event, and the symmetric edges they make.
+"""Nearest neighbours of points in any number of dimensions, event by event.
 
 This module imports numba, and what it compiles at the first call is cached; light modules import it in functions.
 """
@@ -6,13 +6,15 @@ This module imports numba, and what it compiles at the first call is cached; lig
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
+from numba import get_num_threads, njit
 from numpy.typing import NDArray
 
 from pd4ml.errors import DataError
 from pd4ml.graphs.blocks import BLOCK, over_blocks
+from pd4ml.graphs.symmetric import check_offsets, symmetric_edges
 
 __all__ = ["knn", "symmetric_edges"]
 
@@ -21,94 +23,97 @@ _LANES = 128
 # Loops run over whole vectors of this length: no scalar remainder.
 _VECTOR = 8
 _INFINITY = int(np.array(np.inf, np.float32).view(np.int32))
-_NONE = np.iinfo(np.uint32).max
-# Larger coordinates have no finite squared distance in float32.
-_LARGEST = 1e18
+# Coordinates larger than this over the root of their number have no finite squared distance in float32.
+_LARGEST = math.sqrt(2) * 1e18
+# Below so many operations, about a millisecond, threads for less than a block cost more than they save.
+_LITTLE = 4e7
+# Points that short keys leave open are done again one by one, up to this share of an event.
+_OPEN = 0.25
 
 
 def knn(
-    points: NDArray[np.float32], offsets: NDArray[np.int64], k: int, period: float = math.inf
+    points: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    k: int,
+    period: float | Sequence[float] | None = None,
+    *,
+    threads: int | None = None,
 ) -> NDArray[np.int32]:
     """Find the ``k`` nearest neighbours of every point within its event.
 
-    points: (sum P, 2) float32, event after event. offsets: (B + 1,); event b owns the points
-    ``offsets[b]:offsets[b + 1]``. ``period`` is that of the second coordinate (2 pi for an angle in radians, whose
-    differences are wrapped); infinity means none.
+    points: (sum P, C) float32, event after event. offsets: (B + 1,); event b owns the points
+    ``offsets[b]:offsets[b + 1]``. ``period`` has that of each coordinate (2 pi for an angle in radians, whose
+    differences, which must not exceed a period, are wrapped), infinity for none; a number is that of the last
+    coordinate. ``threads`` are numba's unless given.
 
     Returns (sum P, k) int32: numbers within the event, nearest first, the point itself excluded; -1 where the
-    event has no more points. Distances are compared as their squares in float32 arithmetic; of points at the same
-    distance the lower number comes first. Raises DataError for points that are not finite.
+    event has no more points. Distances are compared as their squares, sums of squared differences in float32
+    arithmetic; of points at the same distance the lower number comes first. Raises DataError for points that are
+    not finite.
     """
     points, offsets = np.asarray(points), np.asarray(offsets, np.int64)
-    if points.ndim != 2 or points.shape[1] != 2 or points.dtype != np.float32:
-        message = f"expected points (sum P, 2) of float32, found {points.shape} of {points.dtype}"
+    if points.ndim != 2 or not points.shape[1] or points.dtype != np.float32:
+        message = f"expected points (sum P, C) of float32, found {points.shape} of {points.dtype}"
         raise DataError(message)
-    _check_offsets(offsets, len(points))
+    check_offsets(offsets, len(points))
     if k < 1:
         message = f"expected at least one neighbour, found k = {k}"
         raise DataError(message)
+    columns, periods = _pairs(_periods(period, points.shape[1]))
+    rest = periods[1:] if len(periods) > 1 else None
     neighbours = np.empty((len(points), k), np.int32)
 
     def block(first: int, last: int) -> None:
         low, high = offsets[first], offsets[last]
-        here = np.ascontiguousarray(points[low:high])
-        bad = int(
-            _nearest(here, offsets[first : last + 1] - low, (0,) * k, np.float32(period), neighbours[low:high])
-        )
+        here = _arranged(points[low:high], columns)
+        spans, found = offsets[first : last + 1] - low, neighbours[low:high]
+        bad = int(_nearest(here, spans, (0,) * k, periods[0, 1], rest, found))
         if bad >= 0:
             event = int(np.searchsorted(offsets, low + bad, side="right")) - 1
             point = low + bad - offsets[event]
-            message = f"event {event}: point {point} is {here[bad]}, expected finite coordinates"
+            message = f"event {event}: point {point} is {points[low + bad]}, expected finite coordinates"
             raise DataError(message)
 
-    over_blocks(block, len(offsets) - 1)
+    n_events = len(offsets) - 1
+    threads = threads or get_num_threads()
+    work = len(points) ** 2 / max(n_events, 1) * (points.shape[1] + 4 * k)
+    size = BLOCK if work < _LITTLE else max(1, min(BLOCK, -(-n_events // threads)))
+    over_blocks(block, n_events, size, threads=threads)
     return neighbours
 
 
-def symmetric_edges(neighbours: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Join lists of neighbours to undirected edges.
-
-    neighbours: (sum P, k) int32 as ``knn`` returns them. offsets: (B + 1,).
-
-    Returns edge_index (2, E) int64, source row first, numbered over all points: i -> j and j -> i wherever j is
-    among the neighbours of i or i among those of j, each once, sorted by target and then source. Raises DataError
-    for a neighbour that is not in the event.
-    """
-    neighbours, offsets = np.ascontiguousarray(neighbours, np.int32), np.asarray(offsets, np.int64)
-    _check_offsets(offsets, len(neighbours))
-    degree = np.empty(len(neighbours), np.int32)
-
-    def union(first: int, last: int) -> NDArray[np.int32]:
-        low, high = offsets[first], offsets[last]
-        source = np.empty(2 * neighbours[low:high].size, np.int32)
-        n_edges = _union(neighbours[low:high], offsets[first : last + 1] - low, source, degree[low:high])
-        if n_edges < 0:
-            message = f"event {first - n_edges - 1}: a neighbour's number is not below the number of points"
-            raise DataError(message)
-        return source[:n_edges].copy()
-
-    sources = over_blocks(union, len(offsets) - 1)
-    ends = np.cumsum([0] + [len(source) for source in sources])
-    edge_index = np.empty((2, ends[-1]), np.int64)
-
-    def number(b: int, _: int) -> None:
-        low, high = offsets[b * BLOCK], offsets[min((b + 1) * BLOCK, len(offsets) - 1)]
-        _number(sources[b], degree[low:high], low, edge_index[:, ends[b] : ends[b + 1]])
-
-    over_blocks(number, len(sources), 1)
-    return edge_index
-
-
-def _check_offsets(offsets: NDArray[np.int64], n_points: int) -> None:
-    if (
-        offsets.ndim != 1
-        or not len(offsets)
-        or offsets[0] != 0
-        or offsets[-1] != n_points
-        or np.any(np.diff(offsets) < 0)
-    ):
-        message = f"expected offsets that rise from 0 to the number of points, {n_points}, found {offsets}"
+def _periods(period: float | Sequence[float] | None, n_coordinates: int) -> list[float]:
+    """The period of each coordinate."""
+    if period is None or isinstance(period, int | float):
+        periods = [math.inf] * (n_coordinates - 1) + [math.inf if period is None else float(period)]
+    else:
+        periods = [float(p) for p in period]
+    if len(periods) != n_coordinates or not all(p > 0 for p in periods):
+        message = f"expected a period above 0 for each of {n_coordinates} coordinates, found {period}"
         raise DataError(message)
+    return periods
+
+
+def _pairs(periods: list[float]) -> tuple[list[int], NDArray[np.float32]]:
+    """Coordinates two by two, those without a period first: their columns, -1 for none, and periods (M, 2).
+
+    The very first has no period: the search relies on it.
+    """
+    plain = [c for c, period in enumerate(periods) if math.isinf(period)] or [-1]
+    wrapped = [c for c, period in enumerate(periods) if not math.isinf(period)]
+    columns = plain + [-1] * ((len(plain) + len(wrapped)) % 2) + wrapped
+    found = [math.inf if c < 0 else periods[c] for c in columns]
+    return columns, np.array(found, np.float32).reshape(-1, 2)
+
+
+def _arranged(points: NDArray[np.float32], columns: list[int]) -> NDArray[np.float32]:
+    """(P, 2 M): ``points`` with the ``columns``; one that is none is zero."""
+    if columns == list(range(points.shape[1])):
+        return np.ascontiguousarray(points)
+    arranged = np.zeros((len(points), len(columns)), np.float32)
+    places = [place for place, c in enumerate(columns) if c >= 0]
+    arranged[:, places] = points[:, [columns[place] for place in places]]
+    return arranged
 
 
 @njit(cache=True, nogil=True)
@@ -117,14 +122,18 @@ def _nearest(
     offsets: NDArray[np.int64],
     slots: tuple[int, ...],
     period: np.float32,
+    rest: NDArray[np.float32] | None,
     neighbours: NDArray[np.int32],
 ) -> int:
     """Fill ``neighbours``; return -1, or the number of the first point that is not finite.
 
-    ``slots`` is a tuple of k items, which makes k known when this is compiled. Short keys are faster than long
-    ones, but leave out the last bits of the distance; where this could matter the search is done again.
+    points: (P, 2 M). ``period`` is that of the second coordinate, ``rest`` (M - 1, 2) has those after it, None in
+    two dimensions; this is known when it is compiled, and so is k, the number of items of ``slots``. Short keys
+    are faster than long ones, but leave out the last bits of the distance; where this could matter the search is
+    done again, for some points one by one, for many with long keys.
     """
-    x, y = np.zeros(_LANES, np.float32), np.zeros(_LANES, np.float32)
+    lanes = np.zeros((points.shape[1], _LANES), np.float32)
+    largest = _LARGEST / math.sqrt(points.shape[1])
     distance = np.empty(2 * _LANES, np.float32)
     short, long = np.empty(2 * _LANES, np.int32), np.empty(2 * _LANES, np.int64)
     short_lists, long_lists = (
@@ -136,19 +145,23 @@ def _nearest(
         for start in range(first, last, _LANES):
             n = min(_LANES, last - start)
             for i in range(n):
-                x[i], y[i] = points[start + i, 0], points[start + i, 1]
-                if not (abs(x[i]) < _LARGEST and abs(y[i]) < _LARGEST):
-                    return start + i
-            clear = last - first <= _LANES
-            if clear:
-                _search(points, first, last, start, x, y, period, distance, short, short_lists, (0, *slots))
-                clear = _is_clear(short_lists, n, slots)
-            if not clear:
-                _search(points, first, last, start, x, y, period, distance, long, long_lists, slots)
-            if clear:
-                _write(short_lists, n, start, slots, neighbours)
-            else:
+                for c in range(2 if rest is None else points.shape[1]):
+                    lanes[c, i] = points[start + i, c]
+                    if not abs(lanes[c, i]) < largest:
+                        return start + i
+            n_open = n
+            if last - first <= _LANES:
+                _search(points, first, last, start, lanes, period, rest, distance, short, short_lists, (0, *slots))
+                n_open = _n_open(short_lists, n, slots)
+            if n_open > _OPEN * n:
+                _search(points, first, last, start, lanes, period, rest, distance, long, long_lists, slots)
                 _write(long_lists, n, start, slots, neighbours)
+                continue
+            _write(short_lists, n, start, slots, neighbours)
+            for i in range(n if n_open else 0):
+                if _is_open(short_lists, i, slots):
+                    _squared_distances(points, start + i, lanes, n, period, rest, distance)
+                    _sort_in(distance, i, n, neighbours[start + i])
     return -1
 
 
@@ -158,36 +171,38 @@ def _search(
     first: int,
     last: int,
     start: int,
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
+    lanes: NDArray[np.float32],
     period: np.float32,
+    rest: NDArray[np.float32] | None,
     distance: NDArray[np.float32],
     keys: NDArray[np.signedinteger],
     lists: NDArray[np.signedinteger],
     slots: tuple[int, ...],
 ) -> None:
-    """Fill the sorted lists of keys of up to 128 points, (x, y), numbered from ``start``.
+    """Fill the sorted lists of keys of up to 128 points, the columns of ``lanes``, numbered from ``start``.
 
     A key is an integer: a squared distance (the bits of a positive float rise with its value) above a number; the
     number takes the place of the distance's last 7 bits in short keys of 32 bits, and has its own 32 bits in long
     keys. The points ``first`` to ``last`` are offered two at a time, and sink to their places in all lists at once
     through minima and maxima; without a branch, the compiler makes vectors of it.
     """
-    bits = distance.view(np.int32)
+    bits, x, y = distance.view(np.int32), lanes[0], lanes[1]
     n = min(_LANES, last - start)
     padded = (n + _VECTOR - 1) // _VECTOR * _VECTOR
     lists[:] = np.iinfo(lists.dtype).max
     for pair in range(0, last - first, 2):
         for j in range(pair, pair + 2):
+            row = (j - pair) * _LANES
             # Behind the last of an odd number of points comes one that is infinitely far away.
             x_j = points[first + j, 0] if first + j < last else np.float32(np.inf)
             y_j = points[first + j, 1] if first + j < last else np.float32(0)
-            row = (j - pair) * _LANES
             for i in range(padded):
                 delta_x = x[i] - x_j
                 delta_y = abs(y[i] - y_j)
                 delta_y = min(delta_y, period - delta_y)
                 distance[row + i] = delta_x * delta_x + delta_y * delta_y
+            if rest is not None and first + j < last:
+                _add_squares(points, first + j, lanes, padded, rest, distance[row:])
             itself = first + j - start
             if 0 <= itself < n:
                 distance[row + itself] = np.inf
@@ -207,6 +222,49 @@ def _search(
 
 
 @njit(cache=True, nogil=True)
+def _squared_distances(
+    points: NDArray[np.float32],
+    at: int,
+    lanes: NDArray[np.float32],
+    n: int,
+    period: np.float32,
+    rest: NDArray[np.float32] | None,
+    distance: NDArray[np.float32],
+) -> None:
+    """Fill the first ``n`` of ``distance`` with the squared ones between ``lanes`` and ``points[at]``."""
+    for i in range(n):
+        delta_x, delta_y = lanes[0, i] - points[at, 0], abs(lanes[1, i] - points[at, 1])
+        delta_y = min(delta_y, period - delta_y)
+        distance[i] = delta_x * delta_x + delta_y * delta_y
+    if rest is not None:
+        _add_squares(points, at, lanes, n, rest, distance)
+
+
+@njit(cache=True, nogil=True)
+def _add_squares(
+    points: NDArray[np.float32],
+    at: int,
+    lanes: NDArray[np.float32],
+    n: int,
+    periods: NDArray[np.float32],
+    distance: NDArray[np.float32],
+) -> None:
+    """Add to the first ``n`` of ``distance`` what the coordinates after the second give."""
+    for pair in range(1, len(periods) + 1):
+        x, y, x_at, y_at = lanes[2 * pair], lanes[2 * pair + 1], points[at, 2 * pair], points[at, 2 * pair + 1]
+        x_period, y_period = periods[pair - 1]
+        if y_period == np.inf and x_period == np.inf:
+            for i in range(n):
+                delta_x, delta_y = x[i] - x_at, y[i] - y_at
+                distance[i] += delta_x * delta_x + delta_y * delta_y
+        else:
+            for i in range(n):
+                delta_x, delta_y = abs(x[i] - x_at), abs(y[i] - y_at)
+                delta_x, delta_y = min(delta_x, x_period - delta_x), min(delta_y, y_period - delta_y)
+                distance[i] += delta_x * delta_x + delta_y * delta_y
+
+
+@njit(cache=True, nogil=True)
 def _write(
     lists: NDArray[np.signedinteger], n: int, start: int, slots: tuple[int, ...], neighbours: NDArray[np.int32]
 ) -> None:
@@ -220,78 +278,37 @@ def _write(
 
 
 @njit(cache=True, nogil=True)
-def _is_clear(lists: NDArray[np.int32], n: int, slots: tuple[int, ...]) -> bool:
-    """Whether short keys decide: no neighbour has the same distance in them as the next one."""
-    n_unclear = 0
+def _n_open(lists: NDArray[np.int32], n: int, slots: tuple[int, ...]) -> int:
+    """How many neighbours of n points have the same distance in short keys as the next one."""
+    n_open = 0
     for slot in range(len(slots)):
         for i in range(n):
             key, following = lists[slot * _LANES + i], lists[(slot + 1) * _LANES + i]
-            n_unclear += ((key ^ following) < _LANES) & (key < _INFINITY)
-    return n_unclear == 0
+            n_open += ((key ^ following) < _LANES) & (key < _INFINITY)
+    return n_open
 
 
 @njit(cache=True, nogil=True)
-def _union(
-    neighbours: NDArray[np.int32],
-    offsets: NDArray[np.int64],
-    source: NDArray[np.int32],
-    degree: NDArray[np.int32],
-) -> int:
-    """Fill the sources of each target, ascending, and their number; return how many there are.
-
-    Point i hands its number to its neighbours and to its admirers, the points whose neighbour it is; in the order
-    of i, this sorts the lists. A number that is not a point of event b ends it: the return value is then -b - 1.
-    """
-    k, n_max = neighbours.shape[1], np.max(np.diff(offsets))
-    admirers, lists = np.empty(k * n_max, np.uint32), np.empty(2 * k * n_max + 1, np.uint32)
-    begin, end, newest = np.empty(n_max + 1, np.int32), np.empty(n_max, np.uint32), np.empty(n_max, np.int32)
-    n_edges = 0
-    for event in range(len(offsets) - 1):
-        first, n = offsets[event], offsets[event + 1] - offsets[event]
-        begin[: n + 1] = 0
-        for i in range(n):
-            for slot in range(k):
-                j = np.uint32(neighbours[first + i, slot])  # -1 becomes the largest number there is
-                if j < n:
-                    begin[j] += 1
-                elif j != _NONE:
-                    return -event - 1
-        for i in range(n):
-            begin[i + 1] += begin[i]
-        # From here on begin[i] falls from the end of the admirers of i to where they begin.
-        for i in range(n - 1, -1, -1):
-            for slot in range(k):
-                j = np.uint32(neighbours[first + i, slot])
-                if j < n:
-                    begin[j] -= 1
-                    admirers[begin[j]] = i
-        for i in range(n):
-            end[i], newest[i] = i * k + begin[i], -1
-        for i in range(n):
-            for slot in range(k):
-                j = np.uint32(neighbours[first + i, slot])
-                if j < n:
-                    lists[end[j]] = i
-                    end[j] += np.uint32(1)
-                    newest[j] = i
-            for place in range(begin[i], begin[i + 1]):
-                j = admirers[place]
-                lists[end[j]] = i
-                end[j] += np.uint32(newest[j] != i)
-        for i in range(n):
-            for place in range(i * k + begin[i], end[i]):
-                source[n_edges] = first + lists[place]
-                n_edges += 1
-            degree[first + i] = end[i] - (i * k + begin[i])
-    return n_edges
+def _is_open(lists: NDArray[np.int32], i: int, slots: tuple[int, ...]) -> bool:
+    """Whether short keys leave the neighbours of point i open."""
+    for slot in range(len(slots)):
+        key, following = lists[slot * _LANES + i], lists[(slot + 1) * _LANES + i]
+        if (key ^ following) < _LANES and key < _INFINITY:
+            return True
+    return False
 
 
 @njit(cache=True, nogil=True)
-def _number(source: NDArray[np.int32], degree: NDArray[np.int32], low: int, edge_index: NDArray[np.int64]) -> None:
-    """Write both rows of ``edge_index``, numbered over all points, of which these begin with ``low``."""
-    edge = 0
-    for target in range(len(degree)):
-        for _ in range(degree[target]):
-            edge_index[0, edge] = low + source[edge]
-            edge_index[1, edge] = low + target
-            edge += 1
+def _sort_in(distance: NDArray[np.float32], itself: int, n: int, neighbours: NDArray[np.int32]) -> None:
+    """Write the nearest of n points into the list of one of them."""
+    n_held = 0
+    for j in range(n):
+        if j == itself or (n_held == len(neighbours) and distance[j] >= distance[neighbours[-1]]):
+            continue
+        place = min(n_held, len(neighbours) - 1)
+        while place > 0 and distance[neighbours[place - 1]] > distance[j]:
+            neighbours[place] = neighbours[place - 1]
+            place -= 1
+        neighbours[place] = j
+        n_held = min(n_held + 1, len(neighbours))
+    neighbours[n_held:] = -1

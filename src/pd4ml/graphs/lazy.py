@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pd4ml.errors import missing_extra
 from pd4ml.graphs.packed import PackedGraphs
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch
 
+    from pd4ml.graphs.torch_view import TorchGraphs
     from pd4ml.storage.store import Events
 
 __all__ = ["LazyGraphs"]
@@ -23,14 +25,14 @@ class LazyGraphs:
 
     Indexing with a slice or an array of integers gives those as ``PackedGraphs``, an integer gives one; nothing
     is kept. ``pack()`` builds all of them, and ``to_dense``, ``to_pyg``, ``to_awkward`` convert all of them.
+
+    ``build(arrays)`` makes the graphs of some events from their arrays by name, ``build(arrays, edges=False)``
+    their nodes alone, which is what ``without_edges()`` asks it for. Where events and ``build`` can be pickled, so
+    can the graphs: they go to other processes as the names of files, and are built there.
     """
 
-    def __init__(self, events: Events, build: Callable[..., PackedGraphs], edges: bool = True) -> None:
-        self.events, self._build, self.edges = events, build, edges
-
-    def without_edges(self) -> LazyGraphs:
-        """The same, nodes only."""
-        return LazyGraphs(self.events, self._build, edges=False)
+    def __init__(self, events: Events, build: Callable[..., PackedGraphs], *, edges: bool = True) -> None:
+        self.events, self.edges, self._build = events, edges, build
 
     def __len__(self) -> int:
         return len(self.events)
@@ -47,7 +49,11 @@ class LazyGraphs:
         return (graph for pack in self.batches(1024) for graph in pack)
 
     def __repr__(self) -> str:
-        return f"<graphs of {self.events!r}>"
+        return f"<graphs of {self.events!r}{'' if self.edges else ', without edges'}>"
+
+    def without_edges(self) -> LazyGraphs:
+        """The same graphs of nodes alone, for models that use no edges: finding those is most of the work."""
+        return LazyGraphs(self.events, self._build, edges=False)
 
     def batches(self, size: int) -> Iterator[PackedGraphs]:
         """Packs of ``size`` graphs, in order; the last may be smaller."""
@@ -56,6 +62,14 @@ class LazyGraphs:
     def pack(self) -> PackedGraphs:
         """All graphs in memory."""
         return self[:]
+
+    def torch(self) -> TorchGraphs:
+        """The graphs and their targets as a ``torch.utils.data.Dataset``, for a loop of one's own."""
+        try:
+            from pd4ml.graphs.torch_view import TorchGraphs
+        except ImportError as error:
+            raise missing_extra("torch", "train", error) from error
+        return TorchGraphs(self)
 
     def to_dense(
         self, *, self_loops: bool = False

@@ -9,22 +9,36 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.errors import MissingExtraError, missing_extra
+from pd4ml.errors import DataError, MissingExtraError, missing_extra
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch
 
-__all__ = ["PackedGraphs", "no_edges", "packed_offsets"]
+__all__ = ["PackedGraphs", "no_edges", "packed_nodes", "packed_offsets"]
+
+_NO_EDGES = np.zeros((2, 0), np.int64)
 
 
 def no_edges() -> NDArray[np.int64]:
-    """The ``edge_index`` (2, 0) of graphs whose edges nobody asked for."""
-    return np.zeros((2, 0), np.int64)
+    """The ``edge_index`` (2, 0) of graphs whose edges nobody asked for: by it, `PackedGraphs` knows that."""
+    return _NO_EDGES
 
 
 def packed_offsets(sizes: NDArray[np.integer]) -> NDArray[np.int64]:
     """Offsets (B + 1,) of graphs with ``sizes`` (B,) nodes."""
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def packed_nodes(
+    padded: NDArray[np.float32], mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Nodes (sum P, F) and offsets (B + 1,) of ``padded`` nodes (B, P, F), real where ``mask`` (B, P) is True."""
+    padded, mask = np.asarray(padded), np.asarray(mask)
+    if padded.ndim != 3 or mask.shape != padded.shape[:2] or mask.dtype != bool:
+        found = f"{padded.shape} and {mask.shape} of {mask.dtype}"
+        message = f"expected nodes (B, P, F) and a mask (B, P) of bool, found {found}"
+        raise DataError(message)
+    return padded[mask], packed_offsets(mask.sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -38,8 +52,11 @@ class PackedGraphs:
     max_nodes: the largest P an event of this dataset can have; the size of dense arrays.
     tokens: (sum P,) int64, the kind of each node, 0 to ``n_tokens - 1``; None where nodes have no kind. A model
         looks kinds up, which equals a dense layer on a one-hot of ``n_tokens`` without ever making one.
-    grid: (height, width) if every graph is that grid, node ``width * row + column`` at ``[row, column]``, each
-        joined to the up to eight around it; None for other graphs. A model may then work on images.
+    grid: (n_1, ..., n_d) if every graph is that grid, its nodes in the order of the array (of an image (height,
+        width), node ``width * row + column`` at ``[row, column]``), each joined to those around it, diagonals
+        included; None for other graphs. A model may then work on images.
+    has_edges: False where nobody asked for edges (``edge_index`` is then ``no_edges()``): whatever needs them is
+        refused, and conversions leave them out.
     """
 
     nodes: NDArray[np.float32]
@@ -48,7 +65,12 @@ class PackedGraphs:
     max_nodes: int
     tokens: NDArray[np.int64] | None = None
     n_tokens: int = 0
-    grid: tuple[int, int] | None = None
+    grid: tuple[int, ...] | None = None
+    has_edges: bool = True
+
+    def __post_init__(self) -> None:
+        if self.edge_index is _NO_EDGES:
+            object.__setattr__(self, "has_edges", False)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -66,7 +88,7 @@ class PackedGraphs:
         b %= len(self)
         low, high = self.offsets[b : b + 2]
         first, last = np.searchsorted(self.edge_index[1], (low, high))
-        edges = self.edge_index[:, first:last] - low
+        edges = self.edge_index[:, first:last] - low if self.has_edges else no_edges()
         offsets = np.array([0, high - low])
         tokens = None if self.tokens is None else self.tokens[low:high]
         return PackedGraphs(self.nodes[low:high], edges, offsets, self.max_nodes, tokens, self.n_tokens, self.grid)
@@ -89,7 +111,13 @@ class PackedGraphs:
         return tokens
 
     def adjacency(self, *, self_loops: bool = False) -> NDArray[np.uint8]:
-        """Dense adjacency (B, P, P) of 0 and 1; ``self_loops`` puts ones on the diagonal of real nodes."""
+        """Dense adjacency (B, P, P) of 0 and 1; ``self_loops`` puts ones on the diagonal of real nodes.
+
+        Raises DataError for graphs that were made without edges.
+        """
+        if not self.has_edges:
+            message = "expected graphs with edges, found nodes only: make these graphs with edges=True"
+            raise DataError(message)
         graph, place = self._places()
         adjacency = np.zeros((len(self), self.max_nodes, self.max_nodes), np.uint8)
         source, target = self.edge_index
@@ -118,7 +146,7 @@ class PackedGraphs:
         return graph, np.arange(len(self.nodes)) - self.offsets[graph]
 
     def to_awkward(self) -> Any:
-        """An awkward array of B records: ``nodes`` (P, F), ``edge_index`` (E, 2), if any ``tokens`` (P,).
+        """An awkward array of B records: ``nodes`` (P, F), and, if any, ``edge_index`` (E, 2) and ``tokens`` (P,).
 
         Edges are numbered within their graph.
         """
@@ -126,19 +154,21 @@ class PackedGraphs:
             import awkward as ak
         except ImportError as error:
             raise missing_extra("to_awkward", "generate", error) from error
-        first = np.searchsorted(self.edge_index[1], self.offsets)
-        graph = np.repeat(np.arange(len(self)), np.diff(first))
-        local = (self.edge_index - self.offsets[graph]).T
-        fields = {
-            "nodes": ak.unflatten(self.nodes, self.sizes),
-            "edge_index": ak.unflatten(local, np.diff(first)),
-        }
+        fields = {"nodes": ak.unflatten(self.nodes, self.sizes)}
+        if self.has_edges:
+            first = np.searchsorted(self.edge_index[1], self.offsets)
+            graph = np.repeat(np.arange(len(self)), np.diff(first))
+            local = (self.edge_index - self.offsets[graph]).T
+            fields["edge_index"] = ak.unflatten(local, np.diff(first))
         if self.tokens is not None:
             fields["tokens"] = ak.unflatten(self.tokens, self.sizes)
         return ak.zip(fields, depth_limit=1)
 
     def to_pyg(self) -> Batch:
-        """A ``torch_geometric.data.Batch``; ``pip install torch_geometric`` brings that package."""
+        """A ``torch_geometric.data.Batch``; ``pip install torch_geometric`` brings that package.
+
+        Graphs that were made without edges have no ``edge_index`` there.
+        """
         try:
             import torch
             from torch_geometric.data import Batch, Data
@@ -147,6 +177,8 @@ class PackedGraphs:
             raise MissingExtraError(message) from error
         graphs = []
         for g in self:
-            kinds = {} if g.tokens is None else {"tokens": torch.as_tensor(g.tokens)}
-            graphs.append(Data(x=torch.as_tensor(g.nodes), edge_index=torch.as_tensor(g.edge_index), **kinds))
+            more = {} if g.tokens is None else {"tokens": torch.as_tensor(g.tokens)}
+            if g.has_edges:
+                more["edge_index"] = torch.as_tensor(g.edge_index)
+            graphs.append(Data(x=torch.as_tensor(g.nodes), **more))
         return Batch.from_data_list(graphs)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pd4ml.models.batch import GraphBatch
 
-__all__ = ["PaddedGroup", "groups_by_size", "nearest_neighbours", "offset_attention"]
+__all__ = ["PaddedGroup", "groups_by_size", "offset_attention"]
 
 _GROUP = 16
 _LARGE = 1e30
@@ -58,26 +58,6 @@ def offset_attention(query: Tensor, key: Tensor, value: Tensor, groups: list[Pad
         weights = weights / (weights.sum(1, keepdim=True) + 1e-9)
         parts.append((weights.mT @ v)[group.mask])
     return _packed(parts, groups, value)
-
-
-def nearest_neighbours(x: Tensor, k: int, groups: list[PaddedGroup]) -> tuple[Tensor, Tensor]:
-    """The ``k`` nodes of the same graph with the nearest ``x`` (sum P, W), the node itself among them.
-
-    Returns numbers (sum P, k) of packed nodes, and (sum P, k) True where there is one: a graph of fewer than k
-    nodes has no more than these. Neighbours are chosen, so they have no gradient.
-    """
-    numbers, found = [], []
-    for group in groups:
-        points = group.pad(x.detach())
-        distance = torch.cdist(points, points).masked_fill(~group.mask[:, None, :], _LARGE)
-        nearest = distance.topk(min(k, distance.shape[-1]), largest=False)
-        chosen = torch.gather(group.rows[:, None, :].expand_as(distance), 2, nearest.indices)
-        missing = (0, k - chosen.shape[-1])
-        numbers.append(torch.nn.functional.pad(chosen, missing)[group.mask])
-        found.append(torch.nn.functional.pad(nearest.values < _LARGE, missing)[group.mask])
-    return _packed(numbers, groups, x.new_zeros(0, k, dtype=torch.int64)), _packed(
-        found, groups, x.new_zeros(0, k, dtype=torch.bool)
-    )
 
 
 def _packed(parts: list[Tensor], groups: list[PaddedGroup], like: Tensor) -> Tensor:

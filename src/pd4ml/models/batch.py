@@ -28,7 +28,7 @@ class GraphBatch:
     offsets: (B + 1,) int64; graph b owns nodes ``offsets[b]:offsets[b + 1]`` (possibly none).
     max_nodes: the size that dense arrays are padded to.
     tokens: (sum P,) int64, the kind of each node, or None.
-    grid: (height, width) if every graph is that grid, as in `PackedGraphs`; else None.
+    grid: (n_1, ..., n_d) if every graph is that grid, as in `PackedGraphs`; else None.
     """
 
     nodes: Tensor
@@ -36,7 +36,7 @@ class GraphBatch:
     offsets: Tensor
     max_nodes: int
     tokens: Tensor | None = None
-    grid: tuple[int, int] | None = None
+    grid: tuple[int, ...] | None = None
 
     @classmethod
     def from_packed(cls, graphs: PackedGraphs) -> GraphBatch:

@@ -70,8 +70,8 @@ class GridDomain(nn.Module):
 
     def __init__(self, inputs: ModelInputs, width: int, depth: int) -> None:
         super().__init__()
-        if inputs.grid is None:
-            raise ValueError("a grid domain needs inputs with a grid")
+        if inputs.grid is None or len(inputs.grid) != 2:
+            raise ValueError(f"a grid domain needs a grid of two dimensions, found {inputs.grid}")
         self.grid, self.n_tokens, self.width, self.shape = inputs.grid, inputs.n_tokens, width, inputs.grid
         stride = 1
         while math.prod(self.shape) > _MAX_PIXELS:

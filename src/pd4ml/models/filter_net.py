@@ -43,9 +43,8 @@ class FilterNet(Model):
         super().__init__(inputs)
         if min(width, depth, heads) < 1 or width % heads:
             raise ValueError(f"expected width as a multiple of heads, depth >= 1; found {width}, {heads}, {depth}")
-        domain = (
-            GraphDomain(inputs, width, depth, heads) if inputs.grid is None else GridDomain(inputs, width, depth)
-        )
+        on_image = inputs.grid is not None and len(inputs.grid) == 2
+        domain = GridDomain(inputs, width, depth) if on_image else GraphDomain(inputs, width, depth, heads)
         self.domain = domain
         self.blocks = nn.ModuleList(Block(width, dropout) for _ in range(depth))
         self.norm = nn.LayerNorm(width)

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pd4ml.models.attention import PaddedGroup, groups_by_size, nearest_neighbours, offset_attention
+from pd4ml.models.attention import PaddedGroup, groups_by_size, offset_attention
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
 from pd4ml.models.layers import BatchNorm, NodeInput, average_nodes, dense
+from pd4ml.models.neighbours import nearest
 from pd4ml.models.registry import ModelInputs, register
 
 __all__ = ["PCT", "SPCT"]
@@ -95,9 +96,8 @@ class PCT(Model):
         groups = list(groups_by_size(batch))
         source, target = _with_self_loops(batch)
         x = self.first_edges(self.first_centre(batch), self.first_offset(batch), source, target)
-        numbers, found = nearest_neighbours(x, self.neighbours, groups)
-        target = torch.arange(len(x), device=x.device)[:, None].expand_as(numbers)[found]
-        x = self.second_edges(self.second_centre(x), self.second_offset(x), numbers[found], target)
+        edges = nearest(x, batch, self.neighbours, itself=True)
+        x = self.second_edges(self.second_centre(x), self.second_offset(x), edges.source, edges.target)
         seen = [x]
         for layer in self.attention:
             x = layer(x, groups)
