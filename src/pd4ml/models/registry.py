@@ -25,17 +25,20 @@ _Class = TypeVar("_Class", bound="type[Model]")
 
 @dataclass(frozen=True)
 class ModelInputs:
-    """What a model must know of a dataset: features per node, the largest number of nodes, task, kinds of nodes.
+    """What a model must know: of the dataset's features, nodes and kinds of nodes, and of the outputs wanted.
 
-    ``n_tokens`` is the number of kinds; 0 where nodes have none. ``grid`` is (height, width) where every graph is
-    that grid; it does not count when inputs are compared: a model that is made for one dataset need not name it.
+    ``n_tokens`` is the number of kinds; 0 where nodes have none. ``grid`` is the shape, (height, width) for an
+    image, where every graph is that grid. ``n_outputs`` numbers are wanted for an event, or with ``per_node`` for
+    each node. Inputs are equal if features, nodes and kinds are: that is what a model for one dataset is made for.
     """
 
     n_features: int
     max_nodes: int
-    task: Task
+    task: Task = field(compare=False)
     n_tokens: int = 0
-    grid: tuple[int, int] | None = field(default=None, compare=False)
+    grid: tuple[int, ...] | None = field(default=None, compare=False)
+    n_outputs: int = field(default=1, compare=False)
+    per_node: bool = field(default=False, compare=False)
 
 
 def register(name: str) -> Callable[[_Class], _Class]:
