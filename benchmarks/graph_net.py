@@ -64,8 +64,8 @@ class GCNGraphNet(GraphNet):
                         width, cast("PReLUDropout", joined.get_submodule("1")).dropout
                     )
 
-    def output(self, batch: GraphBatch) -> Tensor:
-        """(B, 1)."""
+    def features(self, batch: GraphBatch) -> Tensor:
+        """(B, width)."""
         x = torch.relu(self.first(batch))
         for layer in self.node_layers:
             x = torch.relu(layer(x))
@@ -74,8 +74,7 @@ class GCNGraphNet(GraphNet):
         x = average_nodes(x, batch)
         for layer, activation in zip(self.event_layers, self.event_activations, strict=True):
             x = activation(layer(x))
-        result: Tensor = self.last(x)
-        return result
+        return x
 
 
 def plain_activation(width: int, dropout: float) -> nn.Sequential:

@@ -48,7 +48,7 @@ class DenseGraphNet(nn.Module):
         dropouts = [dropout] * 6 + [last]
         self.event_layers = nn.ModuleList(nn.Linear(width, width) for _ in dropouts)
         self.event_activations = nn.ModuleList(_activation(width, p) for p in dropouts)
-        self.last = nn.Linear(width, 1)
+        self.head = nn.Linear(width, 1)
 
     def forward(self, nodes: Tensor, adjacency: Tensor, mask: Tensor) -> Tensor:
         """(B,) logits of padded graphs."""
@@ -66,7 +66,7 @@ class DenseGraphNet(nn.Module):
         x = x.sum(1) / mask.sum(1, keepdim=True).clamp(min=1) if self.masked else x.mean(1)
         for layer, activation in zip(self.event_layers, self.event_activations, strict=True):
             x = activation(torch.relu(layer(x)))
-        result: Tensor = self.last(x).squeeze(-1)
+        result: Tensor = self.head(x).squeeze(-1)
         return result
 
     def take(self, model: GraphNet) -> DenseGraphNet:

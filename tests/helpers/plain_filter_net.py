@@ -36,7 +36,7 @@ def plain_filter_net(model: Any, batch: GraphBatch) -> Tensor:
         third = torch.log(torch.tensor([1.0 + len(x)], dtype=x.dtype))
     else:
         third = (x * model.by_position).mean(0)
-    result: Tensor = model.event(torch.cat([x.mean(0), (shares * x).sum(0), third]))
+    result: Tensor = model.head(model.event(torch.cat([x.mean(0), (shares * x).sum(0), third])))
     return result
 
 

@@ -38,5 +38,5 @@ class PlainLSTMResidual(nn.Module):
                 x = torch.relu(unit.widen(x))
             y = torch.relu(unit.norms[0](unit.convolutions[0](x)))
             x = torch.relu(unit.norms[1](unit.convolutions[1](y)) + x)
-        result: Tensor = model.last(model.dropout(x.flatten(2).amax(dim=2)))
+        result: Tensor = model.head(model.dropout(x.flatten(2).amax(dim=2)))
         return result.squeeze(-1) * model.target_scale + model.target_mean

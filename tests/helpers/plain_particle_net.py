@@ -28,7 +28,7 @@ def plain_particle_net(model: Any, batch: GraphBatch) -> Tensor:
         x = _edge_conv(block, x, *plain_neighbours(points, mask, model.k), mask)
         points = x.detach()
     x = (x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
-    result: Tensor = model.last(functional.relu(model.dense(x)))
+    result: Tensor = model.head(functional.relu(model.dense(x)))
     return result.squeeze(1)
 
 

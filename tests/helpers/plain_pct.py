@@ -85,6 +85,5 @@ def _norm(norm: Any, x: Tensor) -> Tensor:
 
 
 def _event(model: Any, x: Tensor) -> Tensor:
-    layers = model.event.layers
-    result: Tensor = layers[2](_normalised(layers[0], x.mean(0, keepdim=True)))
+    result: Tensor = model.head(_normalised(model.event[0], x.mean(0, keepdim=True)))
     return result.squeeze(-1)

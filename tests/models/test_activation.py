@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pd4ml.models import activation_kernels
-from pd4ml.models.activation import NormActivation
+from pd4ml.models.kernels import activation_loops
+from pd4ml.models.kernels.activation import NormActivation
 from pd4ml.models.layers import BatchNorm, PReLUDropout
 
 
@@ -46,7 +46,7 @@ def test_equals_plain_layers(n_rows: int, width: int, seed: int, training: bool)
     module = prepared(width, 0.0, seed).train(training)
     x = torch.randn(n_rows, width, requires_grad=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(activation_kernels, "_BLOCK", 40 * width)  # several blocks
+        patch.setattr(activation_loops, "_BLOCK", 40 * width)  # several blocks
         before = {name: value.clone() for name, value in module.state_dict().items()}
         y = module(x)
         ours = gradients(module, y, x)

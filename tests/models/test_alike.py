@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pd4ml.models.alike import alike_rows, alike_sums
 from pd4ml.models.batch import Expansion
+from pd4ml.models.kernels.alike import alike_rows, alike_sums
 from pd4ml.models.sparse import SparseMatrix
 
 SEEDS = st.integers(0, 10_000)

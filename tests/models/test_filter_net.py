@@ -17,7 +17,7 @@ from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
 from pd4ml.models.domains import GridDomain
 from pd4ml.models.filter_net import attention_shares
-from pd4ml.models.filters import Neighbourhood
+from pd4ml.models.kernels.filters import Neighbourhood
 from pd4ml.models.layers import spread_nodes
 
 SIZES = [5, 1, 8, 0, 3]

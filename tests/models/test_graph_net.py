@@ -62,7 +62,7 @@ def test_equals_the_dense_network(case: str, training: bool) -> None:
     torch.testing.assert_close(output, expected, rtol=1e-9, atol=1e-9)
     found, wanted = by_name(ours, output), by_name(plain, expected)
     largest = max(float(g.abs().max()) for g in wanted.values())
-    for name in ("node_layers.0.weight", "convolutions.1.weight", "node_activations.2.0.weight", "last.weight"):
+    for name in ("node_layers.0.weight", "convolutions.1.weight", "node_activations.2.0.weight", "head.weight"):
         torch.testing.assert_close(found[name], wanted[name], rtol=1e-7, atol=1e-8 * largest)
     torch.testing.assert_close(
         found["first.features.weight"],

@@ -102,7 +102,7 @@ def reference_output(model: Any, batch: GraphBatch) -> Tensor:
         x = functional.relu(layer(x))
         x = (x - x.mean(0)) / torch.sqrt(x.var(0, correction=0) + norm.eps) * norm.weight + norm.bias
         x = torch.where(x > 0, x, activation.slope * x)
-    result: Tensor = model.last(x)
+    result: Tensor = model.head(x)
     return result.squeeze(-1)
 
 

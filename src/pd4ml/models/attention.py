@@ -7,12 +7,12 @@ graph, and jets with 20 and with 200 particles are in the same batch.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from pd4ml.models.batch import GraphBatch
+from pd4ml.models.layout import PaddedGroup
 
 __all__ = ["PaddedGroup", "groups_by_size", "offset_attention"]
 
@@ -20,27 +20,9 @@ _GROUP = 16
 _LARGE = 1e30
 
 
-class PaddedGroup(NamedTuple):
-    """G graphs of a batch, padded to P nodes: their rows (G, P) in the pack, 0 where ``mask`` (G, P) is False."""
-
-    rows: Tensor
-    mask: Tensor
-
-    def pad(self, x: Tensor) -> Tensor:
-        """(G, P, W) of packed ``x`` (sum P, W); padding holds a copy of some node, and is to be masked."""
-        return x[self.rows.flatten()].view(*self.rows.shape, x.shape[1])
-
-
 def groups_by_size(batch: GraphBatch, size: int = _GROUP) -> Iterator[PaddedGroup]:
     """The graphs of ``batch`` that have nodes, ascending in size, in groups of ``size``."""
-    order = torch.argsort(batch.sizes, stable=True)
-    order = order[batch.sizes[order] > 0]
-    for start in range(0, len(order), size):
-        graphs = order[start : start + size]
-        sizes = batch.sizes[graphs]
-        place = torch.arange(int(sizes.max()), device=sizes.device)
-        mask = place < sizes[:, None]
-        yield PaddedGroup(torch.where(mask, batch.offsets[graphs, None] + place, 0), mask)
+    yield from batch.layout.groups(size)
 
 
 def offset_attention(query: Tensor, key: Tensor, value: Tensor, groups: list[PaddedGroup]) -> Tensor:
@@ -56,7 +38,7 @@ def offset_attention(query: Tensor, key: Tensor, value: Tensor, groups: list[Pad
         # Rows of padding would count when the columns are normalised.
         weights = scores.softmax(-1) * group.mask[:, :, None]
         weights = weights / (weights.sum(1, keepdim=True) + 1e-9)
-        parts.append((weights.mT @ v)[group.mask])
+        parts.append(group.unpad(weights.mT @ v))
     return _packed(parts, groups, value)
 
 
@@ -64,5 +46,5 @@ def _packed(parts: list[Tensor], groups: list[PaddedGroup], like: Tensor) -> Ten
     """The rows of all groups, in the order of the batch."""
     if not parts:
         return like.new_zeros(0, like.shape[1])
-    rows = torch.cat([group.rows[group.mask] for group in groups])
+    rows = torch.cat([group.rows.flatten()[group.real] for group in groups])
     return torch.cat(parts)[torch.argsort(rows)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor
 
 from pd4ml.graphs import PackedGraphs
+from pd4ml.models.kernels import count, use_kernels
+from pd4ml.models.layout import Layout
 from pd4ml.models.sparse import SparseMatrix, sparse_product
 
 __all__ = ["Expansion", "GraphBatch"]
@@ -57,20 +60,33 @@ class GraphBatch:
         tokens = None if self.tokens is None else self.tokens.to(device, non_blocking=non_blocking)
         return GraphBatch(nodes, edge_index, offsets, self.max_nodes, tokens, self.grid)
 
+    def on(self, nodes: Tensor, edge_index: Tensor | None = None, tokens: Tensor | None = None) -> GraphBatch:
+        """Graphs of the same sizes with other ``nodes``, and other edges and kinds where these are given."""
+        edge_index = self.edge_index if edge_index is None else edge_index
+        tokens = self.tokens if tokens is None else tokens
+        batch = dataclasses.replace(self, nodes=nodes, edge_index=edge_index, tokens=tokens)
+        batch.__dict__["layout"] = self.layout  # what was found of the sizes is kept
+        return batch
+
     @cached_property
+    def layout(self) -> Layout:
+        """What follows from the sizes of the graphs."""
+        return Layout(self.offsets, len(self.nodes))
+
+    @property
     def sizes(self) -> Tensor:
         """(B,) number of nodes of each graph."""
-        return self.offsets.diff()
+        return self.layout.sizes
 
-    @cached_property
+    @property
     def graph_index(self) -> Tensor:
         """(sum P,) the graph that each node belongs to."""
-        return torch.repeat_interleave(self.sizes, output_size=len(self.nodes))
+        return self.layout.graph_index
 
-    @cached_property
+    @property
     def place(self) -> Tensor:
         """(sum P,) the place of each node in its graph."""
-        return torch.arange(len(self.nodes), device=self.nodes.device) - self.offsets[self.graph_index]
+        return self.layout.place
 
     def to_dense(self) -> Tensor:
         """(B, max_nodes, F), zero where no node is."""
@@ -84,7 +100,7 @@ class GraphBatch:
         """D^-1/2 (A + I) D^-1/2 over the packed nodes, with D the degrees of A + I (arXiv:1609.02907)."""
         source, target = self.edge_index
         n_nodes, device = len(self.nodes), self.nodes.device
-        degree = torch.bincount(target, minlength=n_nodes) + 1
+        degree = count(target, n_nodes) + 1
         offsets = torch.nn.functional.pad(degree.cumsum(0), (1, 0))
         # Each row has its neighbours first and the node itself last.
         columns = torch.empty(len(source) + n_nodes, dtype=torch.int64, device=device)
@@ -102,16 +118,22 @@ class GraphBatch:
         average = SparseMatrix(per_node[:-1], self.offsets, weights)
         return average, SparseMatrix(self.graph_index, per_node, weights)
 
-    @cached_property
+    @property
     def distinct(self) -> tuple[GraphBatch, Expansion] | None:
         """The nodes that differ, and how all nodes are made of them; None where too few are alike.
 
         Bins with like counts, silent stations and empty pixels make nodes on a grid repeat: whatever a layer
         computes per node is then computed once for each of them. The first is a batch of nodes without graphs.
+        None as well where a gradient in the nodes is wanted: each has its own.
         """
-        if self.grid is None or len(self.nodes) == 0:
+        with_gradient = self.nodes.requires_grad and torch.is_grad_enabled()
+        if self.grid is None or len(self.nodes) == 0 or with_gradient or not use_kernels(self.nodes):
             return None
-        from pd4ml.models.alike import alike_rows
+        return self._distinct
+
+    @cached_property
+    def _distinct(self) -> tuple[GraphBatch, Expansion] | None:
+        from pd4ml.models.kernels.alike import alike_rows
 
         tokens = None if self.tokens is None else self.tokens.cpu().numpy()
         places, kinds = alike_rows(self.nodes.detach().cpu().numpy(), tokens)
@@ -156,7 +178,7 @@ class Expansion:
         And how all N products are made of these: nodes whose neighbours are alike, too, stay alike. None where too
         few do; the matrix then has all rows.
         """
-        from pd4ml.models.alike import alike_sums
+        from pd4ml.models.kernels.alike import alike_sums
 
         arrays = (self._inverse, matrix.columns, matrix.offsets, matrix.weights)
         places, kinds = alike_sums(*(array.cpu().numpy() for array in arrays))

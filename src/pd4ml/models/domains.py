@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pd4ml.models.batch import GraphBatch
-from pd4ml.models.filters import Neighbourhood
+from pd4ml.models.kernels.filters import Neighbourhood
 from pd4ml.models.layers import NodeInput, dense
 from pd4ml.models.registry import ModelInputs
 
@@ -22,6 +22,7 @@ View: TypeAlias = Callable[[Tensor], Tensor]
 """From (sum P, W) of all nodes to (sum P, W) of what each sees of its neighbours."""
 
 _MAX_PIXELS = 128
+_CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}  # by the number of the grid's axes
 _SMALL = 1e-4
 
 
@@ -63,7 +64,7 @@ class GraphDomain(nn.Module):
 
 
 class GridDomain(nn.Module):
-    """Nodes on a grid: a filter is learned for each of the nine directions and channel, and where a node is.
+    """Nodes on a grid: a filter is learned for each direction (nine in an image) and channel, and where a node is.
 
     A grid of more than 128 nodes is joined to patches, two by two or four by four and so on, until it has no more.
     """
@@ -73,16 +74,18 @@ class GridDomain(nn.Module):
         if inputs.grid is None or len(inputs.grid) != 2:
             raise ValueError(f"a grid domain needs a grid of two dimensions, found {inputs.grid}")
         self.grid, self.n_tokens, self.width, self.shape = inputs.grid, inputs.n_tokens, width, inputs.grid
-        stride = 1
+        if len(self.shape) not in _CONVOLUTIONS:
+            raise ValueError(f"it works on grids of 1 to 3 dimensions, found {inputs.grid}")
+        convolution, stride = _CONVOLUTIONS[len(self.shape)], 1
         while math.prod(self.shape) > _MAX_PIXELS:
-            stride, self.shape = 2 * stride, (-(-self.shape[0] // 2), -(-self.shape[1] // 2))
+            stride, self.shape = 2 * stride, tuple(-(-n // 2) for n in self.shape)
         # Patches overlap: those that lie two apart are 5 x 5. A single node is embedded by itself.
         half = stride if stride > 1 else 0
         n_inputs = inputs.n_features + inputs.n_tokens
-        self.first = nn.Conv2d(n_inputs, width, 2 * half + 1, padding=half, stride=stride)
+        self.first = convolution(n_inputs, width, 2 * half + 1, padding=half, stride=stride)
         self.position = nn.Parameter(0.02 * torch.randn(math.prod(self.shape), width))
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(width, width, 3, padding=1, groups=width) for _ in range(depth)
+            convolution(width, width, 3, padding=1, groups=width) for _ in range(depth)
         )
 
     def forward(self, batch: GraphBatch) -> tuple[Tensor, GraphBatch, list[View]]:
@@ -94,7 +97,7 @@ class GridDomain(nn.Module):
             nodes = torch.cat([nodes, functional.one_hot(batch.tokens, self.n_tokens).to(nodes.dtype)], 1)
         images = _images(nodes, len(batch), self.grid)
         size = len(self.position)
-        x = self.first(images).permute(0, 2, 3, 1).reshape(len(batch), size, self.width) + self.position
+        x = self.first(images).movedim(1, -1).reshape(len(batch), size, self.width) + self.position
         offsets = size * torch.arange(len(batch) + 1, device=nodes.device)
         grids = GraphBatch(x.view(-1, self.width), batch.edge_index[:, :0], offsets, size, grid=self.shape)
         views: list[View] = [
@@ -107,11 +110,11 @@ def _on_graph(values: nn.Module, edges: Neighbourhood, weights: Tensor, x: Tenso
     return edges.sums(values(x), weights)
 
 
-def _on_grid(convolution: nn.Module, n_events: int, shape: tuple[int, int], x: Tensor) -> Tensor:
+def _on_grid(convolution: nn.Module, n_events: int, shape: tuple[int, ...], x: Tensor) -> Tensor:
     seen: Tensor = convolution(_images(x, n_events, shape))
-    return seen.permute(0, 2, 3, 1).reshape(x.shape)
+    return seen.movedim(1, -1).reshape(x.shape)
 
 
-def _images(x: Tensor, n_events: int, shape: tuple[int, int]) -> Tensor:
-    """Packed nodes as images (B, W, height, width), channels last in memory."""
-    return x.view(n_events, *shape, x.shape[1]).permute(0, 3, 1, 2)
+def _images(x: Tensor, n_events: int, shape: tuple[int, ...]) -> Tensor:
+    """Packed nodes as images (B, W, height, width), or of another number of axes; channels last in memory."""
+    return x.view(n_events, *shape, x.shape[1]).movedim(-1, 1)

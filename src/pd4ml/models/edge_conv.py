@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pd4ml.models.edge_network import mean_of_edges
+from pd4ml.models.kernels.edge_network import mean_of_edges
 from pd4ml.models.layers import BatchNorm
 from pd4ml.models.neighbours import Neighbours
 

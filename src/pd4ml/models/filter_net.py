@@ -36,35 +36,54 @@ class FilterNet(Model):
     """
 
     permutation_invariant: ClassVar[bool] = True
+    has_nodes = True
 
     def __init__(
         self, inputs: ModelInputs, *, width: int = 64, depth: int = 3, heads: int = 8, dropout: float = 0.1
     ) -> None:
         super().__init__(inputs)
+        self.needs_edges = inputs.grid is None or len(inputs.grid) != 2
         if min(width, depth, heads) < 1 or width % heads:
             raise ValueError(f"expected width as a multiple of heads, depth >= 1; found {width}, {heads}, {depth}")
         on_image = inputs.grid is not None and len(inputs.grid) == 2
         domain = GridDomain(inputs, width, depth) if on_image else GraphDomain(inputs, width, depth, heads)
+        if isinstance(domain, GridDomain) and domain.shape != inputs.grid:
+            if inputs.per_node:
+                raise ValueError(f"it joins the grid {inputs.grid} to patches and has no output per node")
+            self.has_nodes = False
         self.domain = domain
         self.blocks = nn.ModuleList(Block(width, dropout) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
-        self.attention = dense(width, heads)
         self.by_position: nn.Parameter | None = None
+        if inputs.per_node:
+            self.add_head(width)
+            return
+        self.attention = dense(width, heads)
         n_pooled = 2 * width + 1
         if isinstance(domain, GridDomain):
             self.by_position = nn.Parameter(0.5 * torch.randn_like(domain.position))
             n_pooled = 3 * width
-        self.event = nn.Sequential(
-            dense(n_pooled, 2 * width), nn.ReLU(inplace=True), nn.Dropout(dropout), dense(2 * width, 1)
-        )
+        self.event = nn.Sequential(dense(n_pooled, 2 * width), nn.ReLU(inplace=True), nn.Dropout(dropout))
+        self.add_head(2 * width)
 
-    def output(self, batch: GraphBatch) -> Tensor:
-        """(B, 1)."""
+    def features(self, batch: GraphBatch) -> Tensor:
+        """(B, 2 width), of a model with outputs per node (B, width)."""
+        x, batch = self._blocks(batch)
+        if self.inputs.per_node:
+            return average_nodes(x, batch)
+        result: Tensor = self.event(self._pooled(x, batch))
+        return result
+
+    def nodes(self, batch: GraphBatch) -> Tensor | None:
+        """(sum P, width); None where a grid is joined to patches."""
+        return self._blocks(batch)[0] if self.has_nodes else None
+
+    def _blocks(self, batch: GraphBatch) -> tuple[Tensor, GraphBatch]:
+        """The nodes or patches after all blocks, and their graphs."""
         x, batch, views = self.domain(batch)
         for block, view in zip(self.blocks, views, strict=True):
             x = block(x, batch, view)
-        result: Tensor = self.event(self._pooled(self.norm(x), batch))
-        return result
+        return self.norm(x), batch
 
     def _pooled(self, x: Tensor, batch: GraphBatch) -> Tensor:
         """(B, n_pooled)."""

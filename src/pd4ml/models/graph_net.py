@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pd4ml.models.activation import NormActivation
-from pd4ml.models.base import Model
+from pd4ml.graphs.grid import grid_graphs
+from pd4ml.models.base import DenseForm, Model
 from pd4ml.models.batch import GraphBatch
+from pd4ml.models.kernels import use_kernels
+from pd4ml.models.kernels.activation import NormActivation
 from pd4ml.models.layers import NodeInput, average_nodes, dense
 from pd4ml.models.registry import ModelInputs, register
 from pd4ml.models.sparse import sparse_product
@@ -33,6 +36,7 @@ class GraphNet(Model):
     """
 
     permutation_invariant: ClassVar[bool] = True
+    has_nodes = True
 
     def __init__(
         self, inputs: ModelInputs, *, width: int = 256, dropout: float = 0.2, last_dropout: float = 0.1
@@ -42,24 +46,26 @@ class GraphNet(Model):
         self.node_layers = nn.ModuleList(dense(width, width) for _ in range(2))
         self.convolutions = nn.ModuleList(dense(width, width) for _ in range(3))
         self.node_activations = nn.ModuleList(NormActivation(width, dropout) for _ in range(3))
-        dropouts = [dropout] * 6 + [last_dropout]
+        dropouts = [] if inputs.per_node else [dropout] * 6 + [last_dropout]
         self.event_layers = nn.ModuleList(dense(width, width) for _ in dropouts)
         self.event_activations = nn.ModuleList(NormActivation(width, p) for p in dropouts)
-        self.last = dense(width, 1)
+        self.add_head(width)
 
-    def output(self, batch: GraphBatch) -> Tensor:
-        """(B, 1)."""
-        if self.training or torch.is_grad_enabled():
-            x = self._graphs(batch)
+    def features(self, batch: GraphBatch) -> Tensor:
+        """(B, width)."""
+        if self.training or torch.is_grad_enabled() or not use_kernels(batch.nodes):
+            x = average_nodes(self.nodes(batch), batch)
         else:
             x = torch.cat([self._predicted_graphs(block) for block in batch.blocks(_BLOCK_NODES)])
+        return self._event_layers(x)
+
+    def _event_layers(self, x: Tensor) -> Tensor:
         for layer, activation in zip(self.event_layers, self.event_activations, strict=True):
             x = activation(layer(x))
-        result: Tensor = self.last(x)
-        return result
+        return x
 
-    def _graphs(self, batch: GraphBatch) -> Tensor:
-        """(B, width) the average over the nodes of each graph. Like nodes share results before the first sum."""
+    def nodes(self, batch: GraphBatch) -> Tensor:
+        """(sum P, width) after the graph convolutions. Like nodes share results before the first sum."""
         nodes, expand = batch.distinct or (batch, None)
         x = self._nodes(nodes)
         for i, (convolution, activation) in enumerate(self._convolutions()):
@@ -67,10 +73,10 @@ class GraphNet(Model):
             if i == 0 and expand is not None:
                 x = expand(x)
             x = activation(sparse_product(batch.normalised_adjacency, x))
-        return average_nodes(x, batch)
+        return x
 
     def _predicted_graphs(self, batch: GraphBatch) -> Tensor:
-        """The same without gradients and dropout: like nodes with like neighbours share one result to the end."""
+        """(B, width) averages, without gradients: nodes with like neighbours share a result to the end."""
         nodes, expand = batch.distinct or (batch, None)
         x = self._nodes(nodes)
         for convolution, activation in self._convolutions():
@@ -83,10 +89,38 @@ class GraphNet(Model):
 
     def _nodes(self, batch: GraphBatch) -> Tensor:
         """(sum P, width) what is computed for each node alone."""
-        x = functional.relu(self.first(batch), inplace=True)
+        return self._dense_layers(self.first(batch))
+
+    def _dense_layers(self, x: Tensor) -> Tensor:
+        x = functional.relu(x, inplace=True)
         for layer in self.node_layers:
             x = functional.relu(layer(x), inplace=True)
         return x
 
+    def dense_form(self) -> DenseForm | None:
+        """On a grid, where all nodes are real; its matrix is part of it."""
+        return None if self.inputs.grid is None else _OnGrid(self)
+
     def _convolutions(self) -> Iterator[tuple[nn.Module, nn.Module]]:
         return zip(self.convolutions, self.node_activations, strict=True)
+
+
+class _OnGrid(DenseForm):
+    """Sums over neighbours are products with one dense matrix (max_nodes, max_nodes)."""
+
+    adjacency: Tensor
+
+    def __init__(self, model: GraphNet) -> None:
+        super().__init__(model)
+        grid = cast("tuple[int, ...]", model.inputs.grid)
+        matrix = grid_graphs(np.zeros((1, *grid, 1), np.float32)).normalised_adjacency()[0]
+        self.register_buffer("adjacency", torch.from_numpy(matrix).to(model.target_mean.dtype), persistent=False)
+
+    def trunk(self, features: Tensor, tokens: Tensor | None) -> Tensor:
+        """(B, width), or (B, max_nodes, width) per node."""
+        model = cast("GraphNet", self.model)
+        x = model._dense_layers(model.first.rows(features, tokens))
+        for convolution, activation in model._convolutions():
+            x = self.adjacency @ convolution(x)
+            x = activation(x.flatten(0, 1)).view(x.shape)
+        return x if model.inputs.per_node else model._event_layers(x.mean(1))

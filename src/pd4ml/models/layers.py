@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pd4ml.models.batch import GraphBatch
+from pd4ml.models.kernels import twin_gradients, use_kernels
 from pd4ml.models.sparse import sparse_product
 
 __all__ = [
@@ -51,9 +52,13 @@ class NodeInput(nn.Module):
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """(sum P, width)."""
-        x: Tensor = self.features(batch.nodes)
-        if self.kinds is not None and batch.tokens is not None:
-            x = x + functional.embedding(batch.tokens, self.kinds)
+        return self.rows(batch.nodes, batch.tokens)
+
+    def rows(self, nodes: Tensor, tokens: Tensor | None) -> Tensor:
+        """(.., width) of features (.., F) and kinds (..)."""
+        x: Tensor = self.features(nodes)
+        if self.kinds is not None and tokens is not None:
+            x = x + functional.embedding(tokens, self.kinds)
         return x
 
 
@@ -74,8 +79,51 @@ class PaddedInput(nn.Module):
         x: Tensor = self.features(batch.to_dense().flatten(1))
         if self.kinds is not None and batch.tokens is not None:
             rows = batch.place * self.n_tokens + batch.tokens
-            x = x + functional.embedding_bag(rows, self.kinds, batch.offsets, mode="sum", include_last_offset=True)
+            x = x + _sums_of_rows(self.kinds, rows, batch)
         return x
+
+    def padded(self, features: Tensor, tokens: Tensor | None) -> Tensor:
+        """(B, width) of padded features (B, max_nodes, F) and kinds (B, max_nodes), -1 where no node is."""
+        x: Tensor = self.features(features.flatten(1))
+        if self.kinds is not None and tokens is not None:
+            rows = self.n_tokens * torch.arange(tokens.shape[1], device=tokens.device) + tokens.clamp(min=0)
+            x = x + (functional.embedding(rows, self.kinds) * (tokens >= 0)[..., None].to(x.dtype)).sum(1)
+        return x
+
+
+def _sums_of_rows(table: Tensor, rows: Tensor, batch: GraphBatch) -> Tensor:
+    """(B, W) for each graph the sum of the rows of ``table`` that its nodes name, ``rows`` (sum P,)."""
+    if use_kernels(table):
+        found: Tensor = _SumsOfRows.apply(table, rows, batch)  # type: ignore[no-untyped-call]
+        return found
+    return _plain_sums_of_rows(table, rows, batch)
+
+
+def _plain_sums_of_rows(table: Tensor, rows: Tensor, batch: GraphBatch) -> Tensor:
+    named = functional.embedding(rows, table)
+    return table.new_zeros(len(batch), table.shape[1]).index_add(0, batch.graph_index, named)
+
+
+class _SumsOfRows(torch.autograd.Function):
+    """``embedding_bag``, which PyTorch differentiates once only."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, rows: Tensor, batch: GraphBatch) -> Tensor:
+        ctx.save_for_backward(table)
+        ctx.rows, ctx.batch = rows, batch
+        return functional.embedding_bag(rows, table, batch.offsets, mode="sum", include_last_offset=True)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None]:
+        (table,) = ctx.saved_tensors
+        rows, batch = ctx.rows, ctx.batch
+        if torch.is_grad_enabled():
+            (of_table,) = twin_gradients(lambda t: _plain_sums_of_rows(t, rows, batch), [table], grads[0])
+            return of_table, None, None
+        with torch.enable_grad():
+            own = table.detach().requires_grad_()
+            sums = functional.embedding_bag(rows, own, batch.offsets, mode="sum", include_last_offset=True)
+        return torch.autograd.grad(sums, own, grads[0])[0], None, None
 
 
 def _kinds(n_rows: int, width: int, n_active: int) -> nn.Parameter | None:
@@ -145,6 +193,8 @@ class PReLUDropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, W) to (N, W)."""
         keep = keep_mask(x, self.dropout) if self.training and self.dropout else None
+        if not use_kernels(x):
+            return _plain_prelu_dropout(x, self.slope, keep)
         result: Tensor = _PReLUDropout.apply(x, self.slope, keep)  # type: ignore[no-untyped-call]
         return result
 
@@ -162,6 +212,11 @@ def keep_mask(x: Tensor, dropout: float) -> Tensor:
     return bits.to(x.dtype).ge_(n_dropped - steps // 2).mul_(steps / (steps - n_dropped))
 
 
+def _plain_prelu_dropout(x: Tensor, slope: Tensor, keep: Tensor | None) -> Tensor:
+    y = functional.prelu(x, slope)
+    return y if keep is None else y * keep
+
+
 class _PReLUDropout(torch.autograd.Function):
     """Written out with few new arrays: fresh memory costs more than the arithmetic."""
 
@@ -172,8 +227,11 @@ class _PReLUDropout(torch.autograd.Function):
         return y if keep is None else y.mul_(keep)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, slope, keep = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            of_x, of_slope = twin_gradients(lambda x, a: _plain_prelu_dropout(x, a, keep), [x, slope], grads[0])
+            return of_x, of_slope, None
         grad = grads[0].clone() if keep is None else grads[0] * keep
         grad_x = torch.ops.aten.threshold_backward(grad, x, 0)
         negative = grad.sub_(grad_x)

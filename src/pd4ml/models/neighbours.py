@@ -18,6 +18,7 @@ from torch import Tensor
 
 from pd4ml.errors import DataError
 from pd4ml.models.batch import GraphBatch
+from pd4ml.models.kernels import use_kernels
 from pd4ml.models.sparse import SparseMatrix
 
 __all__ = ["Neighbours", "dense_places", "nearest"]
@@ -92,19 +93,16 @@ def nearest(points: Tensor, batch: GraphBatch, k: int, *, itself: bool = False, 
     """
     points = points.detach()
     others = k - 1 if itself else k
-    degree = (batch.sizes - 1).clamp(0, others)[batch.graph_index]
     places = None
-    if not (
-        plain or points.device.type != "cpu" or points.dtype == torch.float64 or torch.compiler.is_compiling()
-    ):
+    if use_kernels(points) and not plain and points.dtype != torch.float64:
         places = _compiled_places(points, batch, others)
     if places is None:
         places = _plain_places(points, batch, others)
     if itself:
-        places, degree = torch.cat([batch.place[:, None], places], 1), degree + 1
-    found = torch.arange(places.shape[1], device=points.device) < degree[:, None]
-    source = (places + batch.offsets[batch.graph_index, None])[found]
-    target = torch.repeat_interleave(degree, output_size=len(source))
+        places = torch.cat([batch.place[:, None], places], 1)
+    kept, degree = batch.layout.chosen(k, itself=itself)
+    source = (places + batch.offsets[batch.graph_index, None]).flatten().index_select(0, kept)
+    target = torch.repeat_interleave(degree, output_size=len(kept))
     return Neighbours(source, target, torch.nn.functional.pad(degree.cumsum(0), (1, 0)))
 
 
@@ -123,13 +121,14 @@ def _compiled_places(points: Tensor, batch: GraphBatch, k: int) -> Tensor | None
 
 
 def _plain_places(points: Tensor, batch: GraphBatch, k: int) -> Tensor:
-    """As the compiled form, in PyTorch's operations; with fewer than k columns if no graph has so many others."""
-    n_places = int(batch.sizes.max()) if len(batch) else 0
+    """As the compiled form, in PyTorch's operations on tensors of fixed shape."""
+    n_places = batch.layout.largest
     row = batch.graph_index * n_places + batch.place
-    dense = points.new_zeros(len(batch) * n_places, points.shape[1]).index_copy_(0, row, points)
+    dense = points.new_zeros(len(batch) * n_places, points.shape[1]).index_copy(0, row, points)
     real = torch.arange(n_places, device=points.device) < batch.sizes[:, None]
     places = dense_places(dense.view(len(batch), n_places, points.shape[1]), real, k)
-    return places.flatten(0, 1).index_select(0, row)
+    found = places.flatten(0, 1).index_select(0, row)
+    return torch.nn.functional.pad(found, (0, k - found.shape[1]))  # what is padded is not kept
 
 
 def dense_places(points: Tensor, mask: Tensor, k: int) -> Tensor:

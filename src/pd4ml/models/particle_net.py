@@ -37,6 +37,8 @@ class ParticleNet(Model):
     """
 
     permutation_invariant: ClassVar[bool] = True
+    needs_edges = False
+    has_nodes = True
 
     def __init__(
         self,
@@ -58,16 +60,22 @@ class ParticleNet(Model):
         self.kinds = nn.Parameter(torch.randn(inputs.n_tokens, _KIND_WIDTH)) if inputs.n_tokens else None
         widths = [inputs.n_features + (_KIND_WIDTH if inputs.n_tokens else 0), *(block[-1] for block in channels)]
         self.blocks = nn.ModuleList(EdgeConv(n, block) for n, block in zip(widths, channels, strict=False))
-        self.dense, self.dropout, self.last = dense(widths[-1], width), nn.Dropout(dropout), dense(width, 1)
+        self.dropout = nn.Dropout(dropout)
+        self.dense = None if inputs.per_node else dense(widths[-1], width)
+        self.add_head(widths[-1] if inputs.per_node else width)
 
-    def output(self, batch: GraphBatch) -> Tensor:
-        """(B, 1)."""
-        points, x = batch.nodes[:, self.coordinates], self.feature_norm(batch.nodes)
+    def features(self, batch: GraphBatch) -> Tensor:
+        """(B, width)."""
+        x = average_nodes(self.nodes(batch), batch)
+        return x if self.dense is None else self.dropout(functional.relu(self.dense(x)))
+
+    def nodes(self, batch: GraphBatch) -> Tensor:
+        """(sum P, width of the last block)."""
+        points = batch.nodes.detach()[:, self.coordinates]
+        x: Tensor = self.feature_norm(batch.nodes)
         if self.kinds is not None and batch.tokens is not None:
             x = torch.cat([x, functional.embedding(batch.tokens, self.kinds)], dim=1)
         for block in self.blocks:
             x = block(x, nearest(points, batch, self.k))
             points = x.detach()
-        x = self.dropout(functional.relu(self.dense(average_nodes(x, batch))))
-        result: Tensor = self.last(x)
-        return result
+        return x

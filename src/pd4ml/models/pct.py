@@ -11,6 +11,7 @@ from torch.nn import functional
 from pd4ml.models.attention import PaddedGroup, groups_by_size, offset_attention
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
+from pd4ml.models.kernels import count
 from pd4ml.models.layers import BatchNorm, NodeInput, average_nodes, dense
 from pd4ml.models.neighbours import nearest
 from pd4ml.models.registry import ModelInputs, register
@@ -31,6 +32,8 @@ class SPCT(Model):
     """
 
     permutation_invariant: ClassVar[bool] = True
+    needs_edges = False
+    has_nodes = True
 
     def __init__(self, inputs: ModelInputs, *, width: int = 64, dropout: float = 0.5) -> None:
         super().__init__(inputs)
@@ -39,10 +42,16 @@ class SPCT(Model):
         self.second = NormalisedDense(2 * width, width)
         self.attention = nn.ModuleList(OffsetAttention(width) for _ in range(2))
         self.join = dense(2 * width, 2 * width)
-        self.event = EventLayers(2 * width, width, dropout)
+        self.event, n_features = event_layers(2 * width, width, dropout, skip=inputs.per_node)
+        self.add_head(n_features)
 
-    def output(self, batch: GraphBatch) -> Tensor:
-        """(B, 1)."""
+    def features(self, batch: GraphBatch) -> Tensor:
+        """(B, width), of a model with outputs per node (B, 2 width)."""
+        result: Tensor = self.event(average_nodes(self.nodes(batch), batch))
+        return result
+
+    def nodes(self, batch: GraphBatch) -> Tensor:
+        """(sum P, 2 width)."""
         groups = list(groups_by_size(batch))
         x = functional.relu(self.first_norm(self.first(batch)), inplace=True)
         x = self.second(x)
@@ -50,9 +59,7 @@ class SPCT(Model):
         for layer in self.attention:
             x = layer(x, groups)
             seen.append(x)
-        x = functional.relu(self.join(torch.cat(seen, 1)), inplace=True)
-        result: Tensor = self.event(average_nodes(x, batch))
-        return result
+        return functional.relu(self.join(torch.cat(seen, 1)), inplace=True)
 
 
 @register("pct")
@@ -72,6 +79,7 @@ class PCT(Model):
     """
 
     permutation_invariant: ClassVar[bool] = True
+    has_nodes = True
 
     def __init__(
         self, inputs: ModelInputs, *, width: int = 64, neighbours: int = 20, dropout: float = 0.5
@@ -89,10 +97,16 @@ class PCT(Model):
         self.second_edges = EdgeLayers(width)
         self.attention = nn.ModuleList(OffsetAttention(width) for _ in range(3))
         self.join = NormalisedDense(4 * width, 4 * width)
-        self.event = EventLayers(4 * width, 2 * width, dropout)
+        self.event, n_features = event_layers(4 * width, 2 * width, dropout, skip=inputs.per_node)
+        self.add_head(n_features)
 
-    def output(self, batch: GraphBatch) -> Tensor:
-        """(B, 1)."""
+    def features(self, batch: GraphBatch) -> Tensor:
+        """(B, 2 width), of a model with outputs per node (B, 4 width)."""
+        result: Tensor = self.event(average_nodes(self.nodes(batch), batch))
+        return result
+
+    def nodes(self, batch: GraphBatch) -> Tensor:
+        """(sum P, 4 width)."""
         groups = list(groups_by_size(batch))
         source, target = _with_self_loops(batch)
         x = self.first_edges(self.first_centre(batch), self.first_offset(batch), source, target)
@@ -102,8 +116,8 @@ class PCT(Model):
         for layer in self.attention:
             x = layer(x, groups)
             seen.append(x)
-        result: Tensor = self.event(average_nodes(self.join(torch.cat(seen, 1)), batch))
-        return result
+        joined: Tensor = self.join(torch.cat(seen, 1))
+        return joined
 
 
 class NormalisedDense(nn.Module):
@@ -150,21 +164,15 @@ class EdgeLayers(nn.Module):
         """(sum P, width) from the linear parts in x_i and x_j - x_i of that shape; every node is a target."""
         on_edges = (centre - offset)[target] + offset[source]
         messages = self.second(functional.relu(self.norm(on_edges), inplace=True))
-        counts = torch.bincount(target, minlength=len(centre)).to(messages.dtype)
+        counts = count(target, len(centre)).to(messages.dtype)
         return torch.zeros_like(centre).index_add(0, target, messages) / counts[:, None]
 
 
-class EventLayers(nn.Module):
-    """A dense layer with batch norm, ReLU and dropout, and the last one."""
-
-    def __init__(self, n_in: int, width: int, dropout: float) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(NormalisedDense(n_in, width), nn.Dropout(dropout), dense(width, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, n_in) to (B, 1)."""
-        result: Tensor = self.layers(x)
-        return result
+def event_layers(n_in: int, width: int, dropout: float, *, skip: bool) -> tuple[nn.Module, int]:
+    """A dense layer with batch norm, ReLU and dropout, or with ``skip`` nothing; the width that comes out."""
+    if skip:
+        return nn.Identity(), n_in
+    return nn.Sequential(NormalisedDense(n_in, width), nn.Dropout(dropout)), width
 
 
 def _without_bias(first: NodeInput) -> NodeInput:

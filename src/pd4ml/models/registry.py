@@ -27,9 +27,9 @@ _Class = TypeVar("_Class", bound="type[Model]")
 class ModelInputs:
     """What a model must know: of the dataset's features, nodes and kinds of nodes, and of the outputs wanted.
 
-    ``n_tokens`` is the number of kinds; 0 where nodes have none. ``grid`` is the shape, (height, width) for an image,
-    where every graph is that grid. ``n_outputs`` numbers are wanted for each event, or with ``per_node`` for each
-    node. Inputs are equal if features, nodes and kinds are: that is what a model for one dataset is made for.
+    ``n_tokens`` is the number of kinds; 0 where nodes have none. ``grid`` is the shape, (height, width) for an
+    image, where every graph is that grid. ``n_outputs`` numbers are wanted for an event, or with ``per_node`` for
+    each node. Inputs are equal if features, nodes and kinds are: that is what a model for one dataset is made for.
     """
 
     n_features: int

@@ -6,16 +6,16 @@ is built.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pd4ml.models.base import Model
+from pd4ml.datasets.airshower.lstm import ROWS, lstm
+from pd4ml.models.base import DenseForm, Model
 from pd4ml.models.batch import GraphBatch
-from pd4ml.models.layers import dense
-from pd4ml.models.lstm import ROWS, lstm
+from pd4ml.models.kernels import use_kernels
 from pd4ml.models.registry import ModelInputs, register
 
 __all__ = ["LSTMResidual", "ResidualUnit", "TraceEncoder", "residual_network"]
@@ -42,20 +42,27 @@ class TraceEncoder(nn.Module):
         """(N, 80) traces to (N, 10).
 
         Silent stations, nearly nine of ten, have the same trace, zeros. It is worked off once for all of them, and
-        so is its gradient; the result is that of all stations one by one, to rounding.
+        so is its gradient; the result is that of all stations one by one, to rounding. Where a gradient in the
+        traces is wanted each has its own, and where the program is traced nothing may depend on what they hold.
         """
+        if torch.compiler.is_compiling() or (traces.requires_grad and torch.is_grad_enabled()):
+            return self._encoded(traces)
         active = traces.any(dim=1)
         distinct = torch.cat([traces.new_zeros(1, traces.shape[1]), traces[active]])
-        encoded = self._on_cpu(distinct) if distinct.device.type == "cpu" else self._on_device(distinct)
-        return encoded.index_select(0, active.cumsum(0) * active)
+        return self._encoded(distinct).index_select(0, active.cumsum(0) * active)
 
-    def _on_device(self, traces: Tensor) -> Tensor:
+    def _encoded(self, traces: Tensor) -> Tensor:
+        if use_kernels(traces) and traces.dtype == torch.float32:
+            return self._compiled(traces)
+        return self._plain(traces)
+
+    def _plain(self, traces: Tensor) -> Tensor:
         """The last states (N, 10), by nn.LSTM."""
         sequence, _ = self.both_ways(traces.t().unsqueeze(-1))
         state: Tensor = self.last(sequence)[1][0][0]
         return state
 
-    def _on_cpu(self, traces: Tensor) -> Tensor:
+    def _compiled(self, traces: Tensor) -> Tensor:
         """The same by the compiled LSTM; the last block is filled up with zeros."""
         n = len(traces)
         blocks = functional.pad(traces, (0, 0, 0, -n % ROWS)).view(-1, ROWS, 1, _BINS).permute(0, 3, 2, 1)
@@ -125,6 +132,7 @@ class LSTMResidual(Model):
     """
 
     permutation_invariant: ClassVar[bool] = False
+    needs_edges = False
     made_for: ClassVar[ModelInputs | None] = ModelInputs(_BINS + 1, _SIDE**2, "regression")
 
     def __init__(self, inputs: ModelInputs, *, dropout: float = 0.3) -> None:
@@ -132,12 +140,26 @@ class LSTMResidual(Model):
         self.traces = TraceEncoder()
         self.array = residual_network(_LAST + 1)
         self.dropout = nn.Dropout(dropout)
-        self.last = dense(128, 1)
+        self.add_head(128)
 
-    def output(self, batch: GraphBatch) -> Tensor:
-        """(B, 1)."""
-        stations = batch.to_dense().flatten(0, 1)
+    def features(self, batch: GraphBatch) -> Tensor:
+        """(B, 128)."""
+        return self.arrays(batch.to_dense())
+
+    def arrays(self, features: Tensor) -> Tensor:
+        """(B, 128) of all stations, (B, 81, 81)."""
+        stations = features.flatten(0, 1)
         image = torch.cat([self.traces(stations[:, :_BINS]), stations[:, _BINS:]], dim=1)
-        image = image.view(len(batch), _SIDE, _SIDE, -1).permute(0, 3, 1, 2)
-        result: Tensor = self.last(self.dropout(self.array(image).amax(dim=(2, 3))))
+        image = image.view(len(features), _SIDE, _SIDE, -1).permute(0, 3, 1, 2)
+        result: Tensor = self.dropout(self.array(image).amax(dim=(2, 3)))
         return result
+
+    def dense_form(self) -> DenseForm:
+        """On all stations: the 80 bins of the trace, then the time."""
+        return _Dense(self)
+
+
+class _Dense(DenseForm):
+    def trunk(self, features: Tensor, tokens: Tensor | None) -> Tensor:
+        """(B, 128)."""
+        return cast("LSTMResidual", self.model).arrays(features)

@@ -32,6 +32,7 @@ class BelleGraphNet(Model):
     """
 
     permutation_invariant: ClassVar[bool] = True
+    has_nodes = True
     made_for: ClassVar[ModelInputs | None] = ModelInputs(len(CONTINUOUS), 100, "classification", N_TOKENS)
 
     def __init__(self, inputs: ModelInputs, *, width: int = 128, embedding: int = 8) -> None:
@@ -40,18 +41,21 @@ class BelleGraphNet(Model):
         widths = [inputs.n_features + embedding, width, width]
         self.node_layers = nn.ModuleList(dense(n_in, width) for n_in in widths)
         self.convolutions = nn.ModuleList(GraphConvolution(width, width) for _ in range(3))
-        self.event_layers = nn.ModuleList(dense(width, width) for _ in range(3))
-        self.last = dense(width, 1)
+        self.event_layers = nn.ModuleList(dense(width, width) for _ in range(0 if inputs.per_node else 3))
+        self.add_head(width)
 
-    def output(self, batch: GraphBatch) -> Tensor:
-        """(B, 1)."""
+    def features(self, batch: GraphBatch) -> Tensor:
+        """(B, width)."""
+        x = average_nodes(self.nodes(batch), batch)
+        for layer in self.event_layers:
+            x = functional.relu(layer(x), inplace=True)
+        return x
+
+    def nodes(self, batch: GraphBatch) -> Tensor:
+        """(sum P, width) after the graph convolutions."""
         x = torch.cat([self.embedding(batch.tokens), batch.nodes], dim=1)
         for layer in self.node_layers:
             x = functional.relu(layer(x), inplace=True)
         for convolution in self.convolutions:
             x = convolution(x, batch)
-        x = average_nodes(x, batch)
-        for layer in self.event_layers:
-            x = functional.relu(layer(x), inplace=True)
-        result: Tensor = self.last(x)
-        return result
+        return x

@@ -5,11 +5,11 @@ This module imports torch; it is imported when a model is built.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from torch import Tensor, nn
 
-from pd4ml.models.base import Model
+from pd4ml.models.base import DenseForm, Model
 from pd4ml.models.batch import GraphBatch
 from pd4ml.models.layers import BatchNorm
 from pd4ml.models.registry import ModelInputs, register
@@ -21,30 +21,47 @@ _SIDE = 24
 
 @register("eosl_cnn")
 class EOSLCNN(Model):
-    """Three convolutions, a dense layer of 128, one output; see ``network``."""
+    """Three convolutions, a dense layer of 128 and the head; see ``network``."""
 
     permutation_invariant: ClassVar[bool] = False
+    needs_edges = False
     made_for: ClassVar[ModelInputs | None] = ModelInputs(1, _SIDE**2, "classification")
 
     def __init__(self, inputs: ModelInputs, *, dropout: float = 0.2, last_dropout: float = 0.5) -> None:
         super().__init__(inputs)
-        self.layers = network(dropout, last_dropout)
+        *trunk, last = network(dropout, last_dropout, n_outputs=inputs.n_outputs)
+        self.layers = nn.Sequential(*trunk)
+        self.add_head(128, last)
 
-    def output(self, batch: GraphBatch) -> Tensor:
-        """(B, 1)."""
-        result: Tensor = self.layers(batch.to_dense().view(-1, 1, _SIDE, _SIDE))
+    def features(self, batch: GraphBatch) -> Tensor:
+        """(B, 128)."""
+        return self.images(batch.to_dense())
+
+    def images(self, features: Tensor) -> Tensor:
+        """(B, 128) of all pixels, (B, 576, 1)."""
+        result: Tensor = self.layers(features.view(-1, 1, _SIDE, _SIDE))
         return result
 
+    def dense_form(self) -> DenseForm:
+        """On the pixels of images."""
+        return _Dense(self)
 
-def network(dropout: float = 0.2, last_dropout: float = 0.5) -> nn.Sequential:
-    """The layers, from standardised spectra (B, 1, 24, 24) to logits (B, 1).
+
+class _Dense(DenseForm):
+    def trunk(self, features: Tensor, tokens: Tensor | None) -> Tensor:
+        """(B, 128)."""
+        return cast("EOSLCNN", self.model).images(features)
+
+
+def network(dropout: float = 0.2, last_dropout: float = 0.5, *, n_outputs: int = 1) -> nn.Sequential:
+    """The layers, from standardised spectra (B, 1, 24, 24) to logits (B, n_outputs).
 
     As published, images are padded with zeros so that they keep their size (in azimuth, too, which is a circle),
     and pooling comes before batch norm. The weights start he-normal, slopes of PReLU at 0; there is one slope per
     channel, where the published code has one per pixel. Layers have no bias where batch norm follows, which would
     take it away again.
     """
-    last = nn.Linear(128, 1)
+    last = nn.Linear(128, n_outputs)
     nn.init.zeros_(last.bias)
     layers = nn.Sequential(
         *(_convolution(1, 16, 8), nn.BatchNorm2d(16, eps=1e-3), nn.PReLU(16, 0.0), nn.Dropout(dropout)),

@@ -9,12 +9,14 @@ sorted by neighbour, instead of scattering.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from pd4ml.models.kernels import twin_gradients, use_kernels
 from pd4ml.models.neighbours import Neighbours
 
 __all__ = ["mean_of_edges"]
@@ -29,11 +31,29 @@ def mean_of_edges(
     have no bias. norms: one batch norm for each layer, followed by a ReLU; in training they use and learn the
     statistics of the edges. Zero for a node without edges.
     """
+    if not use_kernels(centre):
+        return _plain_mean(edges, centre, other, weights, lambda layer, z: norms[layer](z))
     affine = [parameter for norm in norms for parameter in (norm.weight, norm.bias)]
     if torch.is_grad_enabled() or norms[0].training:
         mean: Tensor = _EdgeNetwork.apply(edges, norms, centre, other, *weights, *affine)  # type: ignore[no-untyped-call]
         return mean
     return _predict(edges, centre, other, weights, [_running(norm) for norm in norms])
+
+
+def _plain_mean(
+    edges: Neighbours,
+    centre: Tensor,
+    other: Tensor,
+    weights: Sequence[Tensor],
+    normalise: Callable[[int, Tensor], Tensor],
+) -> Tensor:
+    """The twin: all edges at once, a layer after the other."""
+    z = centre.index_select(0, edges.target) + other.index_select(0, edges.source)
+    z = functional.relu(normalise(0, z))
+    for layer, weight in enumerate(weights, 1):
+        z = functional.relu(normalise(layer, z @ weight.t()))
+    total = z.new_zeros(len(centre), z.shape[1]).index_add(0, edges.target, z)
+    return total / edges.degree.clamp(min=1)[:, None].to(total.dtype)
 
 
 class _Affine(NamedTuple):
@@ -142,15 +162,21 @@ class _EdgeNetwork(torch.autograd.Function):
         mean = centre.new_zeros(len(centre), len(norms[-1].weight))
         for nodes, rows in edges.pieces:
             mean[nodes] = edges.mean(affines[-1].relu(network.value(len(norms) - 1, rows)), nodes)
-        ctx.save_for_backward(centre, other, *weights, *values, *(torch.stack(affine) for affine in affines))
+        ctx.save_for_backward(
+            *(centre, other, *weights, *values), *(torch.stack(affine) for affine in affines), *parameters
+        )
         ctx.edges, ctx.n_in_statistics = edges, n if norms[0].training else 0
+        ctx.eps, ctx.n_layers = [norm.eps for norm in norms], len(norms)
         return mean
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        n = ctx.n_layers - 1
         centre, other, *saved = ctx.saved_tensors
-        edges, n = ctx.edges, len(saved) // 3
-        affines = [_Affine(*affine.unbind()) for affine in saved[2 * n :]]
+        saved, parameters = saved[: 3 * n + 1], saved[3 * n + 1 :]
+        edges, affines = ctx.edges, [_Affine(*affine.unbind()) for affine in saved[2 * n :]]
+        if torch.is_grad_enabled():
+            return None, None, *_again(ctx, affines, [centre, other, *parameters], grads[0])
         network = _Network(edges, centre, other, saved[:n], saved[n : 2 * n], affines)
         grad_weights: list[Tensor] = []
         grad_affine: list[Tensor] = []
@@ -166,6 +192,25 @@ class _EdgeNetwork(torch.autograd.Function):
             grad[rows] = _before_norm(network, 0, grad, mean_terms, rows)
         at_nodes = edges.sum_at_targets(grad), edges.sum_at_sources(grad)
         return (None, None, *at_nodes, *grad_weights, *grad_affine)
+
+
+def _again(
+    ctx: Any, affines: Sequence[_Affine], inputs: Sequence[Tensor], grad: Tensor
+) -> Sequence[Tensor | None]:
+    """The gradients of the twin, to be differentiated again; running statistics are what they were then."""
+
+    def twin(centre: Tensor, other: Tensor, *parameters: Tensor) -> Tensor:
+        weights, affine = parameters[: ctx.n_layers - 1], parameters[ctx.n_layers - 1 :]
+
+        def normalise(layer: int, z: Tensor) -> Tensor:
+            weight, bias, eps = *affine[2 * layer : 2 * layer + 2], ctx.eps[layer]
+            if ctx.n_in_statistics:
+                return functional.batch_norm(z, None, None, weight, bias, training=True, eps=eps)
+            return (z - affines[layer].mean) * affines[layer].inverse * weight + bias
+
+        return _plain_mean(ctx.edges, centre, other, weights, normalise)
+
+    return twin_gradients(twin, inputs, grad)
 
 
 def _through_statistics(affine: _Affine, grad_weight: Tensor, grad_bias: Tensor, n: int) -> tuple[Tensor, Tensor]:

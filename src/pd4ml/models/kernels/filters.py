@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pd4ml.models.batch import GraphBatch
+from pd4ml.models.kernels import count, twin_gradients, use_kernels
 from pd4ml.models.sparse import SparseMatrix, sparse_product
 
 __all__ = ["Neighbourhood"]
@@ -25,7 +26,7 @@ class Neighbourhood:
     def __init__(self, batch: GraphBatch) -> None:
         self.source, self.target = batch.edge_index
         n_nodes = len(batch.nodes)
-        degree = torch.bincount(self.target, minlength=n_nodes)
+        degree = count(self.target, n_nodes)
         self.inverse_degree = degree.clamp(min=1).to(batch.nodes.dtype).reciprocal()
         self.offsets = functional.pad(degree.cumsum(0), (1, 0))
         # Edges are sorted by target and then source: the k-th of them turned round is the one at turned[k].
@@ -33,11 +34,11 @@ class Neighbourhood:
         self._pairs = self._of_pairs(degree)
 
     def _turned(self) -> Tensor:
-        if self.source.device.type != "cpu":
+        if not use_kernels(self.source):
             return torch.argsort(self.source, stable=True)
-        from pd4ml.models import filter_kernels as kernels
+        from pd4ml.models.kernels import filter_loops as loops
 
-        return torch.from_numpy(kernels.turned(self.source.numpy(), self.offsets.numpy()))
+        return torch.from_numpy(loops.turned(self.source.numpy(), self.offsets.numpy()))
 
     def _of_pairs(self, degree: Tensor) -> tuple[SparseMatrix, SparseMatrix]:
         """The (E, 2 N) matrix adding a row of the target (the first N) and one of the source; its transpose."""
@@ -62,7 +63,7 @@ class Neighbourhood:
 
         weights: (E, heads), by edge and head; the channels of the heads take turns. Differentiable in both.
         """
-        if x.device.type == "cpu":
+        if use_kernels(x):
             single = weights.dtype if weights.dtype == torch.float64 else torch.float32  # under autocast, too
             total: Tensor = _Sums.apply(x.to(single), weights.to(single), self)  # type: ignore[no-untyped-call]
             return total
@@ -74,7 +75,7 @@ class Neighbourhood:
         return self.source.numpy(), self.offsets.numpy()
 
     def messages(self, x: Tensor, weights: Tensor) -> Tensor:
-        """As `sums`, in PyTorch's operations."""
+        """The twin of `sums`."""
         n_edges, heads = weights.shape
         messages = x[self.source].view(n_edges, x.shape[1] // heads, heads) * weights[:, None]
         return torch.zeros_like(x).index_add(0, self.target, messages.view(n_edges, x.shape[1]))
@@ -83,26 +84,29 @@ class Neighbourhood:
 class _Sums(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weights: Tensor, edges: Neighbourhood) -> Tensor:
-        from pd4ml.models import filter_kernels as kernels
+        from pd4ml.models.kernels import filter_loops as loops
 
-        x = x.contiguous()
         ctx.save_for_backward(x, weights)
         ctx.edges = edges
-        total = torch.empty_like(x)
+        total = x.new_empty(x.shape)
         heads = (0,) * weights.shape[1]
-        kernels.sums(x.detach().numpy(), weights.detach().numpy(), *edges.arrays, heads, total.numpy())
+        loops.sums(x.detach().contiguous().numpy(), weights.detach().numpy(), *edges.arrays, heads, total.numpy())
         return total
 
     @staticmethod
-    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, Tensor, None]:
-        from pd4ml.models import filter_kernels as kernels
+    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        from pd4ml.models.kernels import filter_loops as loops
 
         x, weights = ctx.saved_tensors
         edges: Neighbourhood = ctx.edges
+        if torch.is_grad_enabled():
+            first, second = twin_gradients(edges.messages, [x, weights], grad[0])
+            return first, second, None
+        x = x.contiguous()
         of_sums, heads = grad[0].contiguous(), (0,) * weights.shape[1]
         of_x, of_weights = torch.empty_like(x), torch.empty_like(weights, memory_format=torch.contiguous_format)
         # A node's row went along the edges from it: these are the edges to it, turned round.
         turned = weights.detach().index_select(0, edges.turned)
-        kernels.sums(of_sums.numpy(), turned.numpy(), *edges.arrays, heads, of_x.numpy())
-        kernels.products(of_sums.numpy(), x.detach().numpy(), *edges.arrays, heads, of_weights.numpy())
+        loops.sums(of_sums.numpy(), turned.numpy(), *edges.arrays, heads, of_x.numpy())
+        loops.products(of_sums.numpy(), x.detach().numpy(), *edges.arrays, heads, of_weights.numpy())
         return of_x, of_weights, None

@@ -2,7 +2,7 @@
 
 On a CPU the four of PyTorch take as long as the matrix products between them, most of it to fetch fresh memory.
 They are compiled loops, and only the input is kept for the gradient. The numbers are those of the plain layers
-(tests/models/test_activation.py); elsewhere than on a CPU the plain layers are used.
+(tests/models/test_activation.py), which are the twin.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pd4ml.models.kernels import twin_gradients, use_kernels
 from pd4ml.models.layers import BatchNorm, PReLUDropout
 
 __all__ = ["NormActivation"]
@@ -32,23 +33,24 @@ class NormActivation(nn.Sequential):
         """(N, width) to (N, width), in the precision of the parameters also under autocast."""
         norm, act = cast("tuple[BatchNorm, PReLUDropout]", tuple(self))
         x = x.to(norm.weight.dtype)
-        if x.device.type == "cpu" and self.training and len(x) > 1:
+        fast = use_kernels(x)
+        if fast and self.training and len(x) > 1:
             result: Tensor = _Training.apply(x, norm.weight, norm.bias, act.slope, norm, act.dropout)  # type: ignore[no-untyped-call]
             return result
-        if x.device.type == "cpu" and not self.training and not torch.is_grad_enabled():
+        if fast and not self.training and not torch.is_grad_enabled():
             return _evaluate(x, norm, act.slope)
         return act(norm(functional.relu(x)))  # type: ignore[no-any-return]
 
 
 def _evaluate(x: Tensor, norm: BatchNorm, slope: Tensor) -> Tensor:
     """PReLU of the normalised ReLU of ``x``, from running statistics."""
-    from pd4ml.models import activation_kernels as kernels
+    from pd4ml.models.kernels import activation_loops as loops
 
     mean, var = cast("tuple[Tensor, Tensor]", (norm.running_mean, norm.running_var))
     factor = norm.weight * (var + norm.eps).rsqrt()
     x = x.contiguous()
     y = torch.empty_like(x)
-    kernels.apply(*_arrays(x, factor, norm.bias - mean * factor, slope - 1), out=y.numpy())
+    loops.apply(*_arrays(x, factor, norm.bias - mean * factor, slope - 1), out=y.numpy())
     return y
 
 
@@ -59,11 +61,11 @@ class _Training(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, slope: Tensor, norm: BatchNorm, dropout: float
     ) -> Tensor:
-        from pd4ml.models import activation_kernels as kernels
+        from pd4ml.models.kernels import activation_loops as loops
 
-        x = x.contiguous()
-        y, rows = torch.empty_like(x), x.detach().numpy()
-        mean, var = kernels.moments(rows)
+        rows = _arrays(x)[0]
+        y = x.new_empty(x.shape)
+        mean, var = loops.moments(rows)
         _update(norm, mean, var, len(x))
         threshold = round(dropout * _STEPS)
         ctx.dropout = {"seed": int(torch.randint(_STEPS, ())) if threshold else 0, "threshold": threshold}
@@ -72,28 +74,47 @@ class _Training(torch.autograd.Function):
         inverse = 1 / np.sqrt(var + rows.dtype.type(norm.eps))
         factor = ctx.scale * gain * inverse
         shift = ctx.scale * offset - mean * factor
-        kernels.apply(rows, factor, shift, below - 1, **ctx.dropout, out=y.numpy())
-        ctx.save_for_backward(x, slope)
-        ctx.columns = mean, inverse, factor, shift
+        loops.apply(rows, factor, shift, below - 1, **ctx.dropout, out=y.numpy())
+        ctx.save_for_backward(x, slope, weight, bias)
+        ctx.columns, ctx.eps = (mean, inverse, factor, shift), norm.eps
         return y
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        from pd4ml.models import activation_kernels as kernels
+        from pd4ml.models.kernels import activation_loops as loops
 
+        if torch.is_grad_enabled():
+            return _again(ctx, grads[0])
         rows, grad, slope = _arrays(ctx.saved_tensors[0], grads[0], ctx.saved_tensors[1])
         mean, inverse, factor, shift = ctx.columns
         grad_rows = np.empty_like(rows)
-        grad_slope, sum_grad, sum_product = kernels.masked_sums(
+        grad_slope, sum_grad, sum_product = loops.masked_sums(
             rows, grad, factor, shift, slope, mean, **ctx.dropout, out=grad_rows
         )
         # y = x^ w + b with x^ = (x - mean) / spread; the mean and the spread depend on all rows.
         share = factor / rows.dtype.type(len(rows))
         along = -share * inverse**2 * sum_product
         constant = -share * sum_grad - mean * along
-        kernels.backward(rows, factor, constant, along, out=grad_rows)
+        loops.backward(rows, factor, constant, along, out=grad_rows)
         found = (grad_rows, ctx.scale * inverse * sum_product, ctx.scale * sum_grad, grad_slope)
         return *map(torch.from_numpy, found), None, None
+
+
+def _again(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    """The gradients of the twin, to be differentiated again, with what dropout drew."""
+    from pd4ml.models.kernels import activation_loops as loops
+
+    x, slope, weight, bias = ctx.saved_tensors
+    keep = torch.full(x.shape, float(ctx.scale), dtype=x.dtype)
+    if ctx.dropout["threshold"]:
+        one, nothing = np.ones(x.shape[1], keep.numpy().dtype), np.zeros(x.shape[1], keep.numpy().dtype)
+        loops.apply(keep.numpy(), one, nothing, nothing, **ctx.dropout, out=keep.numpy())
+
+    def twin(x: Tensor, weight: Tensor, bias: Tensor, slope: Tensor) -> Tensor:
+        y = functional.batch_norm(functional.relu(x), None, None, weight, bias, training=True, eps=ctx.eps)
+        return functional.prelu(y, slope) * keep
+
+    return *twin_gradients(twin, [x, weight, bias, slope], grad), None, None
 
 
 def _arrays(*tensors: Tensor) -> list[NDArray[np.floating]]:

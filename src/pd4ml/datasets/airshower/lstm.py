@@ -8,6 +8,7 @@ This module imports numba, and what it compiles at the first call is cached; lig
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pd4ml.graphs.blocks import over_blocks
+from pd4ml.models.kernels import twin_gradients
 
 __all__ = ["ROWS", "lstm"]
 
@@ -49,19 +51,38 @@ class _LSTM(torch.autograd.Function):
         joined[:, :, n_in + n_hidden] = 1
         arrays = [a.numpy() for a in (joined, weight.contiguous(), gates, cells, states)]
         over_blocks(lambda first, last: _forward(first, last, n_in, reverse, *arrays), n_blocks, 1)
-        ctx.save_for_backward(weight, joined, gates, cells)
-        ctx.n_in, ctx.reverse = n_in, reverse
+        ctx.save_for_backward(weight, joined, gates, cells, x)
+        ctx.n_in, ctx.n_hidden, ctx.reverse = n_in, n_hidden, reverse
         return states
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        weight, joined, gates, cells = ctx.saved_tensors
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        weight, joined, gates, cells, x = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            twin = partial(_plain, n_hidden=ctx.n_hidden, reverse=ctx.reverse)
+            of_x, of_weight = twin_gradients(twin, [x, weight], grads[0])
+            return of_x, of_weight, None, None
         grad_gates, grad_joined = torch.empty_like(gates), torch.empty_like(joined)
         tensors = (grads[0].contiguous(), weight.t().contiguous(), gates, cells, grad_gates, grad_joined)
         arrays = [a.numpy() for a in tensors]
         over_blocks(lambda first, last: _backward(first, last, ctx.n_in, ctx.reverse, *arrays), len(joined), 1)
         grad_weight = torch.bmm(grad_gates.flatten(0, 1), joined.flatten(0, 1).transpose(1, 2)).sum(0)
         return grad_joined[:, :, : ctx.n_in], grad_weight, None, None
+
+
+def _plain(x: Tensor, weight: Tensor, *, n_hidden: int, reverse: bool) -> Tensor:
+    """The twin, step by step, with ``weight`` (4 H, I + H + 1) filled up with columns that meet zeros."""
+    n_blocks, n_steps, n_in, _ = x.shape
+    state = cell = x.new_zeros(n_blocks, n_hidden, ROWS)
+    weight, one = weight[:, : n_in + n_hidden + 1], x.new_ones(n_blocks, 1, ROWS)
+    states = []
+    for t in reversed(range(n_steps)) if reverse else range(n_steps):
+        gates = weight @ torch.cat([x[:, t], state, one], dim=1)
+        i, f, g, o = gates.chunk(4, dim=1)
+        cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
+        state = torch.sigmoid(o) * torch.tanh(cell)
+        states.append(state)
+    return torch.stack(states[::-1] if reverse else states, dim=1)
 
 
 @njit(inline="always")

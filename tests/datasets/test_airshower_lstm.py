@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pd4ml.models.lstm import ROWS, lstm
+from pd4ml.datasets.airshower.lstm import ROWS, lstm
 
 
 @pytest.mark.parametrize("reverse", [False, True])
