@@ -24,13 +24,15 @@ import torch
 from torch import Tensor, nn
 
 import pd4ml
-from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.graphs.packed import PackedGraphs
 from pd4ml.models import ModelInputs
 from pd4ml.models.batch import GraphBatch
 from pd4ml.models.graph_net import GraphNet
 from pd4ml.models.layers import PReLUDropout, average_nodes
+from pd4ml.sample import Sample
+from pd4ml.training import load_recipe
 from pd4ml.training.data import TrainingBatch, TrainingData
+from pd4ml.training.material import prepare
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -177,12 +179,14 @@ def pack(graphs: PackedGraphs) -> GraphBatch:
     return GraphBatch.from_packed(graphs)
 
 
-def epoch_row(name: str, graphs: LazyGraphs) -> dict[str, Any]:
+def epoch_row(name: str, sample: Sample) -> dict[str, Any]:
     """One epoch from the store against the same steps on batches that are there."""
-    n_events = min(len(graphs), PREDICT_EVENTS)
-    data = TrainingData(graphs, batch_size=STEP_EVENTS, validation_fraction=0.1, seed=1, n_events=n_events)
+    recipe = load_recipe("graph_net").override(validation_fraction=0.1)
+    material = prepare({"train": sample}, recipe, min(len(sample.open("train")), PREDICT_EVENTS))
+    n_train = len(material.train.index)
+    data = TrainingData(material, batch_size=STEP_EVENTS, seed=1)
     batches = list(data.train_dataloader())
-    model, _ = networks(graphs[:1])
+    model, _ = networks(material.graphs(material.train)[:1])
     optimiser = torch.optim.Adam(model.parameters(), 1e-4, fused=True)
 
     def epoch(of: Any) -> None:
@@ -194,7 +198,7 @@ def epoch_row(name: str, graphs: LazyGraphs) -> dict[str, Any]:
 
     stored, steps = in_turns(lambda: epoch(data.train_dataloader()), lambda: epoch(new()))
     return {
-        "name": f"GraphNet, one epoch of {data.n_train} {name} events from the store",
+        "name": f"GraphNet, one epoch of {n_train} {name} events from the store",
         "ours": median(stored),
         "other": median(steps),
         "other_name": "the steps alone",
@@ -226,9 +230,10 @@ def rows(path: Path | None = None) -> list[dict[str, Any]]:
 def one_row(kind: str, name: str, path: Path) -> dict[str, Any]:
     """One row of a dataset."""
     dataset = pd4ml.Dataset.datasets_register.find(name)
-    lazy = dataset.graphs("train", path, source="generated")
+    sample = dataset.at(path, source="generated")
     if kind == EPOCH:
-        return epoch_row(name, lazy)
+        return epoch_row(name, sample)
+    lazy = sample.graphs("train")
     order = np.random.default_rng(0).permutation(len(lazy))
     if kind == QCD:  # about as many constituents as the row that is wanted speaks of
         order = order[np.asarray(lazy.events.y)[order] == 0]

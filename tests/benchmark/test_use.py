@@ -136,14 +136,16 @@ class Own(nn.Module):
         self.layer = nn.Linear(2, 1)
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        return self.factor * self.layer(batch.to_dense().mean(dim=1)).squeeze(-1)
+        x: Tensor = self.layer(batch.to_dense().mean(dim=1))
+        return self.factor * x.squeeze(-1)
 
 
 class OtherForward(Own):
     """Looks alike, computes something else."""
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        return self.factor * self.layer(batch.to_dense().amax(dim=1)).squeeze(-1)
+        x: Tensor = self.layer(batch.to_dense().amax(dim=1))
+        return self.factor * x.squeeze(-1)
 
 
 def test_own_models_are_told_apart_by_all_that_they_are(data: Path, tmp_path: Path) -> None:
@@ -165,7 +167,8 @@ def test_own_models_are_told_apart_by_all_that_they_are(data: Path, tmp_path: Pa
 def test_a_model_of_another_shape_is_refused_before_the_first_epoch(data: Path, tmp_path: Path) -> None:
     class Wide(Own):
         def forward(self, batch: GraphBatch) -> Tensor:
-            return self.layer(batch.to_dense().mean(dim=1)).expand(-1, 2)
+            x: Tensor = self.layer(batch.to_dense().mean(dim=1))
+            return x.expand(-1, 2)
 
     with pytest.raises(DataError, match=r"must give \(2,\) for 2 events .*found \(2, 2\)"):
         pd4ml.train(Values.at(data, source="generated"), recipe(), model=Wide(), runs_dir=tmp_path)
