@@ -20,8 +20,10 @@ from pd4ml.benchmark.record import Record
 from pd4ml.dataset import Dataset
 from pd4ml.errors import missing_extra
 from pd4ml.progress import progress
-from pd4ml.report.comparison import ABSENT, PUBLISHED_NOTE, Comparison, compare, to_latex, to_markdown
+from pd4ml.report.comparison import compare
 from pd4ml.report.groups import Section, sections
+from pd4ml.report.render import PUBLISHED_NOTE, to_latex, to_markdown
+from pd4ml.report.rows import ABSENT, Table
 from pd4ml.report.runs import Outputs, open_events, read_history, read_outputs
 from pd4ml.report.speed import speed_table
 from pd4ml.storage.store import Events
@@ -38,8 +40,8 @@ class Part:
     anchor: str
     section: Section
     title: str
-    table: Comparison
-    speed: Comparison
+    table: Table
+    speed: Table
     notes: list[str] = field(default_factory=list)
     pictures: list[Any] = field(default_factory=list)
     examples: list[Any] = field(default_factory=list)
