@@ -93,8 +93,9 @@ def paired_difference(
     two classes: ``accuracy``, ``auc``, ``log_loss``, and ``signal_efficiency_at_x`` and
     ``background_efficiency_at_x`` at the thresholds of nominal signal efficiency x; K classes: ``accuracy``,
     ``auc_macro``, ``log_loss``;
-    regression: ``mse``, ``bias``, ``resolution``, ``mae``, of vectors those of each component; segmentation:
-    ``accuracy`` and means and classes of efficiency, purity and intersection over union.
+    regression: ``mse``, ``bias``, ``resolution``, ``mae``, of vectors their mean ``mse`` and ``mae`` and those of
+    each component; segmentation: ``accuracy`` and means and classes of efficiency, purity and intersection over
+    union.
     """
     if paired and task != "segmentation" and len(nominal.truth) != len(variant.truth):
         found = f"{len(nominal.truth):,} and {len(variant.truth):,}"
@@ -207,7 +208,10 @@ def _of_residuals(residual: Floats) -> Numbers:
             found["bias" + suffix] = float(bias)
             found["resolution" + suffix] = float(np.sqrt(w @ (column - bias) ** 2 / w.sum()))
             found["mae" + suffix] = float(w @ np.abs(column) / w.sum())
-        return found
+        if residual.ndim == 1:
+            return found
+        means = {name: float(np.mean([found[name + suffix] for suffix in suffixes])) for name in ("mse", "mae")}
+        return {**means, **found}
 
     return numbers
 

@@ -29,8 +29,11 @@ def to_rich(table: Table, *, fold: bool = False) -> RichTable:
     shown = RichTable(caption=table.note or None, caption_justify="left")
     lefts = [True, *(column.left for column in table.columns)]
     for heading, left in zip(_headings(table), lefts, strict=True):
-        justify = "left" if left else "right"
-        shown.add_column(Text(one_line(heading)), justify=justify, overflow="fold" if fold else "ellipsis")
+        shown.add_column(
+            Text(one_line(heading)),
+            justify="left" if left else "right",
+            overflow="fold" if fold else "ellipsis",
+        )
     for row in table.rows:
         shown.add_row(*(Text(one_line(text)) for text in _texts(row)))
     return shown
