@@ -69,12 +69,13 @@ def read_shift(file: Path, predictions: str = "") -> Shifts:
     Raises DataError, one line, for a file that cannot be read, is of other predictions or has another form.
     """
     try:
-        if file.stat().st_size > _MAX_BYTES:
-            raise DataError(f"{file} has more than the {_MAX_BYTES:,} bytes that are read")
-        body = json.loads(file.read_text(encoding="utf-8"))
+        large = file.stat().st_size > _MAX_BYTES
+        body = None if large else json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
         raise DataError(f"{file} cannot be read: {reason}") from error
+    if large:
+        raise DataError(f"{file} has more than the {_MAX_BYTES:,} bytes that are read")
     try:
         return _shifts(body, predictions)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
