@@ -25,7 +25,7 @@ from pd4ml.report.groups import Section, sections
 from pd4ml.report.render import PUBLISHED_NOTE, to_latex, to_markdown
 from pd4ml.report.rows import ABSENT, Table
 from pd4ml.report.runs import Outputs, open_events, read_outputs
-from pd4ml.report.shift import shift_table, shifts_of
+from pd4ml.report.shift import descriptions, shift_table, shifts_of
 from pd4ml.report.speed import speed_table
 from pd4ml.storage.store import Events
 
@@ -45,6 +45,7 @@ class Part:
     speed: Table
     of_classes: Table | None = None
     shift: Table | None = None
+    variants: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     pictures: list[Any] = field(default_factory=list)
     shift_pictures: list[Any] = field(default_factory=list)
@@ -117,7 +118,7 @@ def _part(anchor: str, section: Section, path: Path | None, advance: Any) -> Par
     shifts, notes = shifts_of({group.label: group.records for group in section.groups})
     part.notes += [*([note] if note else []), *notes]
     if shifts:
-        part.shift = shift_table(section.title, shifts)
+        part.shift, part.variants = shift_table(section.title, shifts), descriptions(shifts.values())
     with house_style():
         outputs = {} if dataset is None or events is None else _outputs(part, dataset, events)
         part.pictures += performance(anchor, section, dataset, outputs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,16 @@ from pd4ml.errors import DataError
 from pd4ml.report.escape import one_line
 from pd4ml.report.rows import ABSENT, Cell, Column, Row, Table, count_cell, measured_cell, metric_columns
 
-__all__ = ["SHIFT_NAME", "Shifts", "Variation", "main_metrics", "read_shift", "shift_table", "shifts_of"]
+__all__ = [
+    "SHIFT_NAME",
+    "Shifts",
+    "Variation",
+    "descriptions",
+    "main_metrics",
+    "read_shift",
+    "shift_table",
+    "shifts_of",
+]
 
 SHIFT_NAME = "shift.json"
 _FORMAT = 1
@@ -81,6 +90,11 @@ def read_shift(file: Path, predictions: str = "") -> Shifts:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{file} is no shift of format {_FORMAT}: {one_line(reason)[:200]}") from error
+
+
+def descriptions(shifts: Iterable[Shifts]) -> list[tuple[str, str]]:
+    """Each variant and what it is, once."""
+    return list(dict.fromkeys((v.variant, v.description) for found in shifts for v in found.variants))
 
 
 def main_metrics(shifts: Sequence[Shifts]) -> list[str]:
