@@ -158,7 +158,7 @@ def test_evaluate_vectors_and_nodes_with_weights(data: Path) -> None:
     measured = json.loads(output(*options, "--json"))
     assert measured["bias_0"]["value"] == pytest.approx(3, abs=0.3)
     assert {b["component"] for b in measured["by_target"]} == {0, 1}
-    ids = {"event_id": np.repeat(np.arange(100), 5), "node": np.tile(np.arange(5), 100)}
+    ids: dict[str, Any] = {"event_id": np.repeat(np.arange(100), 5), "node": np.tile(np.arange(5), 100)}
     labels = rng.integers(0, 3, 500)
     np.savez(data / "labels.npz", **ids, label=labels)
     logits = 2 * np.eye(3)[labels] + rng.normal(size=(500, 3))

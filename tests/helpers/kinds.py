@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from helpers.records import example_record
 from helpers.toy import Toy
+from pd4ml.benchmark.record import Record
 from pd4ml.card import ArraySpec, Card, Task
 from pd4ml.dataset import Dataset
+from pd4ml.evaluation import Predictions
+from pd4ml.evaluation.truth import dataset_truth
 from pd4ml.generation.simulator import Simulator
+from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.store import Array
 
-__all__ = ["PLACES", "ToyClasses", "ToyNodes", "ToyVectors", "outputs_of"]
+__all__ = ["PLACES", "ToyClasses", "ToyNodes", "ToyVectors", "outputs_of", "run_of"]
 
 PLACES = 6
 CLASSES = ("up", "down", "strange")
@@ -114,3 +120,23 @@ def outputs_of(task: Task, truth: Any, rng: np.random.Generator, noise: float = 
         return (truth + rng.normal(0.1, noise, truth.shape)).astype(np.float32)
     logits = 2 * np.eye(3)[truth.astype(int)] + rng.normal(0, noise, (len(truth), 3))
     return logits.astype(np.float32)
+
+
+def run_of(dataset: type[Dataset], data: Path, folder: Path, recipe: str = "fcn", seed: int = 1) -> Record:
+    """A finished run on the events in ``data``, which knows something of their truth."""
+    truth = dataset_truth(dataset, "test", data, source="generated")
+    output = outputs_of(truth.task, truth.values, np.random.default_rng(seed), 1 + len(recipe) / 10)
+    predictions = Predictions(truth.task, truth.event_id, output, truth.node)
+    folder.mkdir(parents=True)
+    predictions.write(folder / "predictions.npz")
+    example = example_record()
+    facts = {"name": dataset.name, "task": truth.task, "fingerprint": truth.fingerprint}
+    return example_record(
+        dataset={**example.dataset, **facts, "unit": dataset.card.target.unit},
+        recipe={**example.recipe, "name": recipe},
+        seed=seed,
+        events={"train": 640, "valid": 160, "test": predictions.n_events},
+        metrics=truth.metrics(predictions),
+        predictions={"file": "predictions.npz", "sha256": sha256_of(folder / "predictions.npz")},
+        folder=folder,
+    )

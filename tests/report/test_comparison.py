@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from helpers.records import example_record
 from pd4ml.card import Measurement, PublishedScore
-from pd4ml.report.comparison import Cell, Comparison, compare, to_latex, to_markdown
+from pd4ml.report.comparison import compare
 from pd4ml.report.groups import sections
+from pd4ml.report.render import to_latex, to_markdown
+from pd4ml.report.rows import Cell, Table
 from pd4ml.report.speed import speed_table
 
 SCORES = [PublishedScore("FCN", {"auc": Measurement(0.968, 0.001), "accuracy": Measurement(0.9, None)}, "arXiv:1")]
 
 
-def table(name: str = "fcn") -> Comparison:
+def table(name: str = "fcn") -> Table:
     base = example_record()
     recipe = {**base.recipe, "name": name}
     other = {**base.metrics, "auc": Measurement(0.970123, 0.001234)}

@@ -131,8 +131,11 @@ def _truth(
 def _print_submission(submission: Predictions, truth: Truth, as_json: bool) -> None:
     from pd4ml.metrics.regression import by_target
 
-    options = {"group": truth.group, "weight": truth.weight}
-    bins = by_target(submission.output, truth.values, **options) if truth.task == "regression" else []
+    bins = (
+        by_target(submission.output, truth.values, group=truth.group, weight=truth.weight)
+        if truth.task == "regression"
+        else []
+    )
     if not as_json:
         print(f"{len(truth):,} {truth.rows} of {truth.name}, truth SHA-256 {truth.sha256[:16]}")
     _print_metrics(truth.metrics(submission), bins, as_json)

@@ -93,8 +93,9 @@ def paired_difference(
     two classes: ``accuracy``, ``auc``, ``log_loss``, and ``signal_efficiency_at_x`` and
     ``background_efficiency_at_x`` at the thresholds of nominal signal efficiency x; K classes: ``accuracy``,
     ``auc_macro``, ``log_loss``;
-    regression: ``mse``, ``bias``, ``resolution``, ``mae``, of vectors those of each component; segmentation:
-    ``accuracy`` and means and classes of efficiency, purity and intersection over union.
+    regression: ``mse``, ``bias``, ``resolution``, ``mae``, of vectors their mean ``mse`` and ``mae`` and those of
+    each component; segmentation: ``accuracy`` and means and classes of efficiency, purity and intersection over
+    union.
     """
     if paired and task != "segmentation" and len(nominal.truth) != len(variant.truth):
         found = f"{len(nominal.truth):,} and {len(variant.truth):,}"
@@ -156,20 +157,21 @@ def _numbers(task: Task, side: Predicted, cuts: Mapping[str, float]) -> Numbers:
 
 def _of_two_classes(logit: Floats, truth: NDArray[np.int64], cuts: Mapping[str, float]) -> Numbers:
     ranked = Ranked(logit, truth.astype(np.float64))
-    correct = ((logit > 0) == (truth == 1)).astype(np.float64)
-    loss = np.logaddexp(0, np.where(truth == 1, -logit, logit))
-    passes = {at: (logit >= cut).astype(np.float64) for at, cut in cuts.items()}
-    signal, background = (truth == 1).astype(np.float64), (truth == 0).astype(np.float64)
+    correct = ((ranked.logit > 0) == (ranked.truth == 1)).astype(np.float64)
+    loss = np.logaddexp(0, np.where(ranked.truth == 1, -ranked.logit, ranked.logit))
+    # The point of the ROC curve, which begins at (0, 0), where all logits from the threshold on have passed.
+    points = {at: int(np.sum(ranked.logit[ranked.ends] >= cut)) for at, cut in cuts.items()}
 
-    def numbers(w: Floats) -> dict[str, float] | None:
-        if not ranked.has_both(w[ranked.order]):
+    def numbers(weights: Floats) -> dict[str, float] | None:
+        w = weights[ranked.order]
+        if not ranked.has_both(w):
             return None
-        s, b = w * signal, w * background
-        tpr, fpr = ranked.curve(w[ranked.order])
-        found = {"accuracy": w @ correct / w.sum(), "auc": np.trapezoid(tpr, fpr), "log_loss": w @ loss / w.sum()}
-        for at, passed in passes.items():
-            found[f"signal_efficiency_at_{at}"] = s @ passed / s.sum()
-            found[f"background_efficiency_at_{at}"] = b @ passed / b.sum()
+        tpr, fpr = ranked.curve(w)
+        total = w.sum()
+        found = {"accuracy": w @ correct / total, "auc": np.trapezoid(tpr, fpr), "log_loss": w @ loss / total}
+        for at, point in points.items():
+            found[f"signal_efficiency_at_{at}"] = tpr[point]
+            found[f"background_efficiency_at_{at}"] = fpr[point]
         return {name: float(value) for name, value in found.items()}
 
     return numbers
@@ -207,7 +209,10 @@ def _of_residuals(residual: Floats) -> Numbers:
             found["bias" + suffix] = float(bias)
             found["resolution" + suffix] = float(np.sqrt(w @ (column - bias) ** 2 / w.sum()))
             found["mae" + suffix] = float(w @ np.abs(column) / w.sum())
-        return found
+        if residual.ndim == 1:
+            return found
+        means = {name: float(np.mean([found[name + suffix] for suffix in suffixes])) for name in ("mse", "mae")}
+        return {**means, **found}
 
     return numbers
 

@@ -1,4 +1,7 @@
-"""The numbers behind the plots, where evaluation does not have them: bands of several trainings, confusion."""
+"""The numbers behind the plots, where evaluation does not have them: bands of several trainings, confusion.
+
+Events count as their weight, where they have one.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.metrics.classification import one_against_rest
 from pd4ml.metrics.measurement import bootstrap_weights
 from pd4ml.metrics.regression import by_target
 from pd4ml.metrics.roc import Ranked, background_efficiency
 from pd4ml.report.runs import Outputs
 
-__all__ = ["SIGNAL_EFFICIENCY", "BinnedResiduals", "RocBand", "binned_residuals", "confusion", "roc_band"]
+__all__ = [
+    "SIGNAL_EFFICIENCY",
+    "BinnedResiduals",
+    "RocBand",
+    "against_rest",
+    "binned_residuals",
+    "component",
+    "confusion",
+    "confusion_shares",
+    "predicted_class",
+    "roc_band",
+]
 
 Floats = NDArray[np.float64]
 
@@ -58,9 +73,10 @@ def roc_band(trainings: Sequence[Outputs], *, n_resamples: int = 60, seed: int =
     for one in trainings:
         ranked = Ranked(one.output.astype(np.float64), one.truth.astype(np.float64))
         n_events = len(ranked.truth)
-        curves.append(background_efficiency(*ranked.curve(np.ones(n_events)), SIGNAL_EFFICIENCY))
+        base = one.counts[ranked.order]
+        curves.append(background_efficiency(*ranked.curve(base), SIGNAL_EFFICIENCY))
         group = None if one.group is None else np.unique(one.group, return_inverse=True)[1][ranked.order]
-        for weights in bootstrap_weights(rng, n_events, -(-n_resamples // len(trainings)), group):
+        for weights in bootstrap_weights(rng, n_events, -(-n_resamples // len(trainings)), group, base):
             if ranked.has_both(weights):
                 resampled.append(background_efficiency(*ranked.curve(weights), SIGNAL_EFFICIENCY))
     low, high = np.quantile(resampled, _SIXTY_EIGHT, axis=0)
@@ -68,10 +84,38 @@ def roc_band(trainings: Sequence[Outputs], *, n_resamples: int = 60, seed: int =
     return RocBand(np.mean(curves, axis=0), low, high, 0.5 / n_background)
 
 
-def confusion(trainings: Sequence[Outputs]) -> NDArray[np.int64]:
-    """(2, 2) numbers of events: rows the true class, columns the predicted one (logit above 0: class 1)."""
-    pairs = np.concatenate([2 * one.truth.astype(np.int64) + (one.output > 0) for one in trainings])
-    return np.bincount(pairs, minlength=4).reshape(2, 2)
+def against_rest(trainings: Sequence[Outputs], k: int) -> list[Outputs]:
+    """The trainings of K classes as ones of class ``k`` (truth 1) against all others."""
+    return [
+        Outputs(one_against_rest(one.output, k), (one.truth == k).astype(np.int64), one.group, one.weight)
+        for one in trainings
+    ]
+
+
+def predicted_class(one: Outputs) -> NDArray[np.int64]:
+    """(N,) the class that a training takes each event for: logit above 0, or the largest of K."""
+    chosen = one.output > 0 if one.output.ndim == 1 else one.output.argmax(axis=1)
+    return np.asarray(chosen, np.int64)
+
+
+def confusion(trainings: Sequence[Outputs], n_classes: int = 2) -> NDArray[np.int64]:
+    """(K, K) numbers of events: rows the true class, columns the predicted one."""
+    pairs = np.concatenate([n_classes * one.truth.astype(np.int64) + predicted_class(one) for one in trainings])
+    return np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def confusion_shares(trainings: Sequence[Outputs], n_classes: int = 2) -> Floats:
+    """(K, K) share of a true class (a row) that is taken for each, by the weights of the events."""
+    pairs = np.concatenate([n_classes * one.truth.astype(np.int64) + predicted_class(one) for one in trainings])
+    weights = np.concatenate([one.counts for one in trainings])
+    sums = np.bincount(pairs, weights, n_classes**2).reshape(n_classes, n_classes)
+    whole = sums.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(sums, whole, out=np.zeros_like(sums), where=whole > 0), np.float64)
+
+
+def component(trainings: Sequence[Outputs], d: int) -> list[Outputs]:
+    """The trainings of vectors as ones of their component ``d``."""
+    return [Outputs(one.output[:, d], one.truth[:, d], one.group, one.weight) for one in trainings]
 
 
 def binned_residuals(trainings: Sequence[Outputs]) -> BinnedResiduals:
@@ -79,7 +123,7 @@ def binned_residuals(trainings: Sequence[Outputs]) -> BinnedResiduals:
 
     The errors are those of one training: the events are the same, so that more trainings do not lessen them.
     """
-    binned = [by_target(one.output, one.truth) for one in trainings]
+    binned = [by_target(one.output, one.truth, group=one.group, weight=one.weight) for one in trainings]
     low, high = (np.array([getattr(b, side) for b in binned[0]]) for side in ("low", "high"))
     columns = []
     for name in ("bias", "resolution"):

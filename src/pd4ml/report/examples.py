@@ -70,11 +70,17 @@ def _overview(dataset: type[Dataset], train: Events, test: Events, n_events: int
 
 
 def _examples(dataset: type[Dataset], events: Events, n_events: int) -> list[tuple[str, int]]:
-    """What kind of event, and where it is: the first of each class, or the least and the largest targets."""
+    """What kind of event, and where it is: the first of each class, or of the least and the largest targets.
+
+    Of vectors these are those of the first component; events with labels of nodes, or none, are of one kind.
+    """
+    if dataset.card.task not in ("classification", "regression"):
+        return [("event", i) for i in range(min(2 * n_events, len(events)))]
     target = np.asarray(events.y[:_MOST_EVENTS])
-    if dataset.card.classes:
-        found = [(name, np.flatnonzero(target == i)[:n_events]) for i, name in enumerate(dataset.card.classes)]
+    if classes := _classes(dataset):
+        found = [(name, np.flatnonzero(target == i)[:n_events]) for i, name in enumerate(classes)]
     else:
+        target = target.reshape(len(target), -1)[:, 0]
         order = np.argsort(target, kind="stable")
         name, n = dataset.card.target.name, len(order)
         # The extremes are no examples; the fifth and the ninety-fifth percentile are.
@@ -83,6 +89,11 @@ def _examples(dataset: type[Dataset], events: Events, n_events: int) -> list[tup
             for side, share in (("low", 5), ("high", 95))
         ]
     return [(name, int(index)) for name, places in found for index in places]
+
+
+def _classes(dataset: type[Dataset]) -> tuple[str, ...]:
+    """The classes that events, rather than their nodes, are of."""
+    return dataset.card.classes if dataset.card.task == "classification" else ()
 
 
 def _draw(dataset: type[Dataset], events: Events, index: int, kind: str, axes: Any) -> None:
@@ -103,12 +114,12 @@ def _distribution(dataset: type[Dataset], label: str, values: Any, samples: Any,
     everything = values["train"][label]
     edges = _edges(everything)
     centre = (edges[1:] + edges[:-1]) / 2
-    classes = dataset.card.classes or ("events",)
+    classes = _classes(dataset) or ("events",)
     for i, name in enumerate(classes):
         colour = CLASS_COLOURS[i % len(CLASS_COLOURS)]
         for split in ("train", "test"):
             chosen = (
-                values[split][label] if not dataset.card.classes else _of_class(dataset, label, samples[split], i)
+                values[split][label] if not _classes(dataset) else _of_class(dataset, label, samples[split], i)
             )
             counts = np.histogram(chosen, edges)[0]
             total = max(len(chosen), 1)

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -20,9 +20,12 @@ from pd4ml.benchmark.record import Record
 from pd4ml.dataset import Dataset
 from pd4ml.errors import missing_extra
 from pd4ml.progress import progress
-from pd4ml.report.comparison import ABSENT, PUBLISHED_NOTE, Comparison, compare, to_latex, to_markdown
+from pd4ml.report.comparison import by_class, compare
 from pd4ml.report.groups import Section, sections
-from pd4ml.report.runs import Outputs, open_events, read_history, read_outputs
+from pd4ml.report.render import PUBLISHED_NOTE, to_latex, to_markdown
+from pd4ml.report.rows import ABSENT, Table
+from pd4ml.report.runs import Outputs, open_events, read_outputs
+from pd4ml.report.shift import descriptions, shift_table, shifts_of
 from pd4ml.report.speed import speed_table
 from pd4ml.storage.atomic import write_text
 from pd4ml.storage.store import Events
@@ -39,10 +42,14 @@ class Part:
     anchor: str
     section: Section
     title: str
-    table: Comparison
-    speed: Comparison
+    table: Table
+    speed: Table
+    of_classes: Table | None = None
+    shift: Table | None = None
+    variants: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     pictures: list[Any] = field(default_factory=list)
+    shift_pictures: list[Any] = field(default_factory=list)
     examples: list[Any] = field(default_factory=list)
 
 
@@ -100,34 +107,27 @@ def _environment() -> Any:
 
 
 def _part(anchor: str, section: Section, path: Path | None, advance: Any) -> Part:
+    from pd4ml.report.pictures import each_model, performance, shift_pictures, training
     from pd4ml.report.style import house_style
 
     dataset, events, note = open_events(section, path)
     title, literature = ("", ()) if dataset is None else (dataset.card.title, dataset.card.literature)
     part = Part(anchor, section, title, compare(section, literature), speed_table(section))
-    if note:
-        part.notes.append(note)
+    part.of_classes = by_class(section, () if dataset is None else dataset.card.classes)
+    shifts, notes = shifts_of({group.label: group.records for group in section.groups})
+    part.notes += [*([note] if note else []), *notes]
+    if shifts:
+        part.shift, part.variants = shift_table(section.title, shifts), descriptions(shifts.values())
     with house_style():
+        outputs = {} if dataset is None or events is None else _outputs(part, dataset, events)
+        part.pictures += performance(anchor, section, dataset, outputs)
+        part.pictures += training(anchor, section)
         if dataset is not None and events is not None:
-            outputs = _outputs(part, dataset, events)
-            part.pictures += _performance(part, outputs, dataset)
-            part.pictures += _training(part)
-            part.pictures += _each_model(part, outputs, dataset)
+            part.pictures += each_model(anchor, dataset, outputs)
             part.examples = _examples(part, dataset, events)
-        else:
-            part.pictures += _training(part)
+        part.shift_pictures += shift_pictures(anchor, shifts)
     advance(len(section.records))
     return part
-
-
-def _training(part: Part) -> Iterator[Any]:
-    from pd4ml.report import plots
-
-    histories = {g.label: [h for r in g.records if (h := read_history(r))] for g in part.section.groups}
-    histories = {label: each for label, each in histories.items() if each}
-    loss = "mean squared error" if part.section.dataset["task"] == "regression" else "cross-entropy"
-    if histories:
-        yield plots.training_curves(f"{part.anchor}-training", histories, f"loss ({loss})")
 
 
 def _outputs(part: Part, dataset: type[Dataset], events: Events) -> dict[str, list[Outputs]]:
@@ -141,33 +141,6 @@ def _outputs(part: Part, dataset: type[Dataset], events: Events) -> dict[str, li
             else:
                 outputs.setdefault(group.label, []).append(found)
     return outputs
-
-
-def _performance(part: Part, outputs: dict[str, list[Outputs]], dataset: type[Dataset]) -> Iterator[Any]:
-    """All models in one plot: curves of a classification, residuals of a regression."""
-    from pd4ml.report import plots
-    from pd4ml.report.curves import roc_band
-
-    target, name = dataset.card.target, part.anchor
-    if outputs and dataset.task == "regression":
-        yield plots.residuals(f"{name}-residuals", outputs, target.name, target.unit)
-        yield plots.residuals_by_truth(f"{name}-bins", outputs, target.name, target.unit)
-    elif outputs and len(dataset.card.classes) == 2:
-        bands = {label: roc_band(each) for label, each in outputs.items()}
-        yield plots.rejection_curves(f"{name}-rejection", bands)
-        yield plots.roc_curves(f"{name}-roc", bands)
-    elif outputs:
-        part.notes.append(f"Curves are drawn for two classes, not for {len(dataset.card.classes)}.")
-
-
-def _each_model(part: Part, outputs: dict[str, list[Outputs]], dataset: type[Dataset]) -> Iterator[Any]:
-    """Scores and confusion of two classes, model by model."""
-    from pd4ml.report import plots
-
-    classes = dataset.card.classes
-    for i, (label, each) in enumerate(outputs.items() if len(classes) == 2 else ()):
-        yield plots.scores(f"{part.anchor}-scores-{i + 1}", label, each, classes)
-        yield plots.confusion_matrix(f"{part.anchor}-confusion-{i + 1}", label, each, classes)
 
 
 def _examples(part: Part, dataset: type[Dataset], events: Events) -> list[Any]:

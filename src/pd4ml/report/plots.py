@@ -8,18 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.report.curves import SIGNAL_EFFICIENCY, RocBand, binned_residuals, confusion
+from pd4ml.metrics.classification import sigmoid
+from pd4ml.report.curves import SIGNAL_EFFICIENCY, RocBand, binned_residuals
 from pd4ml.report.runs import Outputs
-from pd4ml.report.style import CLASS_COLOURS, Picture, line, new_figure, picture, plain_text
+from pd4ml.report.style import CLASS_COLOURS, Picture, line, new_figure, picture, plain_text, points
 
 __all__ = [
-    "confusion_matrix",
+    "draw_band",
+    "draw_by_truth",
+    "draw_rejection",
+    "draw_residuals",
     "rejection_curves",
     "residuals",
     "residuals_by_truth",
     "roc_curves",
     "scores",
+    "shares",
     "training_curves",
+    "trainings",
 ]
 
 Losses = Mapping[str, NDArray[np.float64]]
@@ -28,78 +34,64 @@ Losses = Mapping[str, NDArray[np.float64]]
 def roc_curves(name: str, bands: Mapping[str, RocBand]) -> Picture:
     """Background efficiency against signal efficiency."""
     figure, axes = new_figure()
+    draw_band(axes, bands)
+    axes.set(xlabel="background efficiency ε$_\\mathrm{B}$", ylabel="signal efficiency ε$_\\mathrm{S}$")
+    axes.legend(loc="lower right")
+    return picture(figure, name, "ROC curves. Bands: 68 % of bootstrap resamples of all trainings.")
+
+
+def draw_band(axes: Any, bands: Mapping[str, RocBand]) -> None:
+    """ROC curves with their bands, a curve for each model."""
     for i, (label, band) in enumerate(bands.items()):
         axes.plot(band.background, SIGNAL_EFFICIENCY, **line(i), label=plain_text(label))
         axes.fill_betweenx(SIGNAL_EFFICIENCY, band.low, band.high, color=line(i)["color"], alpha=0.25, linewidth=0)
     axes.plot([0, 1], [0, 1], color="#8a8a8a", linestyle=":", linewidth=1)
-    axes.set(
-        xlim=(0, 1),
-        ylim=(0, 1.02),
-        xlabel="background efficiency ε$_\\mathrm{B}$",
-        ylabel="signal efficiency ε$_\\mathrm{S}$",
-    )
-    axes.legend(loc="lower right")
-    return picture(figure, name, "ROC curves. Bands: 68 % of bootstrap resamples of all trainings.")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))
 
 
 def rejection_curves(name: str, bands: Mapping[str, RocBand]) -> Picture:
     """1/eps_B against eps_S, on a logarithmic axis."""
     figure, axes = new_figure()
+    draw_rejection(axes, bands)
+    axes.set(xlabel="signal efficiency ε$_\\mathrm{S}$", ylabel="background rejection 1/ε$_\\mathrm{B}$")
+    axes.legend(loc="upper right")
+    return picture(figure, name, "Background rejection. Bands: 68 % of bootstrap resamples of all trainings.")
+
+
+def draw_rejection(axes: Any, bands: Mapping[str, RocBand]) -> None:
+    """Rejection with its band, a curve for each model; nothing is drawn where no background is left."""
     for i, (label, band) in enumerate(bands.items()):
         rejection, upper, lower = (
             1 / np.maximum(value, band.floor) for value in (band.background, band.low, band.high)
         )
-        # Nothing is drawn where no background is left.
         seen = band.background > 2 * band.floor
         axes.plot(SIGNAL_EFFICIENCY[seen], rejection[seen], **line(i), label=plain_text(label))
         axes.fill_between(
             SIGNAL_EFFICIENCY[seen], lower[seen], upper[seen], color=line(i)["color"], alpha=0.25, linewidth=0
         )
-    axes.set(
-        xlim=(0, 1),
-        yscale="log",
-        xlabel="signal efficiency ε$_\\mathrm{S}$",
-        ylabel="background rejection 1/ε$_\\mathrm{B}$",
-    )
-    axes.legend(loc="upper right")
-    return picture(figure, name, "Background rejection. Bands: 68 % of bootstrap resamples of all trainings.")
+    axes.set(xlim=(0, 1), yscale="log")
 
 
 def scores(name: str, label: str, outputs: Sequence[Outputs], classes: Sequence[str]) -> Picture:
     """Distributions of the score by class, all trainings together."""
     figure, axes = new_figure()
     edges = np.linspace(0, 1, 41)
-    score = np.concatenate([1 / (1 + np.exp(-np.clip(o.output, -700, 700))) for o in outputs])
-    truth = np.concatenate([o.truth for o in outputs])
+    score = np.concatenate([sigmoid(o.output) for o in outputs])
+    truth, counts = (np.concatenate([getattr(o, what) for o in outputs]) for what in ("truth", "counts"))
     for i, of_class in enumerate(classes):
-        counts = np.histogram(score[truth == i], edges)[0] / max(int(np.sum(truth == i)), 1)
         style: dict[str, Any] = {"fill": True, "alpha": 0.35} if i == 0 else {"linewidth": 1.6}
-        axes.stairs(counts, edges, color=CLASS_COLOURS[i % 4], label=plain_text(of_class), **style)
+        share = shares(score[truth == i], edges, counts[truth == i])
+        axes.stairs(share, edges, color=CLASS_COLOURS[i % 4], label=plain_text(of_class), **style)
     axes.set(xlim=(0, 1), yscale="log", xlabel="score", ylabel="share of events per bin", title=plain_text(label))
     axes.legend(loc="upper center", ncols=len(classes))
     axes.set_ylim(top=axes.get_ylim()[1] * 3)
-    return picture(figure, name, f"Score of {label} by true class, {_trainings(outputs)}.")
+    return picture(figure, name, f"Score of {label} by true class, {trainings(outputs)}.")
 
 
-def confusion_matrix(name: str, label: str, outputs: Sequence[Outputs], classes: Sequence[str]) -> Picture:
-    """Which class events of a class are taken for, at score 0.5."""
-    counts = confusion(outputs)
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, axes = new_figure()
-    axes.imshow(share, vmin=0, vmax=1, cmap="cividis", interpolation="none")
-    for row, column in np.ndindex(2, 2):
-        # Dark on the light end of the map, light on the dark end, whatever the page's colours.
-        colour = "#111111" if share[row, column] > 0.5 else "#f5f5f5"
-        text = f"{100 * share[row, column]:.1f} %\n{counts[row, column]:,}"
-        axes.text(column, row, text, ha="center", va="center", color=colour)
-    names = [plain_text(of_class) for of_class in classes]
-    axes.set_xticks([0, 1], names)
-    axes.set_yticks([0, 1], names, rotation=90, va="center")
-    axes.tick_params(which="both", length=0)
-    axes.minorticks_off()
-    axes.set(xlabel="predicted class", ylabel="true class", title=plain_text(label))
-    of_signal = f"{100 * share[1, 1]:.1f} % of {classes[1]} and {100 * share[0, 0]:.1f} % of {classes[0]}"
-    return picture(figure, name, f"Confusion matrix of {label}: {of_signal} are recognised at score 0.5.")
+def shares(values: NDArray[Any], edges: NDArray[Any], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of ``values`` (N,), which count as their ``counts`` (N,), in each bin."""
+    total = counts.sum()
+    return np.asarray(np.histogram(values, edges, weights=counts)[0] / (total if total > 0 else 1.0))
 
 
 def training_curves(name: str, histories: Mapping[str, Sequence[Losses]], loss: str) -> Picture:
@@ -135,37 +127,49 @@ def training_curves(name: str, histories: Mapping[str, Sequence[Losses]], loss: 
 def residuals(name: str, outputs: Mapping[str, Sequence[Outputs]], quantity: str, unit: str) -> Picture:
     """Distributions of (prediction - truth)."""
     figure, axes = new_figure()
-    residual = {label: np.concatenate([o.output - o.truth for o in each]) for label, each in outputs.items()}
-    width = np.percentile(np.abs(np.concatenate(list(residual.values()))), 99)
-    edges = np.linspace(-width, width, 61)
-    for i, (label, values) in enumerate(residual.items()):
-        counts = np.histogram(values, edges)[0] / len(values)
-        axes.stairs(counts, edges, **line(i), linewidth=1.4, label=plain_text(label))
-    axes.axvline(0, color="#8a8a8a", linestyle=":", linewidth=1)
+    draw_residuals(axes, outputs)
     axes.set(xlabel=plain_text(f"{quantity}: predicted - true [{unit}]"), ylabel="share of events per bin")
     axes.set_ylim(top=axes.get_ylim()[1] * 1.25)
     axes.legend(loc="upper left")
     return picture(figure, name, "Residuals of all trainings together; the tails beyond 99 % are not shown.")
 
 
+def draw_residuals(axes: Any, outputs: Mapping[str, Sequence[Outputs]]) -> None:
+    """Distributions of (prediction - truth) of single values, a line for each model."""
+    residual = {label: np.concatenate([o.output - o.truth for o in each]) for label, each in outputs.items()}
+    width = np.percentile(np.abs(np.concatenate(list(residual.values()))), 99)
+    edges = np.linspace(-width, width, 61) if width > 0 else np.linspace(-1, 1, 61)
+    for i, (label, values) in enumerate(residual.items()):
+        counts = np.concatenate([o.counts for o in outputs[label]])
+        style = {**line(i), "linewidth": 1.4, "label": plain_text(label)}
+        axes.stairs(shares(values, edges, counts), edges, **style)
+    axes.axvline(0, color="#8a8a8a", linestyle=":", linewidth=1)
+
+
 def residuals_by_truth(name: str, outputs: Mapping[str, Sequence[Outputs]], quantity: str, unit: str) -> Picture:
     """Bias and resolution in bins of the truth."""
     figure, (upper, lower) = new_figure(rows=2, size=(4.4, 1.8))
-    for i, (label, each) in enumerate(outputs.items()):
-        binned = binned_residuals(each)
-        centre, half = binned.centre, binned.width
-        style: dict[str, Any] = {"color": line(i)["color"], "fmt": "os^Dv*"[i % 6], "ms": 4, "lw": 1.2}
-        upper.errorbar(centre, binned.bias, binned.bias_error, half, **style, label=plain_text(label))
-        lower.errorbar(centre, binned.resolution, binned.resolution_error, half, **style)
-    upper.axhline(0, color="#8a8a8a", linestyle=":", linewidth=1)
+    draw_by_truth(upper, lower, outputs)
     upper.set(ylabel=plain_text(f"bias [{unit}]"))
-    upper.sharex(lower)
-    upper.tick_params(labelbottom=False)
     lower.set(ylabel=plain_text(f"resolution [{unit}]"), xlabel=plain_text(f"true {quantity} [{unit}]"))
-    lower.set_ylim(bottom=0)
     upper.legend(loc="best")
     return picture(figure, name, "Bias and resolution in bins of the truth, with bootstrap errors.")
 
 
-def _trainings(outputs: Sequence[Outputs]) -> str:
+def draw_by_truth(upper: Any, lower: Any, outputs: Mapping[str, Sequence[Outputs]]) -> None:
+    """Bias above and resolution below, of single values in bins of the truth; points for each model."""
+    for i, (label, each) in enumerate(outputs.items()):
+        binned = binned_residuals(each)
+        centre, half = binned.centre, binned.width
+        style: dict[str, Any] = {**points(i), "ms": 4, "lw": 1.2}
+        upper.errorbar(centre, binned.bias, binned.bias_error, half, **style, label=plain_text(label))
+        lower.errorbar(centre, binned.resolution, binned.resolution_error, half, **style)
+    upper.axhline(0, color="#8a8a8a", linestyle=":", linewidth=1)
+    upper.sharex(lower)
+    upper.tick_params(labelbottom=False)
+    lower.set_ylim(bottom=0)
+
+
+def trainings(outputs: Sequence[Outputs]) -> str:
+    """How many trainings a plot is of."""
     return "one training" if len(outputs) == 1 else f"{len(outputs)} trainings together"

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pd4ml.benchmark.record import Record
 from pd4ml.card import PublishedScore
 from pd4ml.dataset import Dataset
 from pd4ml.errors import UnknownNameError
-from pd4ml.metrics.by_task import Measurement
+from pd4ml.report import render
+from pd4ml.report.escape import one_line, plain_markdown
 from pd4ml.report.groups import Group, Section, Summary, sections
-from pd4ml.report.table import format_summary
+from pd4ml.report.rows import Cell, Row, Table, metric_cells, metric_columns, published_cells
+from pd4ml.report.shown import shown_metrics
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,20 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["ERRORS_NOTE", "LITERATURE_NOTE", "Place", "rank", "to_json", "to_markdown", "to_rich"]
 
 # The number that decides, and whether more is better; the first that the records have.
-_DECIDES = (("auc", True), ("auc_macro", True), ("mse", False))
-_HEADINGS = {
-    "accuracy": "ACC",
-    "auc": "AUC",
-    "auc_macro": "AUC (macro)",
-    "background_rejection_0.3": "1/eps_B(0.3)",
-    "background_rejection_0.5": "1/eps_B(0.5)",
-    "background_rejection_0.8": "1/eps_B(0.8)",
-    "mse": "MSE",
-    "mae": "MAE",
-    "bias": "bias",
-    "resolution": "resolution",
-}
-_ABSENT = "-"
+_DECIDES = (("auc", True), ("auc_macro", True), ("iou_macro", True), ("mse", False))
 LITERATURE_NOTE = "Published elsewhere, on published events; not recomputed here and not ranked"
 ERRORS_NOTE = (
     "First error: bootstrap over the test events; second, of several trainings: their spread. The rank counts "
@@ -76,31 +65,22 @@ def rank(section: Section) -> list[Place]:
 
 def to_rich(records: Iterable[Record]) -> list[RenderableType]:
     """Titles and tables for the terminal."""
-    from rich.table import Table
     from rich.text import Text
 
-    shown: list[RenderableType] = []
+    found: list[RenderableType] = []
     for section in sections(records):
-        shown.append(Text(_printable(_title(section)), style="bold"))
-        for headings, rows, note in _tables(section):
-            table = Table(caption=note or None, caption_justify="left")
-            for heading in headings:
-                table.add_column(heading, overflow="fold")
-            for row in rows:
-                table.add_row(*(Text(_printable(cell)) for cell in row))
-            shown.append(table)
-    return shown
+        found.append(Text(one_line(_title(section)), style="bold"))
+        found += [render.to_rich(table, fold=True) for table in _tables(section)]
+    return found
 
 
 def to_markdown(records: Iterable[Record]) -> str:
     """The rankings as Markdown."""
     lines: list[str] = []
     for section in sections(records):
-        lines += [f"## {_plain(_title(section))}", ""]
-        for headings, rows, note in _tables(section):
-            rule = ["---"] * len(headings)
-            lines += ["| " + " | ".join(_plain(cell) for cell in row) + " |" for row in (headings, rule, *rows)]
-            lines += ["", f"{note}.", ""] if note else [""]
+        lines += [f"## {plain_markdown(_title(section))}", ""]
+        for table in _tables(section):
+            lines += [render.to_markdown(table, escape="all"), *([f"{table.note}.", ""] if table.note else [])]
     return "\n".join([*lines, ERRORS_NOTE, ""])
 
 
@@ -125,43 +105,42 @@ def to_json(records: Iterable[Record]) -> str:
     return json.dumps(body, indent=1)
 
 
-_Table = tuple[list[str], list[list[str]], str]
-
-
-def _tables(section: Section) -> list[_Table]:
-    """The ranking and, if there are any, the published scores: headings, rows, note."""
-    measured = {name for record in section.records for name in record.metrics}
-    metrics = [name for name in _HEADINGS if name in measured]
-    headings = [*("", "model"), *(_HEADINGS[m] for m in metrics), "trained on", "seeds", "recipe", "code"]
-    rows = []
-    for place in rank(section):
-        cells = [_cell(place.group.summary(metric)) for metric in metrics]
-        rows.append([f"{place.rank}{'=' if place.tied else ''}", *_row(place.group, cells)])
-    tables: list[_Table] = [(headings, rows, "")]
+def _tables(section: Section) -> list[Table]:
+    """The ranking and, if there are any, the published scores."""
+    metrics = shown_metrics((name for record in section.records for name in record.metrics), details=False)
+    headings = ["model", *metrics, "trained on", "seeds", "recipe", "code"]
+    rows = [
+        Row(f"{place.rank}{'=' if place.tied else ''}", _cells(place.group, metrics)) for place in rank(section)
+    ]
+    tables = [_table(headings, rows, "", "")]
     if literature := _literature(section):
-        metrics = [name for name in _HEADINGS if any(name in score.metrics for score in literature)]
+        metrics = shown_metrics((name for score in literature for name in score.metrics), details=False)
         rows = [
-            [score.model, *(_published(score.metrics.get(metric)) for metric in metrics), score.reference]
+            Row(score.model, (*published_cells(score, metrics, "g", "g"), Cell(score.reference)))
             for score in literature
         ]
-        tables.append((["model", *(_HEADINGS[m] for m in metrics), "source"], rows, LITERATURE_NOTE))
+        tables.append(_table([*metrics, "source"], rows, "model", LITERATURE_NOTE))
     return tables
 
 
-def _row(group: Group, cells: Sequence[str]) -> list[str]:
+def _table(names: Sequence[str], rows: Sequence[Row], first: str, note: str) -> Table:
+    """Columns of metrics and of text, all to the left."""
+    columns = [replace(column, left=True) for column in metric_columns(names, plain=True)]
+    return Table("", tuple(columns), tuple(rows), first, note)
+
+
+def _cells(group: Group, metrics: Sequence[str]) -> tuple[Cell, ...]:
     """Name, numbers, events trained on, seeds, recipe, code; ``?`` stands for what nobody told."""
     records = group.records
     events = records[0].events.get("train")
-    return [
-        group.label,
-        *cells,
+    external = f"external: {records[0].recipe.get('reference', '?')}"
+    texts = (
         "?" if events is None else f"{events:,}",
         _each(records, lambda r: "?" if r.seed is None else str(r.seed)),
-        f"external: {records[0].recipe.get('reference', '?')}"
-        if records[0].kind == "external"
-        else records[0].recipe["name"],
+        external if records[0].kind == "external" else records[0].recipe["name"],
         _each(records, _code),
-    ]
+    )
+    return (Cell(group.label), *metric_cells(group, metrics), *(Cell(text) for text in texts))
 
 
 def _code(record: Record) -> str:
@@ -198,27 +177,3 @@ def _literature(section: Section) -> tuple[PublishedScore, ...]:
 def _error(summary: Summary) -> float:
     """Of the mean: bootstrap error of the events and, of several trainings, that of their spread."""
     return math.hypot(summary.mean.error or 0.0, (summary.spread or 0.0) / math.sqrt(summary.n))
-
-
-def _cell(summary: Summary | None) -> str:
-    return _ABSENT if summary is None else format_summary(summary)
-
-
-def _published(measured: Measurement | None) -> str:
-    """As published, digits and all."""
-    if measured is None:
-        return _ABSENT
-    return f"{measured.value:g}" + ("" if measured.error is None else f" ± {measured.error:g}")
-
-
-def _plain(text: str) -> str:
-    """Text that stays in its cell and is no markup."""
-    clean = _printable(text)
-    for c in "\\|`<>[]*_":
-        clean = clean.replace(c, "\\" + c)
-    return clean
-
-
-def _printable(text: str) -> str:
-    """Entries are written by others: nothing in them may steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)

@@ -15,7 +15,7 @@ from pd4ml.card import Card
 from pd4ml.dataset import Dataset
 from pd4ml.errors import Pd4mlError
 from pd4ml.evaluation.predictions import Predictions
-from pd4ml.evaluation.truth import event_groups
+from pd4ml.evaluation.truth import events_truth
 from pd4ml.report.groups import Section
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.store import Events
@@ -25,14 +25,21 @@ __all__ = ["Outputs", "open_events", "read_history", "read_outputs"]
 
 @dataclass(frozen=True)
 class Outputs:
-    """Outputs of a training and the truth of the same events, (N,) each.
+    """Outputs of a training and the truth of the same events, in the shapes of their task.
 
-    Events with the same value in ``group`` (N,) are not independent.
+    output: logits (N,) of two classes, (N, K) of K; values (N,) or (N, D). Events with the same value in ``group``
+    (N,) are not independent; ``weight`` (N,) is what each counts. Of labels of nodes all are of the nodes.
     """
 
     output: NDArray[Any]
     truth: NDArray[Any]
     group: NDArray[Any] | None = None
+    weight: NDArray[Any] | None = None
+
+    @property
+    def counts(self) -> NDArray[np.float64]:
+        """What each row counts, (N,)."""
+        return np.ones(len(self.truth)) if self.weight is None else np.asarray(self.weight, np.float64)
 
 
 def open_events(section: Section, path: Path | None) -> tuple[type[Dataset] | None, Events | None, str]:
@@ -74,12 +81,18 @@ def read_outputs(record: Record, card: Card, events: Events) -> Outputs | str:
         predictions = Predictions.read(file, record.dataset["task"])
     except Pd4mlError as error:
         return f"The predictions of {where} cannot be used: {error}."
-    ids, output = predictions.event_id, np.asarray(predictions.output, np.float64)
-    known = len(ids) > 0 and ids.min() >= 0 and ids.max() < len(events)
-    if not known or output.shape != ids.shape or not np.isfinite(output).all():
-        return f"The predictions of {where} are not one finite number for each of the events."
-    group = event_groups(card, events)
-    return Outputs(output, np.asarray(events.y)[ids], None if group is None else group[ids])
+    try:
+        truth = events_truth(card, events)
+        places = truth.places(predictions.event_id, len(predictions), predictions.node)
+    except Pd4mlError as error:
+        return f"The predictions of {where} are not those of the events: {error}."
+    output = np.asarray(predictions.output, np.float64)[places]
+    wanted = truth.values.shape if truth.task == "regression" else (len(truth), truth.n_classes)
+    flat = truth.task == "classification" and truth.n_classes == 2
+    if output.shape != (wanted[:1] if flat else wanted) or not np.isfinite(output).all():
+        many = "one finite number" if len(wanted) == 1 or flat else f"{wanted[1]} finite numbers"
+        return f"The predictions of {where} are not {many} for each of the {truth.rows}."
+    return Outputs(output, truth.values, truth.group, truth.weight)
 
 
 def read_history(record: Record) -> dict[str, NDArray[np.float64]] | None:

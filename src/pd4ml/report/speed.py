@@ -6,25 +6,25 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pd4ml.report.comparison import ABSENT, Cell, Column, Comparison, Row
 from pd4ml.report.groups import Group, Section
-from pd4ml.report.table import format_duration
+from pd4ml.report.numbers import format_duration
+from pd4ml.report.rows import ABSENT, Cell, Column, Row, Table, count_cell
 
 __all__ = ["speed_table"]
 
 _COLUMNS = (
-    *(Column(name, name) for name in ("parameters", "epochs", "training")),
-    *(Column(f"{name} [events/s]", f"{name} [events/s]", falling=True) for name in ("training", "prediction")),
-    Column("machine", "machine"),
+    *(Column.of(name) for name in ("parameters", "epochs", "training")),
+    *(Column.of(f"{name} [events/s]", falling=True) for name in ("training", "prediction")),
+    Column.of("machine", left=True),
 )
 
 
-def speed_table(section: Section) -> Comparison:
+def speed_table(section: Section) -> Table:
     """Parameters, epochs, wall times and events per second, mean of the trainings, and the machine.
 
     What a record does not say, as that of another tool's predictions, is left open.
     """
-    return Comparison(section.title, _COLUMNS, tuple(_row(group) for group in section.groups))
+    return Table(section.title, _COLUMNS, tuple(_row(group) for group in section.groups))
 
 
 def _row(group: Group) -> Row:
@@ -45,4 +45,4 @@ def _row(group: Group) -> Row:
 
 def _cell(values: list[float | None], form: Callable[[float], str]) -> Cell:
     known = [value for value in values if value is not None]
-    return Cell(form(float(np.mean(known))), order=float(np.mean(known))) if known else Cell(ABSENT)
+    return count_cell(float(np.mean(known)) if known else None, form)

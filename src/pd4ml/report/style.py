@@ -20,7 +20,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-__all__ = ["CLASS_COLOURS", "Picture", "house_style", "line", "new_figure", "picture", "plain_text", "save"]
+__all__ = [
+    "CLASS_COLOURS",
+    "Picture",
+    "house_style",
+    "line",
+    "new_figure",
+    "new_panels",
+    "picture",
+    "plain_text",
+    "save",
+]
 
 # Okabe and Ito's palette, without black and without yellow, which is faint on white.
 _PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -70,13 +80,17 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: SVG for a page (no XML head, ids of its own), PDF and PNG for a paper; what it shows in words."""
+    """A figure: SVG for a page (no XML head, ids of its own), PDF and PNG for a paper; what it shows in words.
+
+    ``wide``: it has panels side by side, and takes a row of the page.
+    """
 
     name: str
     caption: str
     svg: str
     pdf: bytes
     png: bytes
+    wide: bool = False
 
 
 @contextmanager
@@ -96,9 +110,24 @@ def new_figure(columns: int = 1, rows: int = 1, size: tuple[float, float] = (4.4
     return figure, figure.subplots(rows, columns)
 
 
+def new_panels(n: int, columns: int, size: tuple[float, float]) -> tuple[Figure, list[Any]]:
+    """A figure of ``n`` panels of ``size`` inches, ``columns`` side by side, and their axes."""
+    columns = min(n, columns)
+    figure, axes = new_figure(columns, -(-n // columns), size)
+    flat = list(np.ravel(axes))
+    for empty in flat[n:]:
+        empty.set_axis_off()
+    return figure, flat[:n]
+
+
 def line(i: int) -> dict[str, Any]:
     """Colour and dashes of the i-th curve."""
     return {"color": _PALETTE[i % len(_PALETTE)], "linestyle": _DASHES[i % len(_DASHES)]}
+
+
+def points(i: int) -> dict[str, Any]:
+    """Colour and shape of the i-th set of points."""
+    return {"color": _PALETTE[i % len(_PALETTE)], "fmt": "os^Dv*"[i % 6]}
 
 
 def plain_text(text: str) -> str:
@@ -109,14 +138,15 @@ def plain_text(text: str) -> str:
     return re.sub("^_", "\u2009_", text.replace("\\", "\u2216")).replace("$", r"\$")
 
 
-def picture(figure: Figure, name: str, caption: str) -> Picture:
+def picture(figure: Figure, name: str, caption: str, *, wide: bool = False) -> Picture:
     """Save ``figure`` in all formats, the same bytes each time; ``name`` must be unique on its page."""
     # Laid out once: that takes as long as drawing does.
     if (layout := figure.get_layout_engine()) is not None:
         layout.execute(figure)
     figure.set_layout_engine("none")
     written = {suffix: save(figure, suffix, name) for suffix in ("svg", "pdf", "png")}
-    return Picture(name, caption, inline_svg(written["svg"].decode(), name), written["pdf"], written["png"])
+    svg = inline_svg(written["svg"].decode(), name)
+    return Picture(name, caption, svg, written["pdf"], written["png"], wide)
 
 
 def save(figure: Figure, suffix: str, salt: str) -> bytes:
