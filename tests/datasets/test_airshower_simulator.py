@@ -233,7 +233,7 @@ def test_what_is_varied_has_its_effect(batch: Arrays) -> None:
         ({"primaries": {"p": -1}}, "weight of p must be a number from 0"),
         ({"primaries": {"p": 0}}, "at least one weight above 0"),
         ({"lg_energy_min": 16}, "lg_energy_min must be a number from 17 to 21, not 16"),
-        ({"lg_energy_max": 18.0}, "lg_energy_max must be a number from 18.5"),
+        ({"lg_energy_max": 18.0}, "lg_energy_max must not be below lg_energy_min, found 18 and 18.5"),
         ({"zenith_max": 90}, "zenith_max"),
         ({"spacing": 0}, "spacing"),
         ({"core_radius": float("nan")}, "core_radius"),
@@ -248,7 +248,7 @@ def test_bad_settings_are_refused(config: dict[str, Any], message: str) -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(UnknownNameError, match="unknown primary 'fe'; did you mean 'Fe'"):
+    with pytest.raises(UnknownNameError, match="unknown key of primaries 'fe'; did you mean 'Fe'"):
         Config(primaries={"fe": 1.0})
     with pytest.raises(UnknownNameError, match="did you mean 'primaries'"):
         Airshower.simulator().config({"primarys": {"p": 1}})

@@ -140,15 +140,15 @@ def test_every_variant_can_be_made(variant: str) -> None:
     ("settings", "message"),
     [
         ({"electron_energy": 8.0}, r"make 11\.30\d\d GeV in the centre of mass"),
-        ({"positron_energy": float("nan")}, "positron_energy must be an energy in GeV"),
+        ({"positron_energy": float("nan")}, "positron_energy must be a number from 0.5 to 50 GeV, not nan"),
         ({"crossing_angle": -1.0}, "crossing_angle must be"),
-        ({"tracking_efficiency": 1.5}, "tracking_efficiency must be a fraction from 0 to 1, not 1.5"),
-        ({"track_resolution": -1.0}, "track_resolution must be a factor"),
-        ({"theta_min": 160.0}, "theta_min must be an angle in degrees below theta_max"),
-        ({"min_tracks": -1}, "min_tracks must be a number"),
-        ({"m_bc_min": 5.3}, "m_bc_min must be a mass in GeV"),
-        ({"delta_e_max": 0.0}, "delta_e_max must be an energy"),
-        ({"d_window": 0.0}, "d_window must be a half width"),
+        ({"tracking_efficiency": 1.5}, "tracking_efficiency must be a number from 0 to 1, not 1.5"),
+        ({"track_resolution": -1.0}, "track_resolution must be a number from 0 to 100"),
+        ({"theta_min": 160.0}, "theta_max must not be below theta_min, found 150 and 160"),
+        ({"min_tracks": -1}, "min_tracks must be a whole number from 0 to 30"),
+        ({"m_bc_min": 5.3}, "m_bc_min must be a number from 5 to 5.28 GeV"),
+        ({"delta_e_max": 0.0}, "delta_e_max must be a number from 0.01"),
+        ({"d_window": 0.0}, "d_window must be a number from 0.0001"),
     ],
 )
 def test_a_bad_configuration_is_refused_in_one_line(settings: dict[str, Any], message: str) -> None:

@@ -9,12 +9,11 @@ This module imports numba; light modules import it in functions.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.errors import DataError
+from pd4ml.datasets.eosl.config import Config
 from pd4ml.generation.simulator import Simulator
 from pd4ml.physics.hydro.cooper_frye import pion_spectrum
 from pd4ml.physics.hydro.decays import decay_pions
@@ -32,65 +31,6 @@ CHUNK_SPECTRA = 200
 _TEMPERATURES = 2  # freeze-out temperatures of one hydrodynamic event
 _AVERAGED = 40  # collisions whose mean is a smooth initial state
 _WIDTH = 0.5  # of the entropy that one nucleon deposits, fm
-
-
-@dataclass(frozen=True)
-class Config:
-    """What can be varied.
-
-    ``smooth_share``: share of events with a smooth initial state; ``pb_share``: of Pb+Pb (2.76 TeV), the others
-    are Au+Au (200 GeV). ``centrality_max``: per cent. ``tau0_min``, ``tau0_max`` (fm): start of the hydrodynamics;
-    ``freeze_out_min``, ``freeze_out_max`` (GeV); both uniform. With ``shift`` the test split has tau0 from 0.2 fm
-    to ``tau0_min`` and freeze-out from ``freeze_out_max`` to 0.16 GeV instead. ``fluctuation``: shape of the gamma
-    distribution of nucleons' weights. ``rapidity``: units of rapidity that are counted. ``feed_down``: whether
-    decays of resonances add their pions. ``spectra_per_event``: spectra from each hydrodynamic event. ``cell``
-    (fm) and ``n_cells``: the grid.
-    """
-
-    smooth_share: float = 0.5
-    pb_share: float = 0.5
-    centrality_max: float = 60.0
-    tau0_min: float = 0.4
-    tau0_max: float = 0.6
-    freeze_out_min: float = 0.13
-    freeze_out_max: float = 0.145
-    shift: bool = True
-    fluctuation: float = 1.0
-    rapidity: float = 4.0
-    feed_down: bool = False
-    spectra_per_event: int = 5
-    cell: float = 0.4
-    n_cells: int = 100
-
-    def __post_init__(self) -> None:
-        _check("smooth_share", self.smooth_share, 0.0, 1.0)
-        _check("pb_share", self.pb_share, 0.0, 1.0)
-        _check("centrality_max", self.centrality_max, 0.0, 80.0)
-        _check("tau0_min", self.tau0_min, 0.2, 1.5)
-        _check("tau0_max", self.tau0_max, self.tau0_min, 1.5)
-        _check("freeze_out_min", self.freeze_out_min, 0.12, 0.16)
-        _check("freeze_out_max", self.freeze_out_max, self.freeze_out_min, 0.16)
-        for name, switch in (("shift", self.shift), ("feed_down", self.feed_down)):
-            if not isinstance(switch, bool):
-                raise DataError(f"{name} must be true or false, not {switch!r}")
-        _check("fluctuation", self.fluctuation, 0.1, 1000.0)
-        _check("rapidity", self.rapidity, 0.1, 100.0)
-        _check("cell", self.cell, 0.05, 0.5)
-        for name, value, most in (
-            ("spectra_per_event", self.spectra_per_event, 10_000),
-            ("n_cells", self.n_cells, 1000),
-        ):
-            if not isinstance(value, int):
-                raise DataError(f"{name} must be a whole number, not {value!r}")
-            _check(name, value, 1, most)
-        if self.cell * self.n_cells < 24:
-            raise DataError(f"the grid of {self.n_cells} cells of {self.cell} fm is narrower than 24 fm")
-
-
-def _check(name: str, value: object, least: float, most: float) -> None:
-    """Refuse what is not a number from ``least`` to ``most``."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise DataError(f"{name} must be a number from {least:g} to {most:g}, not {value!r}")
 
 
 def simulate(

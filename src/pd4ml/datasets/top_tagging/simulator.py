@@ -7,15 +7,15 @@ differ, and the evidence, is in this room's README.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pd4ml.datasets.top_tagging.config import PTHAT_RANGE, Config
 from pd4ml.datasets.top_tagging.matching import match_tops
-from pd4ml.errors import DataError, unknown_name
+from pd4ml.errors import DataError
 from pd4ml.generation.simulator import Simulator
 from pd4ml.physics.detector import ETA_MAX, detector_response
 from pd4ml.physics.jets import antikt_jets
@@ -47,9 +47,6 @@ N_CONSTITUENTS = 200
 JET_RADIUS = 0.8
 JET_ETA_MAX = 2.0
 
-# The partons' pT is generated in this range, in units of the jets' window: wide enough to shape the jets' spectrum
-# by a few per cent at most (README). The natural spectrum needs more of the soft collisions, which are so many.
-PTHAT_RANGE = {"reference": (0.7, 1.4), "natural": (0.6, 1.4)}
 # Powers of pTHat by which hard collisions are favoured, tuned so that the jets meet the published pT spectrum.
 BIAS_POWER = {"qcd": 2.5, "top": 1.7}
 _PROCESS = {
@@ -58,53 +55,6 @@ _PROCESS = {
 }
 _MINIMUM_BIAS = ("SoftQCD:inelastic = on",)
 _MAX_EVENTS_PER_JET = 200  # beyond, the window holds no jets to speak of
-# Tune:pp of Pythia 8.3 (manual, "Tunes"), without the four whose parton densities only LHAPDF brings.
-_TUNES = frozenset(range(1, 34)) - {11, 16, 17, 22}
-
-
-@dataclass(frozen=True)
-class Config:
-    """What can be varied; the defaults are as published.
-
-    ``pileup``: mean number of minimum-bias events in a crossing (none is subtracted). ``mpi``: multiple parton
-    interactions in the hard collision. ``tune``: Pythia's Tune:pp (14 Monash, 21 ATLAS A14). ``pt_min`` and
-    ``pt_max``: window of the jets' transverse momentum in GeV. ``energy_scale``: factor on the momenta of all
-    energy-flow objects, before jets are made. ``pt_spectrum``: 'reference' favours hard collisions so that
-    the jets meet the published pT spectrum, 'natural' leaves the spectrum as the cross sections make it.
-    """
-
-    pileup: float = 0.0
-    mpi: bool = False
-    tune: int = 14
-    pt_min: float = 550.0
-    pt_max: float = 650.0
-    energy_scale: float = 1.0
-    pt_spectrum: Literal["reference", "natural"] = "reference"
-
-    def __post_init__(self) -> None:
-        _check_number("pileup", self.pileup, 0.0, 1000.0, "events")
-        _check_number("pt_min", self.pt_min, 200.0, 4000.0, "GeV")
-        _check_number("pt_max", self.pt_max, 200.0, 4000.0, "GeV")
-        _check_number("energy_scale", self.energy_scale, 0.5, 2.0, "times the energy")
-        _check("pt_max", self.pt_max, self.pt_max > self.pt_min, f"above pt_min, {self.pt_min} GeV")
-        _check("mpi", self.mpi, isinstance(self.mpi, bool), "true or false")
-        known = isinstance(self.tune, int) and self.tune in _TUNES
-        _check("tune", self.tune, known, "Pythia's Tune:pp, 1 to 33 without 11, 16, 17 and 22, which need LHAPDF")
-        if self.pt_spectrum not in PTHAT_RANGE:
-            raise unknown_name("pt_spectrum", str(self.pt_spectrum), PTHAT_RANGE)
-
-
-def _check_number(name: str, value: object, low: float, high: float, unit: str) -> None:
-    """Refuse what is not a number from ``low`` to ``high``."""
-    good = isinstance(value, (int, float)) and low <= value <= high
-    _check(name, value, good, f"from {low:g} to {high:g} {unit}")
-
-
-def _check(name: str, value: object, good: bool, expected: str) -> None:
-    """Refuse a bad value of the configuration."""
-    if not good:
-        msg = f"{name} must be {expected}, not {value!r}"
-        raise DataError(msg)
 
 
 def simulate(
