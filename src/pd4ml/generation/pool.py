@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 
-from pd4ml.errors import missing_extra
+from pd4ml.errors import MissingExtraError
 
 __all__ = ["process_pool"]
 
@@ -26,7 +26,9 @@ def process_pool(workers: int, *, threads: int = 1, quiet: bool = False) -> Iter
         # loky rather than the standard pool: a user's script needs no ``if __name__ == "__main__"``
         from loky import ProcessPoolExecutor
     except ImportError as error:
-        raise missing_extra("working with several processes", "generate", error) from error
+        raise MissingExtraError(
+            "working with several processes needs loky: pip install loky, or use workers=1"
+        ) from error
     pool = ProcessPoolExecutor(
         max_workers=workers,
         env=dict.fromkeys(_THREADS, str(threads)),
