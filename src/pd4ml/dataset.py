@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from warnings import warn
@@ -258,8 +259,8 @@ class Dataset:
         if not folder.exists():
             if source == "generated":
                 raise StoreError(
-                    f"no generated {cls.name} of variant {variant!r} in {path}: make it with "
-                    + cls._generate_hint(path, variant)
+                    f"no generated {cls.name} of variant {variant!r} in {path}: "
+                    + cls._generate_hint("make it with {}", path, variant)
                 )
             cls._published(path).convert(folder)
         store = Store(folder)
@@ -411,10 +412,26 @@ class Dataset:
         try:
             return fetch_published(cls.card, Path(path), force=force)
         except FetchError as error:
-            hint = cls._generate_hint(path, "default")
-            raise FetchError(f"{error}; events of the same schema can be generated: {hint}") from error
+            hint = cls._generate_hint("events of the same schema can be generated: {}", path, "default")
+            raise FetchError(f"{error}; {hint}") from error
 
     @classmethod
-    def _generate_hint(cls, path: str | Path, variant: str) -> str:
+    def _generate_hint(cls, text: str, path: str | Path, variant: str) -> str:
+        """``text`` with the lines that generate the events, or that this dataset has no simulator."""
+        if not cls._has_simulator():
+            return f"{cls.name} has no simulator"
         option, flag = ("", "") if variant == "default" else (f", variant={variant!r}", f" --variant {variant}")
-        return f"`pd4ml generate {cls.name} --path {path}{flag}` or {cls.__name__}.generate({str(path)!r}{option})"
+        return text.format(
+            f"`pd4ml generate {cls.name} --path {path}{flag}` or {cls.__name__}.generate({str(path)!r}{option})"
+        )
+
+    @classmethod
+    def _has_simulator(cls) -> bool:
+        """Whether events can be generated; nothing is imported for it."""
+        if cls.simulator.__func__ is not Dataset.simulator.__func__:  # type: ignore[attr-defined]
+            return True
+        packages = [base.__module__ for base in cls.__mro__ if issubclass(base, Dataset) and base is not Dataset]
+        return any(
+            hasattr(sys.modules.get(package), "__path__") and find_spec(f"{package}.simulator") is not None
+            for package in packages
+        )

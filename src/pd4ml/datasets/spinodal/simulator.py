@@ -23,15 +23,17 @@ def simulate(
 ) -> dict[str, NDArray[np.generic]]:
     """Simulate ``n_events`` collisions.
 
-    Gives ``density`` (N, 20, 20) float32 in 1/fm3, 0 outside the freeze-out contour, and ``label`` (N,) uint8,
-    1 = spinodal, 0 = Maxwell, equally likely. The result depends on the first three arguments only: both splits
-    are made alike.
+    Gives ``density`` (N, 20, 20) float32 in 1/fm3, 0 outside the freeze-out contour, ``temperature`` (N,) float32,
+    at the beginning over the critical one, and ``label`` (N,) uint8, 1 = spinodal, 0 = Maxwell, equally likely.
+    The result depends on the first three arguments only: both splits are made alike. All that is drawn is drawn
+    before the expansion, so that it does not depend on the medium.
     """
     rng = np.random.default_rng(seed)
     fireballs = draw(n_events, config, rng)
     label = rng.integers(0, 2, n_events, dtype=np.uint8)
     density = config.critical_density * expand(fireballs, label == 1, config)
-    return {"density": density.astype(np.float32), "label": label}
+    temperature = fireballs.temperature.astype(np.float32)
+    return {"density": density.astype(np.float32), "temperature": temperature, "label": label}
 
 
 def draw(n_events: int, config: Config, rng: np.random.Generator) -> Fireballs:
@@ -56,4 +58,11 @@ def expand(fireballs: Fireballs, spinodal: NDArray[np.bool_], config: Config) ->
     return image(density, growth, config.freeze_out)
 
 
-SIMULATOR = Simulator(simulate, Config, packages=("numba", "numpy"), chunk_events=500)
+SIMULATOR = Simulator(
+    simulate,
+    Config,
+    packages=("numba", "numpy"),
+    chunk_events=500,
+    draw_events=1,
+    truth=("temperature", "label"),
+)
