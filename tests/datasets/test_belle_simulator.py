@@ -39,6 +39,21 @@ def test_half_of_the_events_pass_and_the_order_is_random(batch: Arrays) -> None:
     assert {int(make(1, seed)["label"].sum()) for seed in range(6)} == {0, 1}
 
 
+def test_what_was_measured_says_why_events_pass(batch: Arrays) -> None:
+    config = Config()
+    enough = (batch["n_tracks"] >= config.min_tracks) & (batch["n_photons"] >= config.min_photons)
+    enough &= batch["visible_energy"] > config.min_visible_energy
+    np.testing.assert_array_equal(enough & (batch["n_candidates"] > 0), batch["label"] == 1)
+    found = batch["n_candidates"] > 0
+    for name, low, high in (("m_bc", config.m_bc_min, 5.2897), ("delta_e", -0.2, 0.2)):
+        assert low <= batch[name][found].min() <= batch[name][found].max() <= high
+        assert (batch[name][~found] == -1).all()
+    assert 10.6 > np.median(batch["visible_energy"]) > 5  # of the 10.58 GeV, neutrinos and what is not found
+    # Charged particles of the record that can be seen at all are an upper limit of the tracks, but for K0S.
+    charged = pdg_tokens([11, -11, 13, -13, 211, -211, 321, -321, 2212, -2212])
+    assert (batch["n_tracks"] <= np.isin(batch["particles"][..., 8], charged).sum(axis=1)).all()
+
+
 def test_the_same_arguments_give_the_same_bytes_whatever_came_before() -> None:
     first = make(seed=3)
     make(4, seed=4, config=Config(delta_e_max=0.3))

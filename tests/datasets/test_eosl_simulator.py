@@ -60,6 +60,31 @@ def test_spectra_of_an_event_share_what_an_event_has(batch: Arrays) -> None:
     assert len(np.unique(batch["event_id"][:30])) > 3  # in random order
 
 
+def test_the_truth_is_that_of_the_event(batch: Arrays) -> None:
+    for name, low, high in (("tau0", 0.4, 0.6), ("freeze_out", 0.13, 0.145), ("centrality", 0, 60)):
+        assert low - 1e-6 <= batch[name].min() <= batch[name].max() <= high + 1e-6
+    # pi b^2 is the centrality's share of the inelastic cross section (fm2).
+    total = np.where(batch["system"] == 1, 770.0, 685.0)
+    share = np.pi * batch["impact_parameter"] ** 2 / total
+    np.testing.assert_allclose(100 * share, batch["centrality"], rtol=1e-5)
+    for event in np.unique(batch["event_id"]):
+        mine = batch["event_id"] == event
+        for name in ("tau0", "system", "centrality"):
+            assert len(np.unique(batch[name][mine])) == 1
+        assert len(np.unique(batch["freeze_out"][mine])) == 2
+        assert len(np.unique(batch["reaction_plane"][mine])) == 30
+
+
+def test_spectra_are_elliptic_along_the_reaction_plane(batch: Arrays) -> None:
+    """In collisions that are not central the flow is stronger in the plane (v2 > 0), wherever that lies."""
+    off_centre = batch["impact_parameter"] > 6
+    counts = batch["pion_spectrum"][off_centre].sum(axis=1, dtype=np.float64)
+    relative = PHI - batch["reaction_plane"][off_centre, None]
+    v2 = (counts * np.cos(2 * relative)).sum() / counts.sum()
+    assert 0.02 < v2 < 0.12
+    assert abs((counts * np.cos(2 * PHI)).sum() / counts.sum()) < 0.02
+
+
 def test_splits_never_share_an_event(tmp_path: Path) -> None:
     store = EOSL.generate(tmp_path, 60, seed=3, variant="few", spectra_per_event=15)
     train, test = (set(store.events(split)["event_id"].tolist()) for split in ("train", "test"))

@@ -76,12 +76,8 @@ def simulate(
             )
             raise DataError(msg)
     order = rng.permutation(n_events)
-    arrays: dict[str, NDArray[Any]] = {
-        "particles": particles,
-        "mother_index": mother_index,
-        **reconstructed,
-        "label": label,
-    }
+    arrays: dict[str, NDArray[Any]] = {"particles": particles, "mother_index": mother_index, "label": label}
+    arrays |= reconstructed
     return {name: array[order] for name, array in arrays.items()}
 
 
@@ -121,5 +117,5 @@ def record(decays: Decays, events: NDArray[np.int64]) -> tuple[NDArray[np.float3
 
 
 SIMULATOR = Simulator(
-    simulate, Config, packages=("pythia8mc", "awkward", "numba", "numpy"), chunk_events=4000, draw_events=80
+    simulate, Config, packages=("pythia8mc", "awkward", "numba", "numpy"), chunk_events=4000, draw_events=160
 )
