@@ -182,6 +182,7 @@ class Card:
     generator: str = ""
     unknown: tuple[str, ...] = ()
     group: str = ""
+    published_version: str = "1"
     literature: tuple[PublishedScore, ...] = ()
 
     @property
@@ -191,8 +192,8 @@ class Card:
 
     @property
     def published(self) -> Card:
-        """The card of the published files, which have no extras."""
-        return replace(self, extras=(), group="")
+        """The card of the published files, which have no extras and a version of their own."""
+        return replace(self, extras=(), group="", version=self.published_version)
 
     @property
     def test_fraction(self) -> float:

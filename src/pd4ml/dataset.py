@@ -265,9 +265,10 @@ class Dataset:
             cls._published(path).convert(folder)
         store = Store(folder)
         found = (store.manifest.dataset, store.manifest.card_version)
-        if found != (cls.name, cls.card.version):
+        version = cls.card.version if source == "generated" else cls.card.published.version
+        if found != (cls.name, version):
             raise StoreError(
-                f"{folder} holds {found[0]} (card version {found[1]}), expected {cls.name} ({cls.card.version}): "
+                f"{folder} holds {found[0]} (card version {found[1]}), expected {cls.name} ({version}): "
                 "move it away and make it again"
             )
         return store.events(split)

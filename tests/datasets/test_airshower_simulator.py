@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_the_response_can_differ_from_event_to_event() -> None:
         "noise": np.tile([1.2, 2.0, 2.0, 1.2], n // 4),
         "trigger": np.full(n, 1.3),
     }
-    mixed = simulate(n, seed, Config(), "train", {name: (lambda m, v=v: v[:m]) for name, v in values.items()})
+    mixed = simulate(n, seed, Config(), "train", {name: partial(np.resize, v) for name, v in values.items()})
     for name, used in values.items():
         np.testing.assert_array_equal(mixed[name], used)
     np.testing.assert_array_equal(mixed["core"], make(n)["core"])

@@ -169,7 +169,7 @@ def test_the_temperature_is_the_one_at_the_beginning() -> None:
     lumpiness = image.max(axis=(1, 2)) / image.mean(axis=(1, 2))
     cold, spinodal = temperature < 0.6, arrays["label"] == 1
     assert lumpiness[cold & spinodal].mean() > lumpiness[~cold & spinodal].mean() + 0.3
-    hot = make(100, seed=5, config=Config(temperature_min=2.0, temperature_max=2.0))
+    hot = make(100, seed=5, temperature_min=2.0, temperature_max=2.0)
     np.testing.assert_array_equal(hot["temperature"], np.full(100, 2, np.float32))
 
 

@@ -113,21 +113,20 @@ def test_grooming_and_prongs_tell_tops_at_particle_level(batch: Arrays) -> None:
     # The groomed mass is the top's or, where the b lies apart, the W's; of QCD jets it is small.
     assert np.mean((groomed[top] > 60) & (groomed[top] < 190)) > 0.8
     assert np.median(groomed[~top]) < 40
-    assert 0 < batch["particle_tau21"].min() < batch["particle_tau21"].max() < 1
+    assert batch["particle_tau21"].min() > 0  # axes that are not minimised may give a little more than 1
+    assert 0.3 < np.median(batch["particle_tau21"]) < 0.8
     assert batch["particle_width"][top].mean() > batch["particle_width"][~top].mean()
 
 
 def test_an_event_keeps_its_number_in_a_variant_of_the_response() -> None:
     nominal, scaled = make(60), make(60, config=Config(energy_scale=1.01))
-    first = {int(i): row for row, i in enumerate(nominal["event_id"])}
-    both = [(first[int(i)], row) for row, i in enumerate(scaled["event_id"]) if int(i) in first]
-    assert len(both) > 30
-    same = [(a, b) for a, b in both if nominal["particle_pt"][a] == scaled["particle_pt"][b]]
-    assert len(same) > 0.9 * len(both)  # two jets of one event may pass
-    for a, b in same:
-        assert nominal["particle_mass"][a] == scaled["particle_mass"][b]
-        assert nominal["label"][a] == scaled["label"][b]
-    assert len(np.unique(nominal["event_id"])) > 40
+    columns = ("event_id", "particle_pt", "particle_mass", "particle_tau21", "label")
+    first, other = (set(zip(*(a[name].tolist() for name in columns), strict=True)) for a in (nominal, scaled))
+    shared = {jet[0] for jet in first} & {jet[0] for jet in other}
+    assert len(shared) > 30
+    # Of a shared event it may be the other jet that passes; but for that, what it is does not change.
+    assert len(first & other) > 0.6 * len(shared)
+    assert len({jet[0] for jet in first}) > 40
 
 
 def test_a_drawn_scale_acts_jet_by_jet() -> None:
@@ -135,9 +134,8 @@ def test_a_drawn_scale_acts_jet_by_jet() -> None:
     wide = Config(pt_min=300.0, pt_max=2500.0)
     rng = np.random.default_rng(4)
     nominal = make(30, config=wide)
-    drawn = simulate(
-        30, np.random.SeedSequence(1), wide, "train", {"energy_scale": lambda n: rng.uniform(0.98, 1.02, n)}
-    )
+    scales = {"energy_scale": lambda n: np.asarray(rng.uniform(0.98, 1.02, n), np.float64)}
+    drawn = simulate(30, np.random.SeedSequence(1), wide, "train", scales)
     rows = {round(float(p[3] / p[0]), 5): float(p[0]) for p in nominal["constituents"][:, 0]}
     checked = 0
     for p, scale in zip(drawn["constituents"][:, 0], drawn["energy_scale"], strict=True):

@@ -130,8 +130,7 @@ def _parse(setting: Setting, text: str, array: str) -> Draw:
 def _drawable(setting: Setting) -> None:
     if setting.shared:
         raise DataError(f"{setting.name} cannot be drawn: all events of a dataset share it")
-    text = setting.kind == "choice" and not isinstance(setting.default, int | float)
-    if text or setting.kind in ("weights", "other"):
+    if not setting.is_number:
         raise DataError(f"{setting.name} cannot be drawn: it is not a number")
 
 

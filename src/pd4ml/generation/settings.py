@@ -52,6 +52,13 @@ class Setting:
         options = ", ".join(str(option) for option in self.options)
         return {"choice": f"one of {options}", "weights": f"weights of {options}"}.get(self.kind, "a value")
 
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers; a switch counts as 0 and 1."""
+        return self.kind in ("number", "whole", "switch") or (
+            self.kind == "choice" and isinstance(self.default, int)
+        )
+
     def check(self, value: object) -> None:
         """Refuse a value that is not ``expected``."""
         if self.kind == "choice" and isinstance(self.default, str) and value not in self.options:

@@ -45,7 +45,9 @@ class Config:
         0.002, 1e-4, 0.1, "GeV", "half window of the mass difference of D* and D", stage=_SEEN
     )
     m_bc_min: float = within(5.24, 5.0, 5.28, "GeV", "least beam-constrained mass of a candidate", stage=_SEEN)
-    delta_e_max: float = within(0.2, 0.01, 1.0, "GeV", "largest |Delta E| of a candidate", stage=_SEEN)
+    delta_e_max: float = within(
+        0.2, 0.01, 1.0, "GeV", "largest absolute energy difference of a candidate", stage=_SEEN
+    )
 
     def __post_init__(self) -> None:
         check_settings(self, ("theta_min", "theta_max"))
