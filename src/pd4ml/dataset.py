@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
+from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -371,7 +372,7 @@ class Dataset:
         return generate(
             cls.card,
             cls.simulator(),
-            cls.folder(path, "generated", variant),
+            partial(cls.folder, path, "generated"),
             n_events=n_events,
             seed=seed,
             workers=workers,

@@ -69,7 +69,7 @@ SIMULATOR = Simulator(simulate, Config, chunk_events=100, per_event=("width",), 
 
 def make(path: Path, draw: dict[str, str] | None, variant: str = "own", workers: int = 1, **config: Any) -> Store:
     options = {"n_events": 1000, "seed": 5, "workers": workers, "variant": variant}
-    return generate(CARD, SIMULATOR, path / variant, draw=draw, config=config, **options)  # type: ignore[arg-type]
+    return generate(CARD, SIMULATOR, path.joinpath, draw=draw, config=config, **options)  # type: ignore[arg-type]
 
 
 def test_a_drawn_setting_is_what_the_events_were_made_with(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_validation_split_is_generated_in_its_proportion(tmp_path: Path) -> No
     card = dataclasses.replace(CARD, splits=splits)
     assert split_events(card, 1000) == {"train": 600, "test": 200, "valid": 200}
     plain = make(tmp_path, None, "default")
-    three = generate(card, SIMULATOR, tmp_path / "three", n_events=1000, seed=5)
+    three = generate(card, SIMULATOR, lambda variant: tmp_path / "three", n_events=1000, seed=5)
     assert {split: three.manifest.n_events(split) for split in three.manifest.arrays} == split_events(card, 1000)
     np.testing.assert_array_equal(three.events("test")["points"], plain.events("test")["points"])
     parts = [three.events(split)["points"][:, 0] for split in splits]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ __all__ = ["generate", "split_events"]
 def generate(
     card: Card,
     simulator: Simulator,
-    folder: Path,
+    folder_of: Callable[[str], Path],
     *,
     n_events: int,
     seed: int,
@@ -34,7 +34,9 @@ def generate(
     draw: Mapping[str, str] | None = None,
     force: bool = False,
 ) -> Store:
-    """Simulate ``n_events`` events of ``card`` into the store at ``folder``; what is there already is kept.
+    """Simulate ``n_events`` events of ``card`` into a store; what is there already is kept.
+
+    ``folder_of`` gives the folder of a variant.
 
     ``config`` are settings over the defaults and ``draw`` those that have a distribution in place of a value; with
     either, ``variant`` must be a name that the card does not know. What was drawn is kept in extra arrays.
@@ -59,6 +61,7 @@ def generate(
         plan["draw_events"] = {
             d.name: 1 if d.name in simulator.per_event else simulator.draw_events for d in draws
         }
+    folder = folder_of(variant)
     if not force and folder.exists():
         return _same(Store(folder), plan, variant)
     simulator.require()
