@@ -48,8 +48,7 @@ def card_page(dataset: type[pd4ml.Dataset]) -> str:
     ]
     if results := results_table(card.name):
         lines += ["## Results on generated events", "", results]
-    lines += ["## Variants", "", "| name | setting |", "| --- | --- |"]
-    lines += [f"| `{name}` | {variant.description} |" for name, variant in card.variants.items()]
+    lines += [*variant_table(dataset), "", *setting_table(dataset)]
     lines += ["", "## Published files", ""]
     for source in card.sources:
         lines += [f"- {source.name}: {source.note}"]
@@ -57,6 +56,34 @@ def card_page(dataset: type[pd4ml.Dataset]) -> str:
     lines += ["", "## Unknown", "", *(f"- {text}" for text in card.unknown)]
     lines += ["", f"## Licence\n\n{card.licence}", "", "## Cite", "", "```bibtex", card.cite(), "```", ""]
     return "\n".join(lines)
+
+
+def variant_table(dataset: type[pd4ml.Dataset]) -> list[str]:
+    """The variants, and which of them have the events of the default one, seen otherwise."""
+    simulator = dataset.simulator()
+    lines = ["## Variants", "", "| name | setting | same events as default |", "| --- | --- | --- |"]
+    for name, variant in dataset.card.variants.items():
+        same = "yes" if simulator.same_events(variant.config) else "no"
+        lines.append(f"| `{name}` | {variant.description} | {'' if name == 'default' else same} |")
+    if simulator.truth:
+        arrays = ", ".join(f"`{name}`" for name in simulator.truth)
+        lines += ["", f"Same events: for the same seed and number of events, {arrays} are equal, row by row."]
+    return lines
+
+
+def setting_table(dataset: type[pd4ml.Dataset]) -> list[str]:
+    """The simulator's settings, with which other variants can be made."""
+    simulator = dataset.simulator()
+    columns = ("name", "default", "range", "unit", "meaning", "drawn for every")
+    lines = ["## Settings", "", f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
+    for s in simulator.settings:
+        span = f"{s.low:g} to {s.high:g}" if s.kind in ("number", "whole") else ", ".join(map(str, s.options))
+        default = ", ".join(f"{k} {v:g}" for k, v in s.default.items()) if s.kind == "weights" else s.default
+        events = 1 if s.name in simulator.per_event else simulator.draw_events
+        drawn = ("event" if events == 1 else f"{events} events") if s.is_number and not s.shared else ""
+        row = (f"`{s.name}`", str(default), span or "True, False", s.unit, s.what, drawn)
+        lines.append(f"| {' | '.join(row)} |")
+    return lines
 
 
 def speed_page(results: dict[str, object]) -> str:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from helpers.jets import small_card, write_npz
 from helpers.toy import Toy
-from pd4ml import TopTagging
+from pd4ml import Spinodal, TopTagging
 from pd4ml.cli import app
 
 COMMANDS = (
@@ -72,6 +72,9 @@ def test_list_and_info() -> None:
     assert "708a8369d75ceff2229bd8c46b47afea" in pd4ml("info", "top_tagging").stdout
     card = json.loads(pd4ml("info", "TopTagging", "--json").stdout)
     assert card["inputs"][0]["shape"] == [200, 4]
+    scale = next(setting for setting in card["settings"] if setting["name"] == "energy_scale")
+    assert (scale["default"], scale["low"], scale["high"], scale["unit"]) == (1.0, 0.5, 2.0, "1")
+    assert "setting pt_min = 550.0 (a number from 200 to 4000 GeV): " in pd4ml("info", "TopTagging").stdout
     assert "@article{Kasieczka:2019dbj" in pd4ml("cite", "TopTagging").stdout
 
 
@@ -102,6 +105,23 @@ def test_generate_info_verify(tmp_path: Path) -> None:
         assert fact in info
     assert json.loads(pd4ml("info", folder, "--json").stdout)["provenance"]["config"]["shift"] == 2
     assert "every file is as its manifest says" in pd4ml("verify", folder).stdout
+
+
+def test_generate_with_drawn_settings(tmp_path: Path) -> None:
+    path = ("--path", tmp_path, "--workers", 1, "-n", 20)
+    drawn = ("--variant", "own", "--draw", "duration=uniform:3.4,4.2", "--draw", "noise=choice:0.6,0.7")
+    result = pd4ml("generate", "Spinodal", *path, *drawn, "--set", "mobility=0.5")
+    assert result.exit_code == 0, result.output
+    events = Spinodal.open("train", tmp_path, source="generated", variant="own")
+    assert ((events["duration"] >= 3.4) & (events["duration"] <= 4.2)).all()
+    assert set(events["noise"]) == {0.6, 0.7}
+    info = pd4ml("info", tmp_path / "Spinodal" / "generated-own").stdout
+    assert '"duration": "uniform:3.4,4.2"' in info
+    wrong = ("generate", "Spinodal", *path, "--variant", "other")
+    assert "uniform:low,high" in fails(*wrong, "--draw", "duration=3")
+    assert "--draw takes KEY=DISTRIBUTION" in fails(*wrong, "--draw", "duration")
+    assert "can give duration = 30" in fails(*wrong, "--draw", "duration=uniform:3,30")
+    assert "another name" in fails("generate", "Spinodal", *path, "--draw", "duration=uniform:3,4")
 
 
 def test_train_evaluate_results(generated: Path) -> None:

@@ -184,6 +184,7 @@ class Card:
     unknown: tuple[str, ...] = ()
     group: str = ""
     weight: str = ""
+    published_version: str = "1"
     literature: tuple[PublishedScore, ...] = ()
 
     @property
@@ -193,9 +194,9 @@ class Card:
 
     @property
     def published(self) -> Card:
-        """The card of the published files, which have no extras."""
+        """The card of the published files, which have no extras and a version of their own."""
         weight = self.weight if self.weight in {spec.name for spec in self.inputs} else ""
-        return replace(self, extras=(), group="", weight=weight)
+        return replace(self, extras=(), group="", weight=weight, version=self.published_version)
 
     @property
     def test_fraction(self) -> float:

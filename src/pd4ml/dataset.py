@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import json
-import operator
 import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import asdict
+from functools import partial
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from warnings import warn
@@ -262,15 +261,16 @@ class Dataset:
         if not folder.exists():
             if source == "generated":
                 raise StoreError(
-                    f"no generated {cls.name} of variant {variant!r} in {path}: make it with "
-                    + cls._generate_hint(path, variant)
+                    f"no generated {cls.name} of variant {variant!r} in {path}: "
+                    + cls._generate_hint("make it with {}", path, variant)
                 )
             cls._published(path).convert(folder)
         store = Store(folder)
         found = (store.manifest.dataset, store.manifest.card_version)
-        if found != (cls.name, cls.card.version):
+        version = cls.card.version if source == "generated" else cls.card.published.version
+        if found != (cls.name, version):
             raise StoreError(
-                f"{folder} holds {found[0]} (card version {found[1]}), expected {cls.name} ({cls.card.version}): "
+                f"{folder} holds {found[0]} (card version {found[1]}), expected {cls.name} ({version}): "
                 "move it away and make it again"
             )
         return store.events(split)
@@ -363,51 +363,34 @@ class Dataset:
         workers: int | Executor = 1,
         variant: str = "default",
         *,
+        draw: Mapping[str, str] | None = None,
         force: bool = False,
         **config: Any,
     ) -> Store:
-        """Simulate ``n_events`` events (train and test together, split as published) into a store.
+        """Simulate ``n_events`` events (all splits together, in published proportions) into a store.
 
         ``variant`` names the folder and, if the card knows it, the settings; with ``config``, options of the
-        simulator over its defaults, it must be a name that the card does not know. The events depend on n_events,
-        seed and settings, not on ``workers`` (a number of processes or any ``concurrent.futures.Executor``). What
-        is there already is kept; a run that was stopped goes on. ``force`` replaces a folder of other settings.
+        simulator over its defaults, it must be a name that the card does not know. So it must with ``draw``, which
+        gives settings a distribution, ``{"energy_scale": "uniform:0.95,1.05"}`` (or ``normal:mean,sigma``,
+        ``choice:x,y,...``), and keeps what was drawn for each event as an extra array of that name. The events
+        depend on n_events, seed and settings, not on ``workers`` (a number of processes or any
+        ``concurrent.futures.Executor``). What is there already is kept; a run that was stopped goes on. ``force``
+        replaces a folder of other settings.
         """
-        from pd4ml.generation.engine import plan_chunks, run_chunks
-        from pd4ml.storage.writer import StoreWriter
+        from pd4ml.generation.generate import generate
 
-        simulator = cls.simulator()
-        settings = simulator.config(cls._variant_config(variant, config))
-        n_events, seed = _whole("n_events", n_events), _whole("seed", seed)
-        n_test = round(n_events * cls.card.test_fraction)
-        if n_test < 1 or n_events - n_test < 1:
-            raise DataError(f"n_events is {n_events}: too few to fill a train and a test split")
-        if seed < 0:
-            raise DataError(f"seed must not be negative, found {seed}")
-        splits = {"train": n_events - n_test, "test": n_test}
-        plan = {
-            "dataset": cls.name,
-            "card_version": cls.card.version,
-            "simulator": f"{simulator.simulate.__module__}.{simulator.simulate.__name__}",
-            "config": asdict(settings),
-            "seed": seed,
-            "n_events": splits,
-            "chunk_events": simulator.chunk_events,
-        }
-        folder = cls.folder(path, "generated", variant)
-        if not force and folder.exists():
-            return cls._same(Store(folder), plan, variant)
-        simulator.require()
-        plan_with_versions = {**plan, "versions": simulator.versions()}
-        with StoreWriter(
-            folder, cls.card, splits, plan_with_versions, replace=force, drop_partial=force
-        ) as writer:
-            if writer.already_there:
-                return cls._same(Store(folder), plan, variant)
-            chunks = plan_chunks(splits, seed, simulator.chunk_events)
-            run_chunks(simulator, settings, chunks, writer, workers)
-            writer.finish("generated", variant, plan_with_versions)
-        return Store(folder)
+        return generate(
+            cls.card,
+            cls.simulator(),
+            partial(cls.folder, path, "generated"),
+            n_events=n_events,
+            seed=seed,
+            workers=workers,
+            variant=variant,
+            config=config,
+            draw=draw,
+            force=force,
+        )
 
     @classmethod
     def download(cls, path: str | Path = "./datasets", *, force: bool = False) -> list[Path]:
@@ -441,43 +424,26 @@ class Dataset:
         try:
             return fetch_published(cls.card, Path(path), force=force)
         except FetchError as error:
-            hint = cls._generate_hint(path, "default")
-            raise FetchError(f"{error}; events of the same schema can be generated: {hint}") from error
+            hint = cls._generate_hint("events of the same schema can be generated: {}", path, "default")
+            raise FetchError(f"{error}; {hint}") from error
 
     @classmethod
-    def _generate_hint(cls, path: str | Path, variant: str) -> str:
+    def _generate_hint(cls, text: str, path: str | Path, variant: str) -> str:
+        """``text`` with the lines that generate the events, or that this dataset has no simulator."""
+        if not cls._has_simulator():
+            return f"{cls.name} has no simulator"
         option, flag = ("", "") if variant == "default" else (f", variant={variant!r}", f" --variant {variant}")
-        return f"`pd4ml generate {cls.name} --path {path}{flag}` or {cls.__name__}.generate({str(path)!r}{option})"
+        return text.format(
+            f"`pd4ml generate {cls.name} --path {path}{flag}` or {cls.__name__}.generate({str(path)!r}{option})"
+        )
 
     @classmethod
-    def _variant_config(cls, variant: str, config: Mapping[str, Any]) -> dict[str, Any]:
-        if variant in cls.card.variants:
-            if config:
-                raise DataError(
-                    f"variant {variant!r} has settings of its own: give events with {', '.join(config)} set "
-                    "another name (variant='...', --variant)"
-                )
-            return dict(cls.card.variants[variant].config)
-        if not config:
-            raise unknown_name("variant", variant, cls.card.variants)
-        return dict(config)
-
-    @classmethod
-    def _same(cls, store: Store, plan: Mapping[str, Any], variant: str) -> Store:
-        """The store that is there, if it follows the same plan (versions may differ)."""
-        found = store.manifest.provenance
-        for key, value in json.loads(json.dumps(plan)).items():  # as it was stored: tuples became lists
-            if found.get(key) != value:
-                raise StoreError(
-                    f"{store.folder} exists with {key} {found.get(key)}, asked for {value}: choose another name "
-                    f"than variant {variant!r}, or replace it with force (--force)"
-                )
-        return store
-
-
-def _whole(name: str, value: object) -> int:
-    """A whole number, NumPy's included."""
-    try:
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise DataError(f"{name} must be a whole number, found {value!r}") from None
+    def _has_simulator(cls) -> bool:
+        """Whether events can be generated; nothing is imported for it."""
+        if cls.simulator.__func__ is not Dataset.simulator.__func__:  # type: ignore[attr-defined]
+            return True
+        packages = [base.__module__ for base in cls.__mro__ if issubclass(base, Dataset) and base is not Dataset]
+        return any(
+            hasattr(sys.modules.get(package), "__path__") and find_spec(f"{package}.simulator") is not None
+            for package in packages
+        )

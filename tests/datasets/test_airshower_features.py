@@ -131,7 +131,7 @@ def test_a_published_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         arrays[f"y_{split}"] = part["xmax"].astype(np.float64)
     np.savez_compressed(tmp_path / files[0].name, allow_pickle=False, **arrays)
     X, y = Airshower.load("test", tmp_path)
-    for found, spec in zip((*X, y), CARD.arrays, strict=True):
+    for found, spec in zip((*X, y), CARD.published.arrays, strict=True):
         np.testing.assert_array_equal(found, parts["test"][spec.name])
         assert found.dtype == np.float32
     graphs = Airshower.graphs("train", tmp_path)

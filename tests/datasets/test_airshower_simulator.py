@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,54 @@ def batch() -> Arrays:
 
 def test_the_arrays_are_those_of_the_card(batch: Arrays) -> None:
     check_arrays(CARD, batch, 1500)
+
+
+def test_the_truth_is_that_of_the_shower(batch: Arrays) -> None:
+    """Direction and core, read off what the stations saw: a plane front, and the signal's centre."""
+    x, y = station_positions(1500.0)[:, :2].T
+    found, true, miss = [], [], []
+    for time, traces, zenith, azimuth, core in zip(
+        *(batch[name] for name in ("arrival_time", "traces", "zenith", "azimuth", "core")), strict=True
+    ):
+        hit = np.flatnonzero(time.ravel() != -1)
+        if len(hit) < 8:
+            continue
+        plane = np.stack([x[hit], y[hit], np.ones(len(hit))], axis=1)
+        slope = np.linalg.lstsq(plane, time.ravel()[hit].astype(np.float64), rcond=None)[0][:2]
+        found.append(-3e8 * slope)
+        true.append(np.sin(zenith) * np.array([np.cos(azimuth), np.sin(azimuth)]))
+        signal = traces.reshape(81, 80)[hit].sum(axis=1)
+        miss.append([signal @ x[hit] / signal.sum() - core[0], signal @ y[hit] / signal.sum() - core[1]])
+    assert len(found) > 500
+    assert (np.array(found) - np.array(true)).std() < 0.03
+    assert np.abs(np.array(miss)).mean() < 300  # m; stations are 1,500 m apart
+    assert set(np.unique(batch["primary"])) == {1, 4, 16, 56}
+    assert 18.5 <= batch["lg_energy"].min() <= batch["lg_energy"].max() <= 20
+    assert batch["zenith"].max() <= np.deg2rad(60) + 1e-6
+    means = [float(batch["xmax"][batch["primary"] == a].mean()) for a in (1, 4, 16, 56)]
+    assert means == sorted(means, reverse=True)
+
+
+def test_the_response_can_differ_from_event_to_event() -> None:
+    """Given for each event, the settings act as they do for all events at once."""
+    n, seed = 40, np.random.SeedSequence(1)
+    values = {
+        "signal_scale": np.tile([1.0, 1.5], n // 2),
+        "noise": np.tile([1.2, 2.0, 2.0, 1.2], n // 4),
+        "trigger": np.full(n, 1.3),
+    }
+    mixed = simulate(n, seed, Config(), "train", {name: partial(np.resize, v) for name, v in values.items()})
+    for name, used in values.items():
+        np.testing.assert_array_equal(mixed[name], used)
+    np.testing.assert_array_equal(mixed["core"], make(n)["core"])
+    sums = mixed["traces"].sum(axis=-1, dtype=np.float64)
+    seen = mixed["arrival_time"][..., 0] != -1
+    lowest = np.where(seen, sums, np.inf).min(axis=(1, 2))
+    assert (lowest >= 1.3 * 80 * values["noise"] - 1e-3).all()
+    same = make(n, signal_scale=1.5, noise=2.0, trigger=1.3)
+    both = (values["signal_scale"] == 1.5) & (values["noise"] == 2.0)
+    expected = same["traces"][both][same["arrival_time"][both, ..., 0] != -1].sum()
+    assert sums[both][seen[both]].sum() == pytest.approx(expected, rel=0.05)
 
 
 def test_silent_stations_are_silent_in_both_arrays(batch: Arrays) -> None:
@@ -233,7 +282,7 @@ def test_what_is_varied_has_its_effect(batch: Arrays) -> None:
         ({"primaries": {"p": -1}}, "weight of p must be a number from 0"),
         ({"primaries": {"p": 0}}, "at least one weight above 0"),
         ({"lg_energy_min": 16}, "lg_energy_min must be a number from 17 to 21, not 16"),
-        ({"lg_energy_max": 18.0}, "lg_energy_max must be a number from 18.5"),
+        ({"lg_energy_max": 18.0}, "lg_energy_max must not be below lg_energy_min, found 18 and 18.5"),
         ({"zenith_max": 90}, "zenith_max"),
         ({"spacing": 0}, "spacing"),
         ({"core_radius": float("nan")}, "core_radius"),
@@ -248,7 +297,7 @@ def test_bad_settings_are_refused(config: dict[str, Any], message: str) -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(UnknownNameError, match="unknown primary 'fe'; did you mean 'Fe'"):
+    with pytest.raises(UnknownNameError, match="unknown key of primaries 'fe'; did you mean 'Fe'"):
         Config(primaries={"fe": 1.0})
     with pytest.raises(UnknownNameError, match="did you mean 'primaries'"):
         Airshower.simulator().config({"primarys": {"p": 1}})

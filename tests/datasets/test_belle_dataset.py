@@ -81,7 +81,7 @@ def test_generated_events_become_graphs(tmp_path: Path) -> None:
 def test_mistakes_are_named(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'delta_e_max'"):
         Belle.generate(tmp_path, 10, variant="own", delta_e_mx=0.1)
-    with pytest.raises(DataError, match="tracking_efficiency must be a fraction"):
+    with pytest.raises(DataError, match="tracking_efficiency must be a number from 0 to 1"):
         Belle.generate(tmp_path, 10, variant="own", tracking_efficiency=2.0)
 
 

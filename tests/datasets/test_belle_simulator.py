@@ -39,6 +39,21 @@ def test_half_of_the_events_pass_and_the_order_is_random(batch: Arrays) -> None:
     assert {int(make(1, seed)["label"].sum()) for seed in range(6)} == {0, 1}
 
 
+def test_what_was_measured_says_why_events_pass(batch: Arrays) -> None:
+    config = Config()
+    enough = (batch["n_tracks"] >= config.min_tracks) & (batch["n_photons"] >= config.min_photons)
+    enough &= batch["visible_energy"] > config.min_visible_energy
+    np.testing.assert_array_equal(enough & (batch["n_candidates"] > 0), batch["label"] == 1)
+    found = batch["n_candidates"] > 0
+    for name, low, high in (("m_bc", config.m_bc_min, 5.2897), ("delta_e", -0.2, 0.2)):
+        assert low <= batch[name][found].min() <= batch[name][found].max() <= high
+        assert (batch[name][~found] == -1).all()
+    assert 10.6 > np.median(batch["visible_energy"]) > 5  # of the 10.58 GeV, neutrinos and what is not found
+    # Charged particles of the record that can be seen at all are an upper limit of the tracks, but for K0S.
+    charged = pdg_tokens([11, -11, 13, -13, 211, -211, 321, -321, 2212, -2212])
+    assert (batch["n_tracks"] <= np.isin(batch["particles"][..., 8], charged).sum(axis=1)).all()
+
+
 def test_the_same_arguments_give_the_same_bytes_whatever_came_before() -> None:
     first = make(seed=3)
     make(4, seed=4, config=Config(delta_e_max=0.3))
@@ -140,15 +155,15 @@ def test_every_variant_can_be_made(variant: str) -> None:
     ("settings", "message"),
     [
         ({"electron_energy": 8.0}, r"make 11\.30\d\d GeV in the centre of mass"),
-        ({"positron_energy": float("nan")}, "positron_energy must be an energy in GeV"),
+        ({"positron_energy": float("nan")}, "positron_energy must be a number from 0.5 to 50 GeV, not nan"),
         ({"crossing_angle": -1.0}, "crossing_angle must be"),
-        ({"tracking_efficiency": 1.5}, "tracking_efficiency must be a fraction from 0 to 1, not 1.5"),
-        ({"track_resolution": -1.0}, "track_resolution must be a factor"),
-        ({"theta_min": 160.0}, "theta_min must be an angle in degrees below theta_max"),
-        ({"min_tracks": -1}, "min_tracks must be a number"),
-        ({"m_bc_min": 5.3}, "m_bc_min must be a mass in GeV"),
-        ({"delta_e_max": 0.0}, "delta_e_max must be an energy"),
-        ({"d_window": 0.0}, "d_window must be a half width"),
+        ({"tracking_efficiency": 1.5}, "tracking_efficiency must be a number from 0 to 1, not 1.5"),
+        ({"track_resolution": -1.0}, "track_resolution must be a number from 0 to 100"),
+        ({"theta_min": 160.0}, "theta_max must not be below theta_min, found 150 and 160"),
+        ({"min_tracks": -1}, "min_tracks must be a whole number from 0 to 30"),
+        ({"m_bc_min": 5.3}, "m_bc_min must be a number from 5 to 5.28 GeV"),
+        ({"delta_e_max": 0.0}, "delta_e_max must be a number from 0.01"),
+        ({"d_window": 0.0}, "d_window must be a number from 0.0001"),
     ],
 )
 def test_a_bad_configuration_is_refused_in_one_line(settings: dict[str, Any], message: str) -> None:

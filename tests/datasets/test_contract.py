@@ -42,7 +42,7 @@ def generated(
 @every_dataset
 def test_the_card_is_whole(dataset: type[Dataset]) -> None:
     card = dataset.card
-    assert set(card.splits) == {"train", "test"}
+    assert {"train", "test"} <= set(card.splits) <= {"train", "valid", "test"}
     assert card.licence
     assert card.graph
     assert card.generator
@@ -77,6 +77,30 @@ def test_every_variant_has_settings_of_the_simulator(dataset: type[Dataset]) -> 
 def test_events_are_what_the_card_says(dataset: type[Dataset]) -> None:
     for split in dataset.card.splits:
         check_arrays(dataset.card, simulate(dataset, split=split), N_EVENTS)
+
+
+@every_dataset
+def test_settings_can_be_drawn(dataset: type[Dataset], tmp_path: Path) -> None:
+    """One that is varied event by event if there is one, else one that is not: kept, in range, no part of X."""
+    simulator = dataset.simulator()
+    numbers = [s for s in simulator.settings if s.kind == "number" and not s.shared and s.default]
+    setting = next((s for s in numbers if s.name in simulator.per_event), numbers[-1])
+    low, high = sorted((0.95 * setting.default, setting.default))
+    text = f"uniform:{low},{high}"
+    dataset.generate(tmp_path, N_EVENTS, variant="drawn", draw={setting.name: text})
+    events = dataset.open("train", tmp_path, source="generated", variant="drawn")
+    known = {spec.name for spec in dataset.card.arrays}
+    (name,) = {name for name, _ in events.items()} - known
+    values = events[name]
+    assert values.dtype == np.float64
+    assert low <= values.min() <= values.max() <= high
+    assert len(np.unique(values)) >= len(values) // simulator.draw_events
+    assert [a.shape[1:] for a in events.X] == [spec.full_shape(1)[1:] for spec in dataset.card.inputs]
+    assert events.manifest.provenance["draw"] == {setting.name: text}
+    if setting.name in simulator.per_event:
+        assert len(np.unique(values)) > 0.7 * len(values)
+        plain = simulator.simulate(N_EVENTS, np.random.SeedSequence(5), simulator.config({}), "train")
+        assert name not in plain
 
 
 @every_dataset
@@ -145,6 +169,8 @@ def test_the_published_layout_is_read(
         for spec, array in zip(dataset.card.inputs, X, strict=True):
             np.testing.assert_array_equal(array, parts["train"][spec.name])
         np.testing.assert_array_equal(y, parts["train"][dataset.card.target.name])
+    # The published arrays have not changed when those of generated events grew.
+    assert dataset.open("train", tmp_path).manifest.card_version == dataset.card.published_version == "1"
 
 
 def test_load_open_and_graphs_agree(generated: tuple[type[Dataset], Path]) -> None:

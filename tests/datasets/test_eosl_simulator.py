@@ -60,6 +60,31 @@ def test_spectra_of_an_event_share_what_an_event_has(batch: Arrays) -> None:
     assert len(np.unique(batch["event_id"][:30])) > 3  # in random order
 
 
+def test_the_truth_is_that_of_the_event(batch: Arrays) -> None:
+    for name, low, high in (("tau0", 0.4, 0.6), ("freeze_out", 0.13, 0.145), ("centrality", 0, 60)):
+        assert low - 1e-6 <= batch[name].min() <= batch[name].max() <= high + 1e-6
+    # pi b^2 is the centrality's share of the inelastic cross section (fm2).
+    total = np.where(batch["system"] == 1, 770.0, 685.0)
+    share = np.pi * batch["impact_parameter"] ** 2 / total
+    np.testing.assert_allclose(100 * share, batch["centrality"], rtol=1e-5)
+    for event in np.unique(batch["event_id"]):
+        mine = batch["event_id"] == event
+        for name in ("tau0", "system", "centrality"):
+            assert len(np.unique(batch[name][mine])) == 1
+        assert len(np.unique(batch["freeze_out"][mine])) == 2
+        assert len(np.unique(batch["reaction_plane"][mine])) == 30
+
+
+def test_spectra_are_elliptic_along_the_reaction_plane(batch: Arrays) -> None:
+    """In collisions that are not central the flow is stronger in the plane (v2 > 0), wherever that lies."""
+    off_centre = batch["impact_parameter"] > 6
+    counts = batch["pion_spectrum"][off_centre].sum(axis=1, dtype=np.float64)
+    relative = PHI - batch["reaction_plane"][off_centre, None]
+    v2 = (counts * np.cos(2 * relative)).sum() / counts.sum()
+    assert 0.02 < v2 < 0.12
+    assert abs((counts * np.cos(2 * PHI)).sum() / counts.sum()) < 0.02
+
+
 def test_splits_never_share_an_event(tmp_path: Path) -> None:
     store = EOSL.generate(tmp_path, 60, seed=3, variant="few", spectra_per_event=15)
     train, test = (set(store.events(split)["event_id"].tolist()) for split in ("train", "test"))
@@ -173,12 +198,12 @@ def test_every_variant_of_the_card_is_a_setting(variant: str) -> None:
         ({"pb_share": "all"}, "pb_share"),
         ({"centrality_max": float("nan")}, "centrality_max"),
         ({"tau0_min": 0.1}, "tau0_min must be a number from 0.2"),
-        ({"tau0_max": 0.3}, "tau0_max must be a number from 0.4"),
+        ({"tau0_max": 0.3}, "tau0_max must not be below tau0_min, found 0.3 and 0.4"),
         ({"freeze_out_min": 0.1}, "freeze_out_min"),
-        ({"freeze_out_max": 0.17}, "freeze_out_max must be a number from 0.13 to 0.16"),
+        ({"freeze_out_max": 0.17}, "freeze_out_max must be a number from 0.12 to 0.16 GeV, not 0.17"),
         ({"shift": 1}, "shift must be true or false"),
         ({"spectra_per_event": 2.5}, "spectra_per_event must be a whole number"),
-        ({"spectra_per_event": True}, "spectra_per_event must be a number from 1"),
+        ({"spectra_per_event": True}, "spectra_per_event must be a whole number from 1"),
         ({"n_cells": 10}, "narrower than 24 fm"),
         ({"rapidity": 0}, "rapidity"),
     ],

@@ -159,6 +159,20 @@ def test_what_is_varied_has_its_effect() -> None:
     assert (make(5, duration=0.0)["density"] > 0).any()
 
 
+def test_the_temperature_is_the_one_at_the_beginning() -> None:
+    """Uniform in its range; above it nothing tells the classes apart, and the colder, the lumpier."""
+    arrays = make(300, seed=5)
+    temperature = arrays["temperature"]
+    assert 0.4 <= temperature.min() < 0.45
+    assert 1.2 < temperature.max() <= 1.25
+    image = arrays["density"].astype(np.float64)
+    lumpiness = image.max(axis=(1, 2)) / image.mean(axis=(1, 2))
+    cold, spinodal = temperature < 0.6, arrays["label"] == 1
+    assert lumpiness[cold & spinodal].mean() > lumpiness[~cold & spinodal].mean() + 0.3
+    hot = make(100, seed=5, temperature_min=2.0, temperature_max=2.0)
+    np.testing.assert_array_equal(hot["temperature"], np.full(100, 2, np.float32))
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [

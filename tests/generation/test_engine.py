@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import subprocess
 import sys
@@ -14,8 +15,10 @@ import numpy as np
 import pytest
 
 from helpers.toy import CHUNK_EVENTS, Toy
-from pd4ml.errors import DataError, MissingExtraError, StoreError, UnknownNameError
+from pd4ml.dataset import Dataset, Register
+from pd4ml.errors import DataError, FetchError, MissingExtraError, Pd4mlError, StoreError, UnknownNameError
 from pd4ml.generation.engine import plan_chunks
+from pd4ml.generation.pool import process_pool
 from pd4ml.generation.simulator import Simulator
 
 HELPERS = str(Path(__file__).parents[1])
@@ -145,6 +148,29 @@ def test_a_missing_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Toy, "simulator", classmethod(lambda cls: needs))
     with pytest.raises(MissingExtraError, match=r"pip install 'pd4ml-physics\[generate\]'"):
         Toy.generate(tmp_path, 200)
+
+
+def test_a_dataset_without_a_simulator_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Dataset, "datasets_register", Register())
+    monkeypatch.setenv("PD4ML_OFFLINE", "1")
+
+    class Bare(Dataset):
+        card = dataclasses.replace(Toy.card, name="Bare")
+
+    for call in (lambda: Bare.generate(tmp_path, 200), lambda: Bare.open("train", tmp_path, source="generated")):
+        with pytest.raises(Pd4mlError, match="Bare") as caught:
+            call()
+        assert "simulator" in str(caught.value)
+        assert "pd4ml generate" not in str(caught.value)
+    with pytest.raises(FetchError, match=r"cannot be had.*; Bare has no simulator"):
+        Bare.load("train", tmp_path)
+
+
+def test_several_processes_need_no_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "loky", None)
+    with pytest.raises(MissingExtraError, match="pip install loky, or use workers=1") as caught, process_pool(2):
+        pass
+    assert "generate" not in str(caught.value)
 
 
 SLOW = """

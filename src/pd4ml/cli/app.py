@@ -110,7 +110,7 @@ def _start(
 def settings(texts: list[str] | None) -> dict[str, Any]:
     """KEY=VALUE with the value as JSON (1.5, true) or, failing that, as text."""
     options: dict[str, Any] = {}
-    taken = ("path", "n_events", "seed", "workers", "variant", "force")
+    taken = ("path", "n_events", "seed", "workers", "variant", "draw", "force")
     for text in texts or []:
         key, equals, value = text.partition("=")
         if not equals or not key.isidentifier():

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import pd4ml
 from pd4ml.cli.app import AsJson, DataPath, DatasetName, Force, Settings, VariantName, app, settings
+from pd4ml.errors import DataError, Pd4mlError
+
+if TYPE_CHECKING:
+    from pd4ml.generation.settings import Setting
 
 __all__ = ["cite", "download", "generate", "import_file", "info", "list_datasets", "verify"]
 
@@ -46,16 +51,36 @@ def info(
         else:
             _print_manifest(manifest)
         return
-    card = pd4ml.Dataset.datasets_register.find(what.rstrip(os.sep)).card
-    print(json.dumps(_plain(card), indent=1) if as_json else card.describe())
+    dataset = pd4ml.Dataset.datasets_register.find(what.rstrip(os.sep))
+    settings_there = _settings_of(dataset)
+    if as_json:
+        print(json.dumps({**_plain(dataset.card), "settings": _plain(settings_there)}, indent=1))
+        return
+    print(dataset.card.describe())
+    for setting in settings_there:
+        print(f"setting {setting}")
+
+
+def _settings_of(dataset: type[pd4ml.Dataset]) -> tuple[Setting, ...]:
+    """The settings of a dataset's simulator; none where it has no simulator, or none that can be loaded here."""
+    from pd4ml.generation.settings import settings_of
+
+    try:
+        # A room's config.py needs none of what its simulator needs.
+        config_type = dataset._room("config", "Config") or dataset.simulator().config_type
+    except (Pd4mlError, ImportError):
+        return ()
+    return settings_of(config_type)
 
 
 def _plain(value: Any) -> Any:
-    """Records and mappings as dicts, tuples as lists."""
+    """Records and mappings as dicts, tuples as lists, no range (infinity) as null."""
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if hasattr(value, "items"):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 
@@ -111,6 +136,14 @@ def generate(
     workers: Annotated[int, typer.Option(help="Processes; 0 is one for each core.")] = 0,
     variant: VariantName = "default",
     options: Settings = None,
+    draw: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--draw",
+            metavar="KEY=DISTRIBUTION",
+            help="Draw a setting: uniform:low,high, normal:mean,sigma, choice:x,y; repeatable.",
+        ),
+    ] = None,
     path: DataPath = Path("datasets"),
     force: Force = False,
     as_json: AsJson = False,
@@ -118,10 +151,18 @@ def generate(
     """Generate a dataset from first principles. A run that was stopped goes on where it was.
 
     Examples: pd4ml generate TopTagging -n 100000 --variant scale_up ;
-    pd4ml generate TopTagging --variant wide --set pt_min=500 --set pt_max=700
+    pd4ml generate TopTagging --variant wide --set pt_min=500 --set pt_max=700 ;
+    pd4ml generate TopTagging --variant scales --draw energy_scale=uniform:0.95,1.05
     """
     store = pd4ml.Dataset.datasets_register.find(dataset).generate(
-        path, events, seed, workers or os.cpu_count() or 1, variant, force=force, **settings(options)
+        path,
+        events,
+        seed,
+        workers or os.cpu_count() or 1,
+        variant,
+        draw=_draws(draw),
+        force=force,
+        **settings(options),
     )
     manifest = store.manifest
     counts = {split: manifest.n_events(split) for split in manifest.arrays}
@@ -130,6 +171,17 @@ def generate(
         return
     summary = ", ".join(f"{n:,} {split}" for split, n in counts.items())
     print(f"{store.folder}: {summary}, fingerprint {manifest.fingerprint[:16]}")
+
+
+def _draws(texts: list[str] | None) -> dict[str, str]:
+    """KEY=DISTRIBUTION, as they were typed."""
+    draws: dict[str, str] = {}
+    for text in texts or []:
+        key, equals, distribution = text.partition("=")
+        if not equals or not key or key in draws:
+            raise DataError(f"--draw takes KEY=DISTRIBUTION, each key once, found {text!r}")
+        draws[key] = distribution
+    return draws
 
 
 @app.command()

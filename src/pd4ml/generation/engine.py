@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.errors import DataError
+from pd4ml.generation.draws import Draw
+from pd4ml.generation.pieces import simulate_chunk
 from pd4ml.generation.pool import process_pool
-from pd4ml.generation.simulator import Simulate, Simulator
+from pd4ml.generation.simulator import Simulator
 from pd4ml.progress import progress
 from pd4ml.storage.writer import StoreWriter
 
 __all__ = ["Chunk", "plan_chunks", "run_chunks"]
+
+Arrays = Mapping[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ def run_chunks(
     chunks: list[Chunk],
     writer: StoreWriter,
     workers: int | Executor,
+    draws: tuple[Draw, ...] = (),
 ) -> None:
     """Simulate the chunks that ``writer`` does not have yet and write them as they come.
 
@@ -60,7 +66,9 @@ def run_chunks(
     name = writer.card.name
     with progress(f"generating {name}", total) as bar:
         bar.advance(total - sum(chunk.n_events for chunk in missing))
-        for chunk, arrays in _simulated(simulator, config, missing, workers):
+        shared = tuple(spec.name for spec in writer.card.arrays if not spec.per_event)
+        work = partial(_simulate, simulator, config, draws, shared)
+        for chunk, arrays in _simulated(work, missing, workers):
             n_events = len(arrays[writer.card.target.name])
             if n_events != chunk.n_events:
                 raise DataError(f"the simulator of {name} gave {n_events} events, asked for {chunk.n_events}")
@@ -69,22 +77,17 @@ def run_chunks(
 
 
 def _simulated(
-    simulator: Simulator,
-    config: Any,
-    chunks: list[Chunk],
-    workers: int | Executor,
-) -> Iterator[tuple[Chunk, Mapping[str, NDArray[np.generic]]]]:
+    work: Callable[[Chunk], Arrays], chunks: list[Chunk], workers: int | Executor
+) -> Iterator[tuple[Chunk, Arrays]]:
     if not isinstance(workers, Executor):
         if workers < 1:
             raise DataError(f"workers must be at least 1, found {workers}")
         if workers == 1 or len(chunks) <= 1:
             for chunk in chunks:
-                yield chunk, _simulate(simulator.simulate, chunk, config)
+                yield chunk, work(chunk)
             return
     with _executor(workers, len(chunks)) as executor:
-        futures: dict[Future[Mapping[str, NDArray[np.generic]]], Chunk] = {
-            executor.submit(_simulate, simulator.simulate, chunk, config): chunk for chunk in chunks
-        }
+        futures: dict[Future[Arrays], Chunk] = {executor.submit(work, chunk): chunk for chunk in chunks}
         try:
             for future in as_completed(futures):
                 chunk = futures.pop(future)  # the result is freed once it is written
@@ -95,8 +98,10 @@ def _simulated(
                     future.cancel()
 
 
-def _simulate(simulate: Simulate, chunk: Chunk, config: Any) -> Mapping[str, NDArray[np.generic]]:
-    return simulate(chunk.n_events, chunk.seed, config, chunk.split)
+def _simulate(
+    simulator: Simulator, config: Any, draws: tuple[Draw, ...], shared: tuple[str, ...], chunk: Chunk
+) -> Arrays:
+    return simulate_chunk(simulator, chunk.n_events, chunk.seed, config, chunk.split, draws, shared)
 
 
 @contextmanager

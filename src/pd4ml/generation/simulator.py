@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
 from typing import Any
@@ -12,11 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.errors import DataError, MissingExtraError, Pd4mlError, unknown_name
+from pd4ml.generation.settings import Setting, settings_of
 
-__all__ = ["Simulate", "Simulator"]
+__all__ = ["Drawn", "Simulate", "Simulator"]
 
-# (n_events, seed, config, split) -> arrays with the card's names, shapes and dtypes
-Simulate = Callable[[int, np.random.SeedSequence, Any, str], Mapping[str, NDArray[np.generic]]]
+# (n_events, seed, config, split) -> arrays with the card's names, shapes and dtypes. A simulator that varies
+# settings by itself (``per_event``) takes a fifth argument, ``Drawn``, and gives what it used under their names.
+Simulate = Callable[..., Mapping[str, NDArray[np.generic]]]
+# Setting -> function that gives the next n values, (n,).
+Drawn = Mapping[str, Callable[[int], NDArray[np.float64]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,13 +29,18 @@ class Simulator:
     """A simulator: a module-level function, the frozen dataclass of its settings, what it needs.
 
     ``packages`` are the distributions whose versions belong to the provenance; ``chunk_events`` is the number of
-    events that share one seed, a part of what the events follow from.
+    events that share one seed, a part of what the events follow from. ``per_event`` are the settings that
+    ``simulate`` can draw for every event by itself; others are drawn for ``draw_events`` events together.
+    ``truth`` are the arrays that no setting of the stage response changes: the same, row by row, for equal seeds.
     """
 
     simulate: Simulate
     config_type: type[Any]
     packages: tuple[str, ...] = ("numpy",)
     chunk_events: int = 2000
+    per_event: tuple[str, ...] = ()
+    draw_events: int = 50
+    truth: tuple[str, ...] = ()
 
     def config(self, options: Mapping[str, Any]) -> Any:
         """The settings with ``options`` over their defaults; an unknown option is an error with a suggestion."""
@@ -39,12 +49,35 @@ class Simulator:
             if name not in known:
                 raise unknown_name("option", name, known)
         plain = {name: v.item() if isinstance(v, np.generic) else v for name, v in options.items()}
+        return self._checked(self.config_type, plain)
+
+    def replace(self, config: Any, options: Mapping[str, Any]) -> Any:
+        """``config`` with ``options`` in place of its own."""
+        return self._checked(partial(dataclasses.replace, config), options)
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings with their ranges, units and meanings."""
+        return settings_of(self.config_type)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages whose random numbers are their own: what happens, then what is seen of it."""
+        return ("truth", "response") if self.truth else ("truth",)
+
+    def same_events(self, options: Mapping[str, Any]) -> bool:
+        """Whether events with ``options`` are those of the default settings, row by row, only seen otherwise."""
+        response = {setting.name for setting in self.settings if setting.stage == "response"}
+        return bool(self.truth) and set(options) <= response
+
+    @staticmethod
+    def _checked(make: Callable[..., Any], options: Mapping[str, Any]) -> Any:
         try:
-            return self.config_type(**plain)
+            return make(**options)
         except Pd4mlError:
             raise
         except (TypeError, ValueError) as error:
-            raise DataError(f"options {plain}: {error}") from error
+            raise DataError(f"options {dict(options)}: {error}") from error
 
     def versions(self) -> dict[str, str]:
         """Versions of what the events follow from."""

@@ -19,7 +19,7 @@ def _variant(description: str, **config: Any) -> Variant:
 
 CARD = Card(
     name="Airshower",
-    version="1",
+    version="2",
     title="depth of the maximum of cosmic-ray air showers",
     task="regression",
     description="""
@@ -53,6 +53,13 @@ largest. Most stations are silent in an event.
             "x, y from the middle of the array and altitude; station 9 i + j is at [i, j] of the other arrays",
             per_event=False,
         ),
+    ),
+    extras=(
+        ArraySpec("primary", (), "uint8", "1", "mass number of the primary nucleus"),
+        ArraySpec("lg_energy", (), "float32", "1", "lg(E/eV) of the primary"),
+        ArraySpec("zenith", (), "float32", "rad", "zenith angle of where the shower comes from"),
+        ArraySpec("azimuth", (), "float32", "rad", "its azimuth, from x to y, -pi to pi"),
+        ArraySpec("core", (2,), "float32", "m", "x, y where the shower's axis meets the ground"),
     ),
     target=ArraySpec("xmax", (), "float32", "g/cm2", "slant depth of the shower maximum"),
     splits=MappingProxyType({"train": 70_000, "test": 30_000}),

@@ -47,6 +47,16 @@ class Showers:
     core: Floats
 
     @property
+    def zenith(self) -> Floats:
+        """(N,) zenith angle in rad."""
+        return np.arctan2(np.hypot(self.axis[:, 0], self.axis[:, 1]), self.axis[:, 2])
+
+    @property
+    def azimuth(self) -> Floats:
+        """(N,) azimuth in rad of where the shower comes from, in [-pi, pi)."""
+        return np.arctan2(self.axis[:, 1], self.axis[:, 0])
+
+    @property
     def maximum(self) -> Floats:
         """(N, 3) position of the shower maximum on the axis, in m."""
         cos_zenith = self.axis[:, 2]

@@ -45,14 +45,15 @@ def detect(
     stations: NDArray[np.float64],
     rng: np.random.Generator,
     *,
-    noise: float,
-    threshold: float,
-    signal_scale: float = 1.0,
+    noise: float | NDArray[np.float64],
+    threshold: float | NDArray[np.float64],
+    signal_scale: float | NDArray[np.float64] = 1.0,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Traces (N, S, 80) in VEM per 25 ns and arrival times (N, S) in s at ``stations`` (S, 3), in m.
 
     ``noise`` is the mean absolute noise of a bin in VEM. A station whose trace sums up to less than ``threshold``
-    (VEM) is silent: -1 in all bins and as time. ``signal_scale`` multiplies all expected signals.
+    (VEM) is silent: -1 in all bins and as time. ``signal_scale`` multiplies all expected signals. All three
+    may be (N,), too.
     """
     maximum = showers.maximum
     depth = vertical_depth(GROUND) - vertical_depth(maximum[:, 2])
@@ -60,7 +61,8 @@ def detect(
     arrival_time = np.full(traces.shape[:2], -1, np.float32)
     strength = signal_scale * 900 * 10 ** (showers.lg_energy - 19)
     geometry = (showers.axis, showers.core, maximum, depth, stations)
-    _detect(rng, strength, showers.mass, *geometry, noise, threshold, traces, arrival_time)
+    means, thresholds = np.zeros(len(depth)) + noise, np.zeros(len(depth)) + threshold
+    _detect(rng, strength, showers.mass, *geometry, means, thresholds, traces, arrival_time)
     return traces, arrival_time
 
 
@@ -137,8 +139,8 @@ def _detect(
     maximum: NDArray[np.float64],
     depth: NDArray[np.float64],
     stations: NDArray[np.float64],
-    noise: float,
-    threshold: float,
+    noise: NDArray[np.float64],
+    threshold: NDArray[np.float64],
     traces: NDArray[np.float32],
     arrival_time: NDArray[np.float32],
 ) -> None:
@@ -162,7 +164,7 @@ def _detect(
             particles[:] = 0
             add_particles(rng, muon, muon_time, 0.0, particles)
             add_particles(rng, em, em_time, shift, particles)
-            if _add_noise(rng, particles, noise, trace) < threshold:
+            if _add_noise(rng, particles, noise[event], trace) < threshold[event]:
                 continue
             traces[event, s] = trace
             jitter = JITTER * 8 / (1 + math.log10(particles.sum() + 1))

@@ -18,7 +18,7 @@ def _variant(description: str, **config: float) -> Variant:
 
 CARD = Card(
     name="Belle",
-    version="1",
+    version="2",
     title="decays of the Upsilon(4S) that pass a selection of hadronic B0 (smartBKG)",
     task="classification",
     description="""
@@ -43,6 +43,14 @@ github.com/kahn-jms/belle-selective-mc-dataset.
             non_negative=(1, 8),
         ),
         ArraySpec("mother_index", (100,), "int16", "1", "place of the mother, -1 for none", padding=-1),
+    ),
+    extras=(
+        ArraySpec("m_bc", (), "float32", "GeV", "beam-constrained mass of the best B0; -1: none", padding=-1),
+        ArraySpec("delta_e", (), "float32", "GeV", "energy difference of the best B0; -1: none", padding=-1),
+        ArraySpec("n_candidates", (), "int32", "1", "number of B0 candidates"),
+        ArraySpec("visible_energy", (), "float32", "GeV", "energy of all that is seen, in the centre of mass"),
+        ArraySpec("n_tracks", (), "int32", "1", "number of tracks"),
+        ArraySpec("n_photons", (), "int32", "1", "number of photons"),
     ),
     target=ArraySpec("label", (), "uint8", "1", "1 if the event passes the selection"),
     classes=("fails", "passes"),

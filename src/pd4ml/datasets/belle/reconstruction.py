@@ -17,7 +17,7 @@ from pd4ml.datasets.belle.config import Config
 from pd4ml.datasets.belle.decays import boost
 from pd4ml.datasets.belle.detector import KAON, PION, Seen
 
-__all__ = ["B_MODES", "D_MODES", "Candidates", "passes", "reconstruct"]
+__all__ = ["B_MODES", "D_MODES", "Candidates", "passes", "reconstruct", "visible_energy"]
 
 D_MODES = (
     *("D0 -> K- pi+", "D0 -> K- pi+ pi0", "D0 -> K- pi+ pi+ pi-", "D0 -> K- pi+ pi+ pi- pi0"),
@@ -70,13 +70,18 @@ class Candidates:
 def passes(seen: Seen, candidates: Candidates, config: Config) -> NDArray[np.bool_]:
     """(B,) whether an event is selected: a candidate, enough tracks and photons, enough visible energy."""
     n_tracks, n_photons = np.diff(seen.tracks.offsets), np.diff(seen.photons.offsets)
+    enough = (n_tracks >= config.min_tracks) & (n_photons >= config.min_photons)
+    return enough & (visible_energy(seen, config) > config.min_visible_energy) & (candidates.number > 0)
+
+
+def visible_energy(seen: Seen, config: Config) -> NDArray[np.float64]:
+    """(B,) energy of all that is seen, in the centre of mass, GeV."""
     velocity = _velocity(config)
-    visible = np.zeros(len(n_tracks))
+    visible = np.zeros(len(seen.tracks.offsets) - 1)
     for objects in (seen.tracks, seen.photons, seen.k_shorts):
         event = np.repeat(np.arange(len(visible)), np.diff(objects.offsets))
         visible += np.bincount(event, boost(objects.p4, velocity)[:, 0], len(visible))
-    enough = (n_tracks >= config.min_tracks) & (n_photons >= config.min_photons)
-    return enough & (visible > config.min_visible_energy) & (candidates.number > 0)
+    return visible
 
 
 def reconstruct(seen: Seen, config: Config) -> Candidates:

@@ -6,21 +6,32 @@ differ from the published sample, and the evidence, is in this room's README.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.datasets.belle.config import Config
 from pd4ml.datasets.belle.decays import DecayGenerator, Decays
-from pd4ml.datasets.belle.detector import see
-from pd4ml.datasets.belle.reconstruction import passes, reconstruct
+from pd4ml.datasets.belle.detector import Seen, see
+from pd4ml.datasets.belle.reconstruction import Candidates, passes, reconstruct, visible_energy
 from pd4ml.datasets.belle.tokens import pdg_tokens
 from pd4ml.errors import DataError
 from pd4ml.generation.simulator import Simulator
 
-__all__ = ["BATCH", "N_PARTICLES", "SIMULATOR", "Config", "record", "simulate"]
+__all__ = ["BATCH", "N_PARTICLES", "SIMULATOR", "Config", "measured", "record", "simulate"]
 
 N_PARTICLES = 100
 BATCH = 2000  # events that Pythia decays at once
+_MEASURED: dict[str, type[np.generic]] = {
+    "m_bc": np.float32,
+    "delta_e": np.float32,
+    "n_candidates": np.int32,
+    "visible_energy": np.float32,
+    "n_tracks": np.int32,
+    "n_photons": np.int32,
+}
+_NO_CANDIDATE = -1.0
 _MAX_EVENTS_PER_PASS = 20_000  # beyond, the selection leaves nothing to speak of
 
 
@@ -29,9 +40,9 @@ def simulate(
 ) -> dict[str, NDArray[np.generic]]:
     """Simulate ``n_events`` events, half of which pass the selection, in random order.
 
-    Gives ``particles`` (N, 100, 9) float32, ``mother_index`` (N, 100) int16 and ``label`` (N,) uint8, as on the
-    card. The result depends on the first three arguments only. Of the events that fail, which are many more,
-    those that come first are kept.
+    Gives ``particles`` (N, 100, 9) float32, ``mother_index`` (N, 100) int16, ``label`` (N,) uint8 and what was
+    measured of each event, as on the card. The result depends on the first three arguments only. Of the events
+    that fail, which are many more, those that come first are kept.
     """
     pythia_seed, own = (int(word) for word in seed.generate_state(2, np.uint64))
     rng = np.random.default_rng(own)
@@ -41,17 +52,22 @@ def simulate(
     particles = np.zeros((n_events, N_PARTICLES, 9), np.float32)
     mother_index = np.full((n_events, N_PARTICLES), -1, np.int16)
     label = np.repeat(np.array([0, 1], np.uint8), wanted)
+    reconstructed = {name: np.zeros(n_events, dtype) for name, dtype in _MEASURED.items()}
     done, n_tried = np.zeros(2, np.int64), 0
     while (done < wanted).any():
         decays = generate(BATCH)
         seen = see(decays, config, rng)
-        passed = passes(seen, reconstruct(seen, config), config)
-        for value in (0, 1):
-            found = np.flatnonzero(passed == value)[: wanted[value] - done[value]]
-            start = done[value] + value * wanted[0]
+        candidates = reconstruct(seen, config)
+        passed = passes(seen, candidates, config)
+        values = measured(seen, candidates, config)
+        for outcome in (0, 1):
+            found = np.flatnonzero(passed == outcome)[: wanted[outcome] - done[outcome]]
+            start = done[outcome] + outcome * wanted[0]
             place = slice(start, start + len(found))
             particles[place], mother_index[place] = record(decays, found)
-            done[value] += len(found)
+            for name, array in reconstructed.items():
+                array[place] = values[name][found]
+            done[outcome] += len(found)
         n_tried += len(passed)
         if n_tried > _MAX_EVENTS_PER_PASS * (done.min() + 1):
             missing = "fail" if done[0] < done[1] else "pass"
@@ -60,7 +76,22 @@ def simulate(
             )
             raise DataError(msg)
     order = rng.permutation(n_events)
-    return {"particles": particles[order], "mother_index": mother_index[order], "label": label[order]}
+    arrays: dict[str, NDArray[Any]] = {"particles": particles, "mother_index": mother_index, "label": label}
+    arrays |= reconstructed
+    return {name: array[order] for name, array in arrays.items()}
+
+
+def measured(seen: Seen, candidates: Candidates, config: Config) -> dict[str, NDArray[np.generic]]:
+    """What the reconstruction measures of B events, (B,) each; -1 for the candidate where there is none."""
+    none = candidates.number == 0
+    return {
+        "m_bc": np.where(none, _NO_CANDIDATE, candidates.m_bc),
+        "delta_e": np.where(none, _NO_CANDIDATE, candidates.delta_e),
+        "n_candidates": candidates.number,
+        "visible_energy": visible_energy(seen, config),
+        "n_tracks": np.diff(seen.tracks.offsets),
+        "n_photons": np.diff(seen.photons.offsets),
+    }
 
 
 def record(decays: Decays, events: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
@@ -85,4 +116,6 @@ def record(decays: Decays, events: NDArray[np.int64]) -> tuple[NDArray[np.float3
     return particles, mother_index
 
 
-SIMULATOR = Simulator(simulate, Config, packages=("pythia8mc", "awkward", "numba", "numpy"), chunk_events=4000)
+SIMULATOR = Simulator(
+    simulate, Config, packages=("pythia8mc", "awkward", "numba", "numpy"), chunk_events=4000, draw_events=160
+)

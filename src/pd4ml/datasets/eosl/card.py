@@ -19,7 +19,7 @@ def _variant(description: str, **config: Any) -> Variant:
 
 CARD = Card(
     name="EOSL",
-    version="1",
+    version="2",
     title="equation of state of QCD matter in heavy-ion collisions",
     task="classification",
     description="""
@@ -48,6 +48,12 @@ split.
             "hydrodynamic event; its spectra differ in freeze-out, rotation, draw",
         ),
         ArraySpec("kind", (), "uint8", "1", "initial state: 0 = of a single event, 1 = smooth, averaged"),
+        ArraySpec("system", (), "uint8", "1", "0 = Au+Au at 200 GeV, 1 = Pb+Pb at 2.76 TeV"),
+        ArraySpec("tau0", (), "float32", "fm", "start of the hydrodynamics"),
+        ArraySpec("freeze_out", (), "float32", "GeV", "temperature of freeze-out"),
+        ArraySpec("centrality", (), "float32", "%", "geometric centrality"),
+        ArraySpec("impact_parameter", (), "float32", "fm", "distance of the nuclei's centres"),
+        ArraySpec("reaction_plane", (), "float32", "rad", "azimuth by which the spectrum was rotated"),
     ),
     group="event_id",
     target=ArraySpec("label", (), "uint8", "1", "1 = EOSQ, first order; 0 = EOSL, cross-over"),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.errors import DataError
+from pd4ml.datasets.eosl.config import Config
 from pd4ml.generation.simulator import Simulator
 from pd4ml.physics.hydro.cooper_frye import pion_spectrum
 from pd4ml.physics.hydro.decays import decay_pions
@@ -32,65 +32,23 @@ CHUNK_SPECTRA = 200
 _TEMPERATURES = 2  # freeze-out temperatures of one hydrodynamic event
 _AVERAGED = 40  # collisions whose mean is a smooth initial state
 _WIDTH = 0.5  # of the entropy that one nucleon deposits, fm
+# What is kept of each spectrum beside it, float32.
+_TRUTH = ("tau0", "freeze_out", "centrality", "impact_parameter", "reaction_plane")
 
 
 @dataclass(frozen=True)
-class Config:
-    """What can be varied.
+class _Event:
+    """A hydrodynamic event: mean numbers of pions (24, 24) at each of its freeze-out temperatures (GeV).
 
-    ``smooth_share``: share of events with a smooth initial state; ``pb_share``: of Pb+Pb (2.76 TeV), the others
-    are Au+Au (200 GeV). ``centrality_max``: per cent. ``tau0_min``, ``tau0_max`` (fm): start of the hydrodynamics;
-    ``freeze_out_min``, ``freeze_out_max`` (GeV); both uniform. With ``shift`` the test split has tau0 from 0.2 fm
-    to ``tau0_min`` and freeze-out from ``freeze_out_max`` to 0.16 GeV instead. ``fluctuation``: shape of the gamma
-    distribution of nucleons' weights. ``rapidity``: units of rapidity that are counted. ``feed_down``: whether
-    decays of resonances add their pions. ``spectra_per_event``: spectra from each hydrodynamic event. ``cell``
-    (fm) and ``n_cells``: the grid.
+    tau0: start of the hydrodynamics, fm; system: 0 = Au+Au, 1 = Pb+Pb; centrality in per cent; b in fm.
     """
 
-    smooth_share: float = 0.5
-    pb_share: float = 0.5
-    centrality_max: float = 60.0
-    tau0_min: float = 0.4
-    tau0_max: float = 0.6
-    freeze_out_min: float = 0.13
-    freeze_out_max: float = 0.145
-    shift: bool = True
-    fluctuation: float = 1.0
-    rapidity: float = 4.0
-    feed_down: bool = False
-    spectra_per_event: int = 5
-    cell: float = 0.4
-    n_cells: int = 100
-
-    def __post_init__(self) -> None:
-        _check("smooth_share", self.smooth_share, 0.0, 1.0)
-        _check("pb_share", self.pb_share, 0.0, 1.0)
-        _check("centrality_max", self.centrality_max, 0.0, 80.0)
-        _check("tau0_min", self.tau0_min, 0.2, 1.5)
-        _check("tau0_max", self.tau0_max, self.tau0_min, 1.5)
-        _check("freeze_out_min", self.freeze_out_min, 0.12, 0.16)
-        _check("freeze_out_max", self.freeze_out_max, self.freeze_out_min, 0.16)
-        for name, switch in (("shift", self.shift), ("feed_down", self.feed_down)):
-            if not isinstance(switch, bool):
-                raise DataError(f"{name} must be true or false, not {switch!r}")
-        _check("fluctuation", self.fluctuation, 0.1, 1000.0)
-        _check("rapidity", self.rapidity, 0.1, 100.0)
-        _check("cell", self.cell, 0.05, 0.5)
-        for name, value, most in (
-            ("spectra_per_event", self.spectra_per_event, 10_000),
-            ("n_cells", self.n_cells, 1000),
-        ):
-            if not isinstance(value, int):
-                raise DataError(f"{name} must be a whole number, not {value!r}")
-            _check(name, value, 1, most)
-        if self.cell * self.n_cells < 24:
-            raise DataError(f"the grid of {self.n_cells} cells of {self.cell} fm is narrower than 24 fm")
-
-
-def _check(name: str, value: object, least: float, most: float) -> None:
-    """Refuse what is not a number from ``least`` to ``most``."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise DataError(f"{name} must be a number from {least:g} to {most:g}, not {value!r}")
+    expected: list[Floats]
+    freeze_out: Floats
+    tau0: float
+    system: int
+    centrality: float
+    b: float
 
 
 def simulate(
@@ -98,25 +56,35 @@ def simulate(
 ) -> dict[str, NDArray[np.generic]]:
     """Simulate ``n_events`` spectra, from as many hydrodynamic events as are needed, in random order.
 
-    Gives ``pion_spectrum`` (N, 24, 24) float32, ``event_id`` (N,) int64, ``kind`` and ``label`` (N,) uint8.
-    ``event_id`` is drawn from 63 bits: no two events, of whatever split, share one.
+    Gives the arrays of the card: ``pion_spectrum`` (N, 24, 24) float32, ``label`` (N,) uint8, ``event_id`` (N,)
+    int64 and what each spectrum was made with. ``event_id`` is drawn from 63 bits: no two events, of whatever
+    split, share one.
     """
     rng = np.random.default_rng(seed)
     spectra, index = np.empty((n_events, N_BINS, N_BINS), np.float32), np.empty(n_events, np.int64)
+    truth = {name: np.empty(n_events, np.float32) for name in _TRUTH}
+    system = np.empty(n_events, np.uint8)
     n_hydro = math.ceil(n_events / config.spectra_per_event)
     ids, labels = rng.integers(2**63, size=n_hydro), rng.integers(2, size=n_hydro)
     smooth = rng.random(n_hydro) < config.smooth_share
     for k in range(n_hydro):
-        expected = _expected(int(labels[k]), bool(smooth[k]), config, split, rng)
+        event = _hydro_event(int(labels[k]), bool(smooth[k]), config, split, rng)
         for i in range(k * config.spectra_per_event, min((k + 1) * config.spectra_per_event, n_events)):
-            mean = rotate(expected[rng.integers(len(expected))], rng.uniform(0, 2 * np.pi))
+            which, angle = rng.integers(len(event.expected)), rng.uniform(0, 2 * np.pi)
+            mean = rotate(event.expected[which], angle)
             spectra[i], index[i] = rng.poisson(np.maximum(mean, 0)), k
+            values = (event.tau0, event.freeze_out[which], event.centrality, event.b, angle)
+            for array, value in zip(truth.values(), values, strict=True):
+                array[i] = value
+            system[i] = event.system
     order = rng.permutation(n_events)
     index = index[order]
     return {
         "pion_spectrum": spectra[order],
         "event_id": ids[index],
         "kind": smooth[index].astype(np.uint8),
+        "system": system[order],
+        **{name: array[order] for name, array in truth.items()},
         "label": labels[index].astype(np.uint8),
     }
 
@@ -128,14 +96,15 @@ def rotate(spectrum: Floats, angle: float) -> Floats:
     return np.fft.irfft(components * phase, N_BINS, axis=1)
 
 
-def _expected(label: int, smooth: bool, config: Config, split: str, rng: np.random.Generator) -> list[Floats]:
-    """Mean numbers of pions (24, 24) of a new hydrodynamic event, at some freeze-out temperatures."""
+def _hydro_event(label: int, smooth: bool, config: Config, split: str, rng: np.random.Generator) -> _Event:
+    """A new hydrodynamic event, seen at some freeze-out temperatures."""
     shifted = config.shift and split == "test"
     tau0 = rng.uniform(*((0.2, config.tau0_min) if shifted else (config.tau0_min, config.tau0_max)))
     low, high = (config.freeze_out_max, 0.16) if shifted else (config.freeze_out_min, config.freeze_out_max)
     temperatures = rng.uniform(low, high, _TEMPERATURES)
-    system = SYSTEMS["Pb+Pb" if rng.random() < config.pb_share else "Au+Au"]
-    b = impact_parameter(system, rng.uniform(0, config.centrality_max))
+    lead = bool(rng.random() < config.pb_share)
+    system, centrality = SYSTEMS["Pb+Pb" if lead else "Au+Au"], rng.uniform(0, config.centrality_max)
+    b = impact_parameter(system, centrality)
     entropy = np.mean(
         [
             entropy_density(collide(system, b, config.fluctuation, rng), tau0, config.n_cells, config.cell, _WIDTH)
@@ -152,7 +121,15 @@ def _expected(label: int, smooth: bool, config: Config, split: str, rng: np.rand
     spectra = [pion_spectrum(surface, pt, phi) for surface in surfaces]
     if config.feed_down:
         spectra = [s + decay_pions(surface, pt, phi) for s, surface in zip(spectra, surfaces, strict=True)]
-    return [config.rapidity * bin_size * s for s in spectra]
+    expected = [config.rapidity * bin_size * s for s in spectra]
+    return _Event(expected, temperatures, tau0, int(lead), centrality, b)
 
 
-SIMULATOR = Simulator(simulate, Config, packages=("numba", "numpy"), chunk_events=CHUNK_SPECTRA)
+# Drawn settings change with every hydrodynamic event, of which each gives five spectra if nothing else is said.
+SIMULATOR = Simulator(
+    simulate,
+    Config,
+    packages=("numba", "numpy"),
+    chunk_events=CHUNK_SPECTRA,
+    draw_events=Config().spectra_per_event,
+)

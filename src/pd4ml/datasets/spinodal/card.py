@@ -19,7 +19,7 @@ def _variant(description: str, **config: Any) -> Variant:
 
 CARD = Card(
     name="Spinodal",
-    version="1",
+    version="2",
     title="spinodal clumping in the baryon density of heavy-ion collisions",
     task="classification",
     description="""
@@ -37,6 +37,7 @@ the two it was.
             "baryon density in the transverse plane at freeze-out; 0 outside the freeze-out contour",
         ),
     ),
+    extras=(ArraySpec("temperature", (), "float32", "1", "temperature at the beginning over the critical one"),),
     target=ArraySpec("label", (), "uint8", "1", "1 = spinodal, 0 = Maxwell"),
     classes=("Maxwell", "spinodal"),
     splits=MappingProxyType({"train": 20_300, "test": 8_700}),

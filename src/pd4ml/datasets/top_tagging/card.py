@@ -32,9 +32,15 @@ def _zenodo(part: str, split: str) -> PublishedFile:
     )
 
 
+def _particle_level(name: str, unit: str, what: str, dtype: str = "float32") -> ArraySpec:
+    """A quantity of the jet of stable particles, neutrinos and pile-up left out, beside the detector's jet."""
+    where = "particle-level jet within 0.4 of this one"
+    return ArraySpec(f"particle_{name}", (), dtype, unit, f"{what} of the {where}; -1: none", padding=-1)
+
+
 CARD = Card(
     name="TopTagging",
-    version="1",
+    version="2",
     title="hadronic top-quark jets against QCD jets at 14 TeV",
     task="classification",
     description="""
@@ -61,6 +67,16 @@ constituents are kept, sorted by pT. References: arXiv:1902.09914, arXiv:1707.08
             "1",
             "part of the original split: 0 train, 1 test, 2 validation (merged into train here)",
         ),
+    ),
+    extras=(
+        ArraySpec("event_id", (), "int64", "1", "hard collision; a jet of another variant may be of the same"),
+        ArraySpec("n_pileup", (), "int32", "1", "minimum-bias events in the crossing"),
+        _particle_level("pt", "GeV", "transverse momentum"),
+        _particle_level("mass", "GeV", "mass"),
+        _particle_level("multiplicity", "1", "number of particles", "int32"),
+        _particle_level("width", "1", "width, sum of pT times distance to the axis over sum of pT"),
+        _particle_level("tau21", "1", "N-subjettiness tau2 / tau1, beta = 1, exclusive kT axes (arXiv:1011.2268)"),
+        _particle_level("groomed_mass", "GeV", "mass after soft drop, z_cut 0.1, beta 0 (arXiv:1402.2657)"),
     ),
     target=ArraySpec("label", (), "uint8", "1", "1 for a top jet, 0 for a QCD jet"),
     classes=("QCD", "top"),

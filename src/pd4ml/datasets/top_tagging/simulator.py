@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pd4ml.datasets.top_tagging.config import PTHAT_RANGE, Config
 from pd4ml.datasets.top_tagging.matching import match_tops
-from pd4ml.errors import DataError, unknown_name
-from pd4ml.generation.simulator import Simulator
+from pd4ml.datasets.top_tagging.particle_level import NAMES, particle_jets
+from pd4ml.errors import DataError
+from pd4ml.generation.simulator import Drawn, Simulator
 from pd4ml.physics.detector import ETA_MAX, detector_response
 from pd4ml.physics.jets import antikt_jets
 from pd4ml.physics.kinematics import pt_eta_phi_mass
@@ -47,9 +49,6 @@ N_CONSTITUENTS = 200
 JET_RADIUS = 0.8
 JET_ETA_MAX = 2.0
 
-# The partons' pT is generated in this range, in units of the jets' window: wide enough to shape the jets' spectrum
-# by a few per cent at most (README). The natural spectrum needs more of the soft collisions, which are so many.
-PTHAT_RANGE = {"reference": (0.7, 1.4), "natural": (0.6, 1.4)}
 # Powers of pTHat by which hard collisions are favoured, tuned so that the jets meet the published pT spectrum.
 BIAS_POWER = {"qcd": 2.5, "top": 1.7}
 _PROCESS = {
@@ -58,100 +57,88 @@ _PROCESS = {
 }
 _MINIMUM_BIAS = ("SoftQCD:inelastic = on",)
 _MAX_EVENTS_PER_JET = 200  # beyond, the window holds no jets to speak of
-# Tune:pp of Pythia 8.3 (manual, "Tunes"), without the four whose parton densities only LHAPDF brings.
-_TUNES = frozenset(range(1, 34)) - {11, 16, 17, 22}
+_PARTICLE_PT = 0.5  # least pT of particle-level jets, in units of the window's
 
+Arrays = dict[str, NDArray[Any]]
 
-@dataclass(frozen=True)
-class Config:
-    """What can be varied; the defaults are as published.
-
-    ``pileup``: mean number of minimum-bias events in a crossing (none is subtracted). ``mpi``: multiple parton
-    interactions in the hard collision. ``tune``: Pythia's Tune:pp (14 Monash, 21 ATLAS A14). ``pt_min`` and
-    ``pt_max``: window of the jets' transverse momentum in GeV. ``energy_scale``: factor on the momenta of all
-    energy-flow objects, before jets are made. ``pt_spectrum``: 'reference' favours hard collisions so that
-    the jets meet the published pT spectrum, 'natural' leaves the spectrum as the cross sections make it.
-    """
-
-    pileup: float = 0.0
-    mpi: bool = False
-    tune: int = 14
-    pt_min: float = 550.0
-    pt_max: float = 650.0
-    energy_scale: float = 1.0
-    pt_spectrum: Literal["reference", "natural"] = "reference"
-
-    def __post_init__(self) -> None:
-        _check_number("pileup", self.pileup, 0.0, 1000.0, "events")
-        _check_number("pt_min", self.pt_min, 200.0, 4000.0, "GeV")
-        _check_number("pt_max", self.pt_max, 200.0, 4000.0, "GeV")
-        _check_number("energy_scale", self.energy_scale, 0.5, 2.0, "times the energy")
-        _check("pt_max", self.pt_max, self.pt_max > self.pt_min, f"above pt_min, {self.pt_min} GeV")
-        _check("mpi", self.mpi, isinstance(self.mpi, bool), "true or false")
-        known = isinstance(self.tune, int) and self.tune in _TUNES
-        _check("tune", self.tune, known, "Pythia's Tune:pp, 1 to 33 without 11, 16, 17 and 22, which need LHAPDF")
-        if self.pt_spectrum not in PTHAT_RANGE:
-            raise unknown_name("pt_spectrum", str(self.pt_spectrum), PTHAT_RANGE)
-
-
-def _check_number(name: str, value: object, low: float, high: float, unit: str) -> None:
-    """Refuse what is not a number from ``low`` to ``high``."""
-    good = isinstance(value, (int, float)) and low <= value <= high
-    _check(name, value, good, f"from {low:g} to {high:g} {unit}")
-
-
-def _check(name: str, value: object, good: bool, expected: str) -> None:
-    """Refuse a bad value of the configuration."""
-    if not good:
-        msg = f"{name} must be {expected}, not {value!r}"
-        raise DataError(msg)
+# Shape of an event and dtype of what is filled jet by jet.
+_ARRAYS: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
+    "constituents": ((N_CONSTITUENTS, 4), np.float32),
+    "event_id": ((), np.int64),
+    "n_pileup": ((), np.int32),
+    **{name: ((), np.int32 if name.endswith("multiplicity") else np.float32) for name in NAMES},
+    "label": ((), np.uint8),
+}
 
 
 def simulate(
-    n_events: int, seed: np.random.SeedSequence, config: Config, split: str = "train"
+    n_events: int, seed: np.random.SeedSequence, config: Config, split: str = "train", drawn: Drawn | None = None
 ) -> dict[str, NDArray[np.generic]]:
     """Simulate ``n_events`` jets, half of them tops, in random order.
 
-    Gives ``constituents`` (N, 200, 4) float32 in GeV, ``ttv`` (N,) uint8 (0 for the split train, 1 for test) and
-    ``label`` (N,) uint8. The result depends on the arguments only. All jets of an event that pass are taken, so
-    two jets of this call may come from one event, but never jets of two calls.
+    Gives the arrays of the card: ``constituents`` (N, 200, 4) float32 in GeV, ``ttv`` (N,) uint8 (0 for the split
+    train, 1 for test), ``label`` (N,) uint8 and what the jets are at particle level. The result depends on the
+    arguments only. All jets of an event that pass are taken, so two jets of this call may come from one event and
+    share its ``event_id``, but never jets of two calls.
     """
     *hard_seeds, soft_seed, own = (int(word) for word in seed.generate_state(4, np.uint64))
     rng = np.random.default_rng(own)
     n_top = (n_events + int(rng.integers(2))) // 2  # an odd one out belongs to either class
-    label = np.zeros(n_events, dtype=np.uint8)
-    label[:n_top] = 1
-    constituents = np.zeros((n_events, N_CONSTITUENTS, 4), dtype=np.float32)
+    arrays: Arrays = {name: np.zeros((n_events, *shape), dtype) for name, (shape, dtype) in _ARRAYS.items()}
+    arrays |= {name: np.zeros(n_events) for name in drawn or {}}
+    arrays["label"][:n_top] = 1
     # Minimum-bias events start slowly (5 s), so both classes share one source of them.
     soft = make_pythia([*_common(config), *_MINIMUM_BIAS], soft_seed) if config.pileup else None
-    for process, jets, hard_seed in zip(_PROCESS, np.split(constituents, [n_top]), hard_seeds, strict=True):
-        _fill(jets, process, config, make_pythia(pythia_settings(process, config), hard_seed), soft, rng)
+    places = (slice(n_top), slice(n_top, None))
+    for process, place, hard_seed in zip(_PROCESS, places, hard_seeds, strict=True):
+        source = _Source(process, make_pythia(pythia_settings(process, config), hard_seed), soft, hard_seed)
+        _fill({name: array[place] for name, array in arrays.items()}, source, config, rng, drawn or {})
     order = rng.permutation(n_events)
-    ttv = np.full(n_events, split == "test", dtype=np.uint8)
-    return {"constituents": constituents[order], "ttv": ttv, "label": label[order]}
+    arrays = {name: array[order] for name, array in arrays.items()}
+    return {**arrays, "ttv": np.full(n_events, split == "test", dtype=np.uint8)}
 
 
-def _fill(
-    jets: NDArray[np.float32], process: str, config: Config, hard: Any, soft: Any, rng: np.random.Generator
-) -> None:
-    """Fill ``jets`` (n, 200, 4) with jets of ``process``, from a Pythia of hard and one of soft collisions."""
-    n_done = n_tried = 0
-    while n_done < len(jets):
+@dataclass(frozen=True)
+class _Source:
+    """Where the jets of a process come from: Pythias of hard and of soft collisions, and the hard one's seed."""
+
+    process: str
+    hard: Any
+    soft: Any
+    seed: int
+
+    def event_ids(self, first: int, n: int) -> NDArray[np.int64]:
+        """Numbers of the hard collisions from ``first`` on, which no other source has: 43 bits of the seed."""
+        return (self.seed >> 21 << 20) + np.arange(first, first + n)
+
+
+def _fill(arrays: Arrays, source: _Source, config: Config, rng: np.random.Generator, drawn: Drawn) -> None:
+    """Fill ``arrays`` (n, ...) with jets of ``source``."""
+    n_jets, n_done, n_tried = len(arrays["constituents"]), 0, 0
+    while n_done < n_jets:
         # As many events as the jets that are missing need, from what the events so far gave.
         per_jet = max(n_tried, 1) / max(n_done, 1)
-        record = next_batch(hard, min(BATCH, 8 + math.ceil((len(jets) - n_done) * per_jet)))
+        record = next_batch(source.hard, min(BATCH, 8 + math.ceil((n_jets - n_done) * per_jet)))
         n_batch = len(record.offsets) - 1
-        particles = final_state(record, ETA_MAX)
-        if soft is not None:
-            per_event = rng.poisson(config.pileup, n_batch)
-            particles = overlay(particles, stable_particles(soft, int(per_event.sum()), ETA_MAX), per_event)
-        found = _select(record, particles, process == "top", config, rng)
-        n_new = min(len(found), len(jets) - n_done)
-        jets[n_done : n_done + n_new] = found[:n_new]
+        events: Arrays = {"event_id": source.event_ids(n_tried, n_batch), "n_pileup": np.zeros(n_batch, np.int64)}
+        events |= {name: draw(n_batch) for name, draw in drawn.items()}
+        hard = particles = final_state(record, ETA_MAX)
+        if source.soft is not None:
+            events["n_pileup"] = per_event = rng.poisson(config.pileup, n_batch)
+            soft = stable_particles(source.soft, int(per_event.sum()), ETA_MAX)
+            particles = overlay(hard, soft, per_event)
+        match = record if source.process == "top" else None
+        found = _select(match, hard, particles, events, n_jets - n_done, config, rng)
+        n_new = len(found["constituents"])
+        for name, array in found.items():
+            arrays[name][n_done : n_done + n_new] = array
         n_done, n_tried = n_done + n_new, n_tried + n_batch
         if n_tried > _MAX_EVENTS_PER_JET * (n_done + 10):
             window = f"{config.pt_min:g} to {config.pt_max:g} GeV"
-            msg = f"only {n_done} {process} jets of {window} in {n_tried} events: choose a wider or higher window"
+            msg = (
+                f"only {n_done} {source.process} jets of {window} in {n_tried} events: "
+                "choose a wider or higher window"
+            )
             raise DataError(msg)
 
 
@@ -174,17 +161,34 @@ def pythia_settings(process: str, config: Config) -> list[str]:
 
 
 def _select(
-    record: EventRecord, particles: Particles, match: bool, config: Config, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """The detector's jets that pass the cuts, as constituents (J, 200, 4)."""
+    match: EventRecord | None,
+    hard: Particles,
+    particles: Particles,
+    events: Arrays,
+    most: int,
+    config: Config,
+    rng: np.random.Generator,
+) -> Arrays:
+    """The first ``most`` of the detector's jets that pass the cuts and, with ``match``, are tops.
+
+    ``hard`` are the particles of the hard collisions, ``particles`` those with pile-up; ``events`` are arrays (B,)
+    that the jets take over from their events. Gives J jets' ``constituents`` (J, 200, 4) and all that is known.
+    """
     flow = detector_response(particles, rng)
-    p4 = flow.p4 * config.energy_scale
+    scale = events.get("energy_scale")
+    p4 = flow.p4 * (config.energy_scale if scale is None else np.repeat(scale, np.diff(flow.offsets))[:, None])
     jets = antikt_jets(p4, flow.offsets, JET_RADIUS, config.pt_min)
     pt, eta, phi, _ = pt_eta_phi_mass(jets.p4)
     keep = (pt > config.pt_min) & (pt < config.pt_max) & (np.abs(eta) < JET_ETA_MAX)
-    if match:
-        keep &= match_tops(record, jets.event, eta, phi)
-    return _leading(p4, jets.offsets, jets.constituents, np.flatnonzero(keep))
+    if match is not None:
+        keep &= match_tops(match, jets.event, eta, phi)
+    chosen = np.flatnonzero(keep)[:most]
+    event = jets.event[chosen]
+    return {
+        "constituents": _leading(p4, jets.offsets, jets.constituents, chosen),
+        **particle_jets(hard, event, jets.p4[chosen], JET_RADIUS, _PARTICLE_PT * config.pt_min),
+        **{name: array[event] for name, array in events.items()},
+    }
 
 
 @njit(cache=True)
@@ -204,4 +208,10 @@ def _leading(
     return out
 
 
-SIMULATOR = Simulator(simulate, Config, packages=("pythia8mc", "fastjet", "awkward", "numba", "numpy"))
+SIMULATOR = Simulator(
+    simulate,
+    Config,
+    packages=("pythia8mc", "fastjet", "awkward", "numba", "numpy"),
+    per_event=("energy_scale",),
+    draw_events=100,
+)

@@ -1,0 +1,59 @@
+"""What simulators know of their events: arrays of truth, and which settings leave them as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pd4ml
+from pd4ml.dataset import Dataset
+from pd4ml.storage.store import Array
+
+DATASETS = [d for d in pd4ml.Dataset.datasets_register if d.__module__.startswith("pd4ml.")]
+STAGED = [d for d in DATASETS if d.simulator().truth]
+RESPONSE = [
+    (dataset, name)
+    for dataset in STAGED
+    for name, variant in dataset.card.variants.items()
+    if name != "default" and dataset.simulator().same_events(variant.config)
+]
+
+
+def simulate(dataset: type[Dataset], options: Mapping[str, Any], n: int = 30) -> Mapping[str, Array]:
+    simulator = dataset.simulator()
+    return simulator.simulate(n, np.random.SeedSequence(11), simulator.config(options), "train")
+
+
+@pytest.mark.parametrize(("dataset", "variant"), RESPONSE, ids=lambda x: x if isinstance(x, str) else x.name)
+def test_a_variant_of_the_response_has_the_events_of_the_default(dataset: type[Dataset], variant: str) -> None:
+    nominal, varied = simulate(dataset, {}), simulate(dataset, dataset.card.variants[variant].config)
+    for name in dataset.simulator().truth:
+        np.testing.assert_array_equal(nominal[name], varied[name])
+    main = dataset.card.inputs[0].name
+    assert not np.array_equal(nominal[main], varied[main])
+
+
+@pytest.mark.parametrize("dataset", STAGED, ids=lambda d: d.name)
+def test_every_setting_of_the_response_leaves_the_truth_alone(dataset: type[Dataset]) -> None:
+    simulator = dataset.simulator()
+    nominal = simulate(dataset, {}, 12)
+    for setting in simulator.settings:
+        if setting.stage == "response":
+            assert simulator.same_events({setting.name: None})
+            other = simulate(dataset, {setting.name: 0.9 * setting.default}, 12)
+            for name in simulator.truth:
+                np.testing.assert_array_equal(nominal[name], other[name])
+
+
+@pytest.mark.parametrize("dataset", STAGED, ids=lambda d: d.name)
+def test_other_settings_are_not_said_to_leave_the_events_alone(dataset: type[Dataset]) -> None:
+    simulator = dataset.simulator()
+    assert simulator.stages == ("truth", "response")
+    known = {name for name, v in dataset.card.variants.items() if simulator.same_events(v.config)}
+    for name in set(dataset.card.variants) - known:
+        nominal, varied = simulate(dataset, {}), simulate(dataset, dataset.card.variants[name].config)
+        main = dataset.card.inputs[0].name
+        assert any(not np.array_equal(nominal[a], varied[a]) for a in (*simulator.truth, main))
