@@ -12,6 +12,7 @@ from torch import Tensor
 
 from helpers.graphs import random_graphs
 from pd4ml.graphs.grid import grid_graphs
+from pd4ml.graphs.packed import PackedGraphs
 from pd4ml.models import ModelInputs, available, build
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
@@ -61,20 +62,23 @@ class Case(NamedTuple):
         with torch.no_grad():
             for parameter in model.parameters():
                 if parameter.ndim == 1:
-                    parameter += 0.1 * torch.randn_like(parameter)
+                    parameter.add_(0.1 * torch.randn_like(parameter))
         return model
 
     def batch(self, seed: int = 0) -> GraphBatch:
+        """`graphs` as tensors."""
+        return GraphBatch.from_packed(self.graphs(seed))
+
+    def graphs(self, seed: int = 0) -> PackedGraphs:
         """Events of several sizes where the model takes them. Nodes on a grid have few values: some are alike."""
         inputs = self.inputs
         if inputs.grid is not None:
             counts = np.random.default_rng(seed).poisson(0.7, (4, *inputs.grid, F))
             counts[..., 1:] = counts[..., :1]
-            return GraphBatch.from_packed(grid_graphs(counts.astype(np.float32)))
+            return grid_graphs(counts.astype(np.float32))
         whole = self.kind == "reference" and not model_class(self.name).has_nodes
         sizes = [inputs.max_nodes] * 3 if whole else SIZES
-        graphs = random_graphs(sizes, inputs.n_features, inputs.max_nodes, seed, inputs.n_tokens)
-        return GraphBatch.from_packed(graphs)
+        return random_graphs(sizes, inputs.n_features, inputs.max_nodes, seed, inputs.n_tokens)
 
     def __str__(self) -> str:
         return f"{self.name}-{self.kind}"

@@ -131,6 +131,6 @@ def test_what_was_found_of_one_batch_does_not_stand_in_for_another() -> None:
     case = Case("filter_net", "graph")
     model, batch = settled(case)
     module, _ = exportable(model, batch)
-    doubled = np.float32(2) * batch.nodes
+    doubled = 2 * batch.nodes
     with torch.no_grad():
         torch.testing.assert_close(module(doubled, batch.edge_index), model(with_nodes(batch, doubled)))
