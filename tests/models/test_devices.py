@@ -66,3 +66,24 @@ def test_a_training_there_is_that_with_kernels(
     before = case.model().to(dtype).parameters()
     moved = [(p - q).detach().abs().max() for p, q in zip(model.parameters(), before, strict=True)]
     assert float(max(moved)) > 5e-4
+
+
+@every_case
+@pytest.mark.parametrize("plain", [False, True], ids=["kernels", "plain"])
+def test_half_precision(case: Case, plain: bool) -> None:
+    model, batch = case.model(), case.batch()
+    with torch.no_grad():
+        model(with_nodes(batch, batch.nodes + 0.1))
+    model.eval()
+    module = model.plain() if plain else model
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = module(batch)
+        value = output.float().square().sum()
+    torch.autograd.backward(value)
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+    with torch.no_grad():
+        exact = model(batch)
+    torch.testing.assert_close(output.float(), exact, rtol=0.1, atol=0.1 * float(1 + exact.abs().max()))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.autograd.backward(module.train()(batch).float().square().sum())
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
