@@ -29,3 +29,20 @@ def test_states_and_gradients(n_in: int, n_hidden: int, n_steps: int, scale: flo
     expected = torch.autograd.grad((theirs * pull).sum(), [blocks, *weights])
     for one, two in zip(found, expected, strict=True):
         torch.testing.assert_close(one, two, rtol=1e-4, atol=2e-5 * float(two.abs().max()))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_second_derivatives(reverse: bool) -> None:
+    torch.manual_seed(1)
+    layer = nn.LSTM(2, 3)
+    blocks = torch.randn(2, 4, 2, ROWS).requires_grad_()
+    weights = [*layer.parameters()]
+    ours = lstm(blocks, weights[0], weights[1], weights[2] + weights[3], reverse=reverse)
+    rows = blocks.permute(1, 0, 3, 2).flatten(1, 2)
+    theirs = layer(rows.flip(0) if reverse else rows)[0]
+    found = []
+    for states in (ours, theirs):
+        (slope,) = torch.autograd.grad(states.square().sum(), blocks, create_graph=True)
+        found.append(torch.autograd.grad(slope.square().sum(), [blocks, *weights]))
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-4 * float(two.abs().max()))

@@ -93,6 +93,17 @@ def test_gradients_are_those_of_finite_differences() -> None:
     assert torch.autograd.gradcheck(module, [x])
 
 
+def test_gradients_that_are_differentiated_again_have_the_same_dropout() -> None:
+    module = prepared(6, 0.3, 1).double()
+    x = torch.randn(40, 6, dtype=torch.float64, requires_grad=True)
+    inputs = [x, *module.parameters()]
+    y = module(x)
+    once = torch.autograd.grad(y.square().sum(), inputs, retain_graph=True)
+    again = torch.autograd.grad(y.square().sum(), inputs, create_graph=True)
+    torch.testing.assert_close(again, once, rtol=1e-7, atol=1e-7)
+    assert torch.autograd.gradgradcheck(NormActivation(3, 0.0).double(), [x[:7, :3].detach().requires_grad_()])
+
+
 def test_one_row_uses_the_running_statistics() -> None:
     module = prepared(4, 0.0, 2)
     x = torch.randn(1, 4)

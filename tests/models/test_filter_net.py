@@ -108,6 +108,35 @@ def test_large_grids_are_joined_to_patches(shape: tuple[int, int], expected: tup
     assert model(grids(0, shape)).shape == (0,)
 
 
+@pytest.mark.parametrize("flat", [(1, 4, 5), (4, 1, 5), (4, 5, 1)])
+def test_a_volume_one_pixel_thick_is_an_image(flat: tuple[int, ...]) -> None:
+    image = on_grid((4, 5)).double().eval()
+    inputs = ModelInputs(2, 20, "classification", 0, flat)
+    volume = build("filter_net", inputs, width=16, heads=4, depth=2).double().eval()
+    state, thin = image.state_dict(), flat.index(1)
+    for name, weight in volume.state_dict().items():
+        if weight.ndim == 5:  # all else lies outside of the volume
+            weight.normal_().select(2 + thin, weight.shape[2 + thin] // 2).copy_(state[name])
+            state[name] = weight
+    volume.load_state_dict(state)
+    batch = doubled(grids(3, (4, 5)))
+    torch.testing.assert_close(volume(dataclasses.replace(batch, grid=flat)), image(batch))
+
+
+def test_a_line_of_pixels_is_an_image_one_pixel_high() -> None:
+    image = on_grid((1, 7)).double().eval()
+    inputs = ModelInputs(2, 7, "classification", 0, (7,))
+    line = build("filter_net", inputs, width=16, heads=4, depth=2).double().eval()
+    state = image.state_dict()
+    line.load_state_dict(
+        {name: value[:, :, value.shape[2] // 2] if value.ndim == 4 else value for name, value in state.items()}
+    )
+    batch = doubled(grids(3, (1, 7)))
+    torch.testing.assert_close(line(dataclasses.replace(batch, grid=(7,))), image(batch))
+    with pytest.raises(DataError, match="grids of 1 to 3 dimensions"):
+        build("filter_net", ModelInputs(2, 16, "classification", 0, (2, 2, 2, 2)))
+
+
 def test_gradients_reach_every_parameter_on_a_grid() -> None:
     model = on_grid((9, 9))
     (model(grids(20, (9, 9))) * torch.linspace(-1, 1, 20)).sum().backward()

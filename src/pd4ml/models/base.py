@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from pd4ml.errors import DataError
 from pd4ml.models.batch import GraphBatch
 from pd4ml.models.kernels import without_kernels
 from pd4ml.models.layers import dense
@@ -80,7 +81,7 @@ class Model(nn.Module, abc.ABC):
         for buffer, value in ((self.target_mean, mean), (self.target_scale, scale)):
             given = torch.as_tensor(value, dtype=buffer.dtype)
             if given.numel() not in (1, buffer.numel()):
-                raise ValueError(f"expected one value or {buffer.numel()}, found {given.numel()}")
+                raise DataError(f"expected a target's mean and scale for {buffer.numel()} outputs, found {value}")
             buffer.copy_(given.reshape(buffer.shape if given.numel() == buffer.numel() else ()))
 
     def plain(self) -> PlainModel:

@@ -99,7 +99,7 @@ class GridDomain(nn.Module):
         size = len(self.position)
         x = self.first(images).movedim(1, -1).reshape(len(batch), size, self.width) + self.position
         offsets = size * torch.arange(len(batch) + 1, device=nodes.device)
-        grids = GraphBatch(x.view(-1, self.width), batch.edge_index[:, :0], offsets, size, grid=self.shape)
+        grids = GraphBatch(x.reshape(-1, self.width), batch.edge_index[:, :0], offsets, size, grid=self.shape)
         views: list[View] = [
             partial(_on_grid, convolution, len(batch), self.shape) for convolution in self.convolutions
         ]

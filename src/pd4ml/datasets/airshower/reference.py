@@ -150,7 +150,7 @@ class LSTMResidual(Model):
         """(B, 128) of all stations, (B, 81, 81)."""
         stations = features.flatten(0, 1)
         image = torch.cat([self.traces(stations[:, :_BINS]), stations[:, _BINS:]], dim=1)
-        image = image.view(len(features), _SIDE, _SIDE, -1).permute(0, 3, 1, 2)
+        image = image.view(features.shape[0], _SIDE, _SIDE, -1).permute(0, 3, 1, 2)
         result: Tensor = self.dropout(self.array(image).amax(dim=(2, 3)))
         return result
 

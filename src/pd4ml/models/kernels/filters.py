@@ -78,7 +78,8 @@ class Neighbourhood:
         """The twin of `sums`."""
         n_edges, heads = weights.shape
         messages = x[self.source].view(n_edges, x.shape[1] // heads, heads) * weights[:, None]
-        return torch.zeros_like(x).index_add(0, self.target, messages.view(n_edges, x.shape[1]))
+        total = messages.new_zeros(x.shape)  # under autocast its type need not be that of x
+        return total.index_add(0, self.target, messages.view(n_edges, x.shape[1]))
 
 
 class _Sums(torch.autograd.Function):
