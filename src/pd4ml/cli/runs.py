@@ -85,11 +85,14 @@ def shift(
     from pd4ml.benchmark.shift import shift as compare
 
     chosen = [name for text in variants or [] for name in text.split(",") if name]
-    found = compare(load_run(run), path, n_events=events, variants=chosen, workers=workers or os.cpu_count() or 1)
+    finished = load_run(run)
+    found = compare(finished, path, n_events=events, variants=chosen, workers=workers or os.cpu_count() or 1)
     if as_json:
         print(json.dumps(found, indent=1))
         return
-    from pd4ml.report.shift import read_shift, to_rich
+    from pd4ml.report import render
+    from pd4ml.report.shift import read_shift, shift_table
 
-    console().print(to_rich(read_shift(run)))
+    name = finished.record.recipe["name"]
+    console().print(render.to_rich(shift_table(f"{finished!r}", {name: read_shift(run / SHIFT_NAME)})))
     print(f"Differences from nominal, with bootstrap errors; {run / SHIFT_NAME} has all numbers.")

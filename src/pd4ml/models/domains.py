@@ -16,13 +16,14 @@ from pd4ml.models.kernels.filters import Neighbourhood
 from pd4ml.models.layers import NodeInput, dense
 from pd4ml.models.registry import ModelInputs
 
-__all__ = ["GraphDomain", "GridDomain", "View"]
+__all__ = ["GRID_DIMENSIONS", "GraphDomain", "GridDomain", "View"]
 
 View: TypeAlias = Callable[[Tensor], Tensor]
 """From (sum P, W) of all nodes to (sum P, W) of what each sees of its neighbours."""
 
 _MAX_PIXELS = 128
 _CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}  # by the number of the grid's axes
+GRID_DIMENSIONS = tuple(_CONVOLUTIONS)
 _SMALL = 1e-4
 
 
@@ -71,11 +72,9 @@ class GridDomain(nn.Module):
 
     def __init__(self, inputs: ModelInputs, width: int, depth: int) -> None:
         super().__init__()
-        if inputs.grid is None or len(inputs.grid) != 2:
-            raise ValueError(f"a grid domain needs a grid of two dimensions, found {inputs.grid}")
+        if inputs.grid is None or len(inputs.grid) not in GRID_DIMENSIONS:
+            raise ValueError(f"a grid domain needs a grid of 1 to 3 dimensions, found {inputs.grid}")
         self.grid, self.n_tokens, self.width, self.shape = inputs.grid, inputs.n_tokens, width, inputs.grid
-        if len(self.shape) not in _CONVOLUTIONS:
-            raise ValueError(f"it works on grids of 1 to 3 dimensions, found {inputs.grid}")
         convolution, stride = _CONVOLUTIONS[len(self.shape)], 1
         while math.prod(self.shape) > _MAX_PIXELS:
             stride, self.shape = 2 * stride, tuple(-(-n // 2) for n in self.shape)

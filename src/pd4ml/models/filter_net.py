@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
-from pd4ml.models.domains import GraphDomain, GridDomain, View
+from pd4ml.models.domains import GRID_DIMENSIONS, GraphDomain, GridDomain, View
 from pd4ml.models.layers import average_nodes, dense, keep_mask, spread_nodes
 from pd4ml.models.registry import ModelInputs, register
 
@@ -42,11 +42,11 @@ class FilterNet(Model):
         self, inputs: ModelInputs, *, width: int = 64, depth: int = 3, heads: int = 8, dropout: float = 0.1
     ) -> None:
         super().__init__(inputs)
-        self.needs_edges = inputs.grid is None or len(inputs.grid) != 2
         if min(width, depth, heads) < 1 or width % heads:
             raise ValueError(f"expected width as a multiple of heads, depth >= 1; found {width}, {heads}, {depth}")
-        on_image = inputs.grid is not None and len(inputs.grid) == 2
-        domain = GridDomain(inputs, width, depth) if on_image else GraphDomain(inputs, width, depth, heads)
+        on_grid = inputs.grid is not None and len(inputs.grid) in GRID_DIMENSIONS
+        self.needs_edges = not on_grid
+        domain = GridDomain(inputs, width, depth) if on_grid else GraphDomain(inputs, width, depth, heads)
         if isinstance(domain, GridDomain) and domain.shape != inputs.grid:
             if inputs.per_node:
                 raise ValueError(f"it joins the grid {inputs.grid} to patches and has no output per node")
