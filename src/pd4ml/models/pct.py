@@ -165,7 +165,7 @@ class EdgeLayers(nn.Module):
         on_edges = (centre - offset)[target] + offset[source]
         messages = self.second(functional.relu(self.norm(on_edges), inplace=True))
         counts = count(target, len(centre)).to(messages.dtype)
-        total = messages.new_zeros(centre.shape).index_add(0, target, messages)
+        total: Tensor = messages.new_zeros(centre.shape).index_add(0, target, messages)
         return total / counts[:, None]
 
 
