@@ -71,6 +71,19 @@ def test_graphs_keep_every_node_in_its_place(shape: tuple[int, ...]) -> None:
     assert GraphBatch.from_packed(graphs).to("cpu").grid == shape
 
 
+def test_grids_of_three_dimensions_convert() -> None:
+    pytest.importorskip("torch_geometric", reason="torch_geometric is not installed")
+    pytest.importorskip("awkward", reason="awkward is not installed")
+    graphs = grid_graphs(np.random.default_rng(0).normal(size=(2, 2, 3, 2, 1)).astype(np.float32))
+    degree = np.bincount(grid_edges(2, 3, 2)[1])
+    adjacency = graphs.adjacency()
+    np.testing.assert_array_equal(adjacency.sum(2), [degree, degree])
+    np.testing.assert_array_equal(adjacency, adjacency.transpose(0, 2, 1))
+    np.testing.assert_array_equal(graphs.to_pyg().edge_index.numpy(), graphs.edge_index)
+    for record in graphs.to_awkward():
+        np.testing.assert_array_equal(np.transpose(record["edge_index"].to_numpy()), grid_edges(2, 3, 2))
+
+
 def test_a_network_for_graphs_takes_grids_that_are_no_images() -> None:
     """A filter on images has no meaning there; swapping axes, which renumbers nodes, changes nothing."""
     voxels = np.random.default_rng(0).normal(size=(3, 2, 3, 4, 1)).astype(np.float32)

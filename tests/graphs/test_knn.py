@@ -178,6 +178,17 @@ def test_the_result_does_not_depend_on_the_number_of_threads(n_threads: int) -> 
     np.testing.assert_array_equal(results[0][1], results[1][1])
 
 
+def test_many_dimensions_are_shared_among_threads_and_bad_points_still_named() -> None:
+    offsets = pack([90] * 40)
+    points = np.random.default_rng(4).normal(size=(offsets[-1], 120)).astype(np.float32)
+    expected = knn(points, offsets, 7, threads=1)
+    for threads in (2, 3, 64):
+        np.testing.assert_array_equal(knn(points, offsets, 7, threads=threads), expected)
+    points[[90 * 17 + 5, 90 * 39], 119] = np.nan
+    with pytest.raises(DataError, match="event 17: point 5 is"):
+        knn(points, offsets, 7, threads=3)
+
+
 def test_several_threads_may_call_at_once() -> None:
     points, offsets = random_events([50] * 600)
     with ThreadPoolExecutor(4) as pool:

@@ -89,6 +89,7 @@ def test_the_compiled_form_is_used_on_a_cpu_and_only_there(monkeypatch: pytest.M
     assert len(calls) == 1
     assert as_lists(nearest(points.double(), batch, 4)) == lists
     assert as_lists(nearest(points, batch, 4, plain=True)) == lists
+    nearest(random_points([129], 513), batch_of(random_points([129], 513), [129]), 4)  # the plain form is faster
     assert len(calls) == 1
 
 

@@ -1,9 +1,10 @@
 """Nearest neighbours of packed points in any number of dimensions, found anew in every block of a network.
 
-There is one search in two forms. On a CPU it is the compiled one of ``graphs/knn.py``, which was the faster in all
-that was measured: 2 to 256 coordinates, 7 to 20 neighbours, graphs of 20 to 576 nodes, by factors of 40 (jets in
-two dimensions) to 1.3 (576 nodes, 256 coordinates). Everywhere else (on other devices, in double precision, when a
-network is exported or compiled by PyTorch) it is a matrix product and a stable sort of PyTorch's.
+There is one search in two forms. The compiled one of ``graphs/knn.py`` is for networks on a CPU: it is 3 to 20
+times as fast for jets of 20 to 100 nodes, with 2 to 256 coordinates and 7 to 20 neighbours, and no slower for
+graphs of up to 576 nodes with up to 512 coordinates (``benchmarks/neighbours.py``). The plain one, a matrix
+product and PyTorch's search for the smallest, is for all else: larger graphs with more coordinates, other devices,
+double precision, and networks that PyTorch exports or compiles.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ __all__ = ["Neighbours", "dense_places", "nearest"]
 # Points with so few coordinates are compared by their differences, others by a matrix product, which is faster and
 # loses digits where points lie close together compared with their distance from zero.
 _FEW = 4
+# With more coordinates than this, and more nodes in a graph on average, the matrix product wins.
+_MANY, _SMALL = 512, 128
 _LISTS = 4  # The search is compiled for each length of the lists, so these come in fours.
 _EDGES = 4096  # worked off at once on a CPU: 4 MB with 256 channels
 
@@ -93,9 +96,7 @@ def nearest(points: Tensor, batch: GraphBatch, k: int, *, itself: bool = False, 
     """
     points = points.detach()
     others = k - 1 if itself else k
-    places = None
-    if use_kernels(points) and not plain and points.dtype != torch.float64:
-        places = _compiled_places(points, batch, others)
+    places = _compiled_places(points, batch, others) if not plain and _compiled_is_faster(points, batch) else None
     if places is None:
         places = _plain_places(points, batch, others)
     if itself:
@@ -106,9 +107,17 @@ def nearest(points: Tensor, batch: GraphBatch, k: int, *, itself: bool = False, 
     return Neighbours(source, target, torch.nn.functional.pad(degree.cumsum(0), (1, 0)))
 
 
+def _compiled_is_faster(points: Tensor, batch: GraphBatch) -> bool:
+    """Whether the compiled form can be used, and pays, as measured by ``benchmarks/neighbours.py``."""
+    if not use_kernels(points) or points.dtype == torch.float64:
+        return False
+    n_nodes = len(points) / max(len(batch), 1)
+    return points.shape[1] <= _MANY or n_nodes <= _SMALL
+
+
 def _compiled_places(points: Tensor, batch: GraphBatch, k: int) -> Tensor | None:
     """(sum P, k) places in their graph of the nearest others; None where points are not finite."""
-    if k < 1 or not points.shape[1]:
+    if k < 1:
         return points.new_zeros(len(points), 0, dtype=torch.int64)
     from pd4ml.graphs.knn import knn
 
@@ -142,11 +151,16 @@ def dense_places(points: Tensor, mask: Tensor, k: int) -> Tensor:
     k = min(k, max(points.shape[1] - 1, 0))
     distance = _squared_distances(points).masked_fill(~mask[:, None], torch.inf)
     distance.diagonal(dim1=1, dim2=2).fill_(torch.inf)
-    return distance.sort(dim=2, stable=True).indices[..., :k]
+    if distance.dtype == torch.float64 or torch.compiler.is_compiling():
+        return distance.sort(dim=2, stable=True).indices[..., :k]
+    # Four times as fast: the bits of a positive number rise with it, and with the place below them nothing ties.
+    place = torch.arange(points.shape[1], device=points.device)
+    keys = distance.view(torch.int32).long().bitwise_left_shift_(32).bitwise_or_(place)
+    return keys.topk(k, dim=2, largest=False).values.bitwise_and_(0xFFFFFFFF)
 
 
 def _squared_distances(x: Tensor) -> Tensor:
-    """(B, P, P) squared distances between the points of ``x`` (B, P, C), finite whatever the points are."""
+    """(B, P, P) squared distances between the points of ``x`` (B, P, C), finite and not negative in any case."""
     if x.shape[2] <= _FEW:
         distance = x.new_zeros(*x.shape[:2], x.shape[1])
         for c in x.unbind(2):
@@ -157,6 +171,7 @@ def _squared_distances(x: Tensor) -> Tensor:
         with torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext():
             length = x.square().sum(2)
             distance = torch.baddbmm(length[:, None], x, x.mT, alpha=-2).add_(length[:, :, None])
+            distance.clamp_(min=0).abs_()  # neither what rounding leaves below zero, nor a negative zero
     return torch.nan_to_num_(distance, torch.finfo(x.dtype).max)
 
 
