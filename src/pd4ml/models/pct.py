@@ -171,7 +171,8 @@ class EdgeLayers(nn.Module):
         on_edges = (centre - offset)[target] + offset[source]
         messages = self.second(functional.relu(self.norm(on_edges), inplace=True))
         counts = count(target, len(centre)).to(messages.dtype)
-        return messages.new_zeros(centre.shape).index_add(0, target, messages) / counts[:, None]
+        total: Tensor = messages.new_zeros(centre.shape).index_add(0, target, messages)
+        return total / counts[:, None]
 
 
 def event_layers(n_in: int, width: int, dropout: float, *, skip: bool) -> tuple[nn.Module, int]:
