@@ -45,11 +45,22 @@ def test_a_module_is_trained_and_named_in_its_record(place: int, name: str, fold
 
 
 def test_a_registered_model_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    available()  # what is imported while the register is another one would be missing from this one
     monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
     monkeypatch.setattr(registry, "_SOURCES", list(registry._SOURCES))
     run(BLOCKS[2])
     assert "mean_linear" in available()
     assert build("mean_linear", ModelInputs(3, 5, "regression"), width=2).n_parameters == 3 * 2 + 2 + 3
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_model_is_differentiated_twice_and_exported() -> None:
+    names = run(BLOCKS[4])
+    model, batch = names["model"], names["batch"]
+    assert names["slope"].shape == batch.nodes.shape
+    assert float(model.first.features.weight.grad.abs().sum()) > 0
+    output = names["program"].module()(batch.nodes, batch.edge_index, batch.tokens)
+    torch.testing.assert_close(output, model(batch))
 
 
 def test_other_modules_have_other_runs(folder: Path) -> None:

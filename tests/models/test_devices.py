@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from helpers.model_cases import CASES, Case, with_nodes
 from pd4ml.models.base import PlainModel
 from pd4ml.models.batch import GraphBatch
+from pd4ml.models.layers import PReLUDropout
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 without_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
@@ -87,3 +88,22 @@ def test_half_precision(case: Case, plain: bool) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         torch.autograd.backward(module.train()(batch).float().square().sum())
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+@every_case
+def test_nothing_stays_on_the_cpu(case: Case) -> None:
+    """On the device without numbers, a tensor that was left behind is an error, and so is a look at a value."""
+    model, batch = case.model(), case.batch()
+    with torch.no_grad():
+        shape = model.plain()(batch).shape  # finds what follows from the sizes, which are values
+    for module in model.modules():
+        if isinstance(module, nn.Dropout | PReLUDropout):
+            module.p = module.dropout = 0.5
+    there = batch.to("meta")
+    nodes = there.nodes.requires_grad_()
+    output = model.train().to("meta")(there.on(nodes))
+    assert output.device.type == "meta"
+    assert output.shape == shape
+    torch.autograd.backward(output.sum())
+    assert nodes.grad is not None
+    assert all(p.grad is None or p.grad.device.type == "meta" for p in model.parameters())

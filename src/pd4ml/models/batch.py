@@ -58,7 +58,10 @@ class GraphBatch:
             t.to(device, non_blocking=non_blocking) for t in (self.nodes, self.edge_index, self.offsets)
         )
         tokens = None if self.tokens is None else self.tokens.to(device, non_blocking=non_blocking)
-        return GraphBatch(nodes, edge_index, offsets, self.max_nodes, tokens, self.grid)
+        batch = GraphBatch(nodes, edge_index, offsets, self.max_nodes, tokens, self.grid)
+        if "layout" in self.__dict__:
+            batch.__dict__["layout"] = self.layout.to(device)
+        return batch
 
     def on(self, nodes: Tensor, edge_index: Tensor | None = None, tokens: Tensor | None = None) -> GraphBatch:
         """Graphs of the same sizes with other ``nodes``, and other edges and kinds where these are given."""

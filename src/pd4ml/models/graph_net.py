@@ -114,7 +114,7 @@ class _OnGrid(DenseForm):
         super().__init__(model)
         grid = cast("tuple[int, ...]", model.inputs.grid)
         matrix = grid_graphs(np.zeros((1, *grid, 1), np.float32)).normalised_adjacency()[0]
-        self.register_buffer("adjacency", torch.from_numpy(matrix).to(model.target_mean.dtype), persistent=False)
+        self.register_buffer("adjacency", torch.from_numpy(matrix).to(model.target_mean), persistent=False)
 
     def trunk(self, features: Tensor, tokens: Tensor | None) -> Tensor:
         """(B, width), or (B, max_nodes, width) per node."""

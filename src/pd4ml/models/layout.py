@@ -41,6 +41,18 @@ class Layout:
         self._groups: dict[int, list[PaddedGroup]] = {}
         self._chosen: dict[tuple[int, bool], tuple[Tensor, Tensor]] = {}
 
+    def to(self, device: torch.device | str) -> Layout:
+        """The same on ``device``, with what was found."""
+        there = Layout(self.offsets.to(device), self.n_nodes)
+        there._groups = {
+            size: [PaddedGroup(*(part.to(device) for part in group)) for group in groups]
+            for size, groups in self._groups.items()
+        }
+        there._chosen = {key: (rows.to(device), degree.to(device)) for key, (rows, degree) in self._chosen.items()}
+        if "largest" in self.__dict__:
+            there.__dict__["largest"] = self.largest
+        return there
+
     @cached_property
     def sizes(self) -> Tensor:
         """(B,) number of nodes of each graph."""
