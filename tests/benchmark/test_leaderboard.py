@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.kinds import ToyClasses, ToyVectors, outputs_of
 from helpers.toy import Toy
 from pd4ml.benchmark import Record, read_record, train
 from pd4ml.benchmark.leaderboard import Check, add_predictions, add_run, check, entries
+from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError
+from pd4ml.evaluation import Predictions
+from pd4ml.evaluation.truth import dataset_truth
 from pd4ml.training import load_recipe
 
 
@@ -145,3 +149,19 @@ def test_what_is_refused_leaves_nothing(data: Path, tmp_path: Path) -> None:
             tmp_path / "scores.npz", Toy, tmp_path / "board", name="cheat", path=data, source="generated"
         )
     assert not (tmp_path / "board").exists()
+
+
+@pytest.mark.parametrize("dataset", [ToyClasses, ToyVectors])
+def test_classes_and_vectors_with_weights(dataset: type[Dataset], tmp_path: Path) -> None:
+    dataset.generate(tmp_path, n_events=1000, seed=1)
+    truth = dataset_truth(dataset, "test", tmp_path, source="generated")
+    output = outputs_of(truth.task, truth.values, np.random.default_rng(1))
+    predictions = Predictions(truth.task, truth.event_id, output)
+    predictions.write(tmp_path / "p.csv")
+    options: dict[str, Any] = {"name": "net", "path": tmp_path, "source": "generated"}
+    record = add_predictions(tmp_path / "p.csv", dataset, tmp_path / "board", **options)
+    assert record.metrics == truth.metrics(predictions)
+    assert record.metrics != replace(truth, weight=None).metrics(predictions)
+    assert read_record(folder_of(record)).metrics == record.metrics
+    with pytest.raises(DataError, match="in the leaderboard already"):
+        add_predictions(tmp_path / "p.csv", dataset, tmp_path / "board", **options)

@@ -123,6 +123,16 @@ def test_groups_are_drawn_together_on_both_sides() -> None:
         assert error(together, name) == pytest.approx(error(single, name), abs=1e-12)
 
 
+def test_groups_of_paired_events_may_have_other_names_on_the_other_side() -> None:
+    nominal, varied = jets(7, 0.2)
+    group = np.arange(N) // 2
+    sides = [Predicted(s.output, s.truth, g) for s, g in ((nominal, group), (varied, group + 10**6))]
+    same = paired_difference(
+        "classification", sides[0], Predicted(varied.output, varied.truth, group), paired=True
+    )
+    assert paired_difference("classification", *sides, paired=True) == same
+
+
 def test_classes_and_nodes() -> None:
     rng = np.random.default_rng(6)
     labels = rng.integers(0, 3, N)
@@ -136,6 +146,8 @@ def test_classes_and_nodes() -> None:
     kept = rng.uniform(size=N) < 0.9
     lost = Predicted(worse[kept], labels[kept], event[kept])
     nodes = paired_difference("segmentation", Predicted(logits, labels, event), lost, paired=True)
+    with pytest.raises(DataError, match="same group on both sides"):
+        paired_difference("segmentation", Predicted(logits, labels, event + N), lost, paired=True)
     plain = metrics("segmentation", lost.output, lost.truth, event=event[kept])
     assert nodes.variant["iou_macro"].value == pytest.approx(plain["iou_macro"].value)
     assert nodes.variant["iou_macro"].error == pytest.approx(plain["iou_macro"].error, rel=0.3)

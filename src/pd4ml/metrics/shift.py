@@ -111,7 +111,7 @@ def paired_difference(
     names = list(values[0])
     drawn = [
         (a, b)
-        for first, second in _weights(nominal, variant, paired, n_resamples, seed)
+        for first, second in _weights(nominal, variant, task == "segmentation", paired, n_resamples, seed)
         if (a := sides[0](first)) is not None and (b := sides[1](second)) is not None
     ]
     table = np.array([[list(a.values()), list(b.values())] for a, b in drawn])
@@ -125,13 +125,17 @@ def paired_difference(
 
 
 def _weights(
-    nominal: Predicted, variant: Predicted, paired: bool, n_resamples: int, seed: int
+    nominal: Predicted, variant: Predicted, nodes: bool, paired: bool, n_resamples: int, seed: int
 ) -> Iterator[tuple[Floats, Floats]]:
     """Resample weights of both sides: of paired events from one draw, else from one each."""
     sides = (nominal, variant)
     groups = [np.arange(len(side.truth)) if side.group is None else side.group for side in sides]
     streams = np.random.default_rng(seed).spawn(2)
     if paired:
+        if not nodes:
+            groups[1] = groups[0]  # row by row, whatever groups are called on the other side
+        elif not np.isin(groups[1], groups[0]).any():
+            raise DataError("paired events must have the same group on both sides: leave out paired")
         distinct, codes = np.unique(np.concatenate(groups), return_inverse=True)
         for drawn in bootstrap_weights(streams[0], len(distinct), n_resamples):
             each = drawn[codes]

@@ -196,8 +196,8 @@ def shift_differences(name: str, shifts: Mapping[str, Shifts], metrics: Sequence
         axes.tick_params(axis="y", which="both", length=0)
         axes.locator_params(axis="x", nbins=5)
         of, suffix = shown(metric), f" [{text}]" if (text := in_unit(metric, unit)) else ""
-        label = plain_text(f"Δ {of.heading if of else metric}{suffix}")
-        axes.set_xlabel(re.sub("ε_(.)", r"ε$_\\mathrm{\1}$", label))
+        heading = re.sub("ε_(.)", r"ε$_\\mathrm{\1}$", of.heading if of else plain_text(metric))
+        axes.set_xlabel(f"Δ {heading}" + (plain_text(suffix) if suffix else ""))
     _legend(figure, panels)
     meaning = _MEANING if any("_efficiency_at_" in metric for metric in metrics) else ""
     text = f"Differences from nominal events, with the errors of differences. {meaning}".strip()

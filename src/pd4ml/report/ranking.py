@@ -46,7 +46,7 @@ class Place:
 
 
 def rank(section: Section) -> list[Place]:
-    """The groups of a section, best first by AUC or MSE."""
+    """The groups of a section, best first by the number that decides."""
     records = section.records
     metric, more = next((m for m in _DECIDES if all(m[0] in r.metrics for r in records)), ("", True))
     found = [(group, group.summary(metric)) for group in section.groups]

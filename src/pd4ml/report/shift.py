@@ -35,6 +35,7 @@ _FORMAT = 1
 # A hundred variants with a hundred metrics each take less.
 _MAX_BYTES = 1 << 22
 _MAX_VARIANTS, _MAX_METRICS, _MAX_TEXT = 200, 2000, 300
+_MAX_NUMBER = 1e100
 # What matters of a task, the first of each that the file has.
 _MAIN = {
     "classification": (
@@ -156,7 +157,7 @@ def _variation(body: Any, *, varied: bool) -> Variation:
     return Variation(
         _text(body["variant"]),
         _text(body["description"]) if varied else "",
-        _is(body["events"], int),
+        _events(body["events"]),
         _is(body["paired"], bool) if varied else True,
         _metrics(body["metrics"]),
         _metrics(body["difference"]) if varied else {},
@@ -179,9 +180,16 @@ def _measurement(body: Any) -> Measurement:
 
 def _number(value: Any) -> float:
     number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"no finite number: {value!r}")
+    if not abs(number) < _MAX_NUMBER:
+        raise ValueError(f"no finite number, or one beyond all measure: {str(value)[:50]!r}")
     return number
+
+
+def _events(value: Any) -> int:
+    n: int = _is(value, int)
+    if not 0 < n < _MAX_NUMBER:
+        raise ValueError("events that are no number of events")
+    return n
 
 
 def _text(value: Any) -> str:

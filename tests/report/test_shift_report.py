@@ -119,10 +119,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no variants": (broken("variants", value={"a": 1}), "expected list"),
     "many": (broken("variants", value=[{}] * 1000), "1000 variants"),
     "metrics": (broken("variants", 0, "metrics", value=[1]), "expected dict"),
-    "text": (broken(*AUC, "value", value="0.9"), "no finite number: '0.9'"),
-    "bool": (broken(*AUC, "value", value=True), "no finite number: True"),
-    "nan": (json.dumps(broken(*AUC, "value", value=float("nan"))), "no finite number: nan"),
-    "huge": (json.dumps(example_shift()).replace("0.967", "1e999"), "no finite number: inf"),
+    "text": (broken(*AUC, "value", value="0.9"), "no finite number, .*: '0.9'"),
+    "bool": (broken(*AUC, "value", value=True), "no finite number, .*: 'True'"),
+    "nan": (json.dumps(broken(*AUC, "value", value=float("nan"))), "no finite number, .*: 'nan'"),
+    "huge": (json.dumps(example_shift()).replace("0.967", "1e999"), "no finite number, .*: 'inf'"),
+    "beyond": (broken(*AUC, "value", value=1.7e308), "beyond all measure: '1.7e"),
+    "no events": (broken("nominal", "events", value=-1), "no number of events"),
     "long": (json.dumps(example_shift()).replace("0.967", "9" * 500), "too large"),
     "negative error": (broken(*AUC, "error", value=-1), "error or limit"),
     "limit": (broken(*AUC, "lower_limit", value="yes"), "expected bool"),
@@ -188,6 +190,25 @@ def test_the_page_shows_it_and_stays_whole(data: Path, tmp_path: Path) -> None:
     assert "&lt;script&gt;window.hacked=1" in text
     assert "\x1b" not in text
     assert text.count("<script") == 1
+
+
+def test_any_unit_and_runs_that_lack_a_metric(tmp_path: Path) -> None:
+    body = example_shift(task="regression", unit="ε_$\\frac{")
+    of = {"value": 1e99, "error": 1e-99, "lower_limit": False}
+    for part in (body["nominal"], *body["variants"]):
+        part["metrics"] = {"bias": of, "resolution": of}
+    for part in body["variants"]:
+        part["difference"] = {"bias": of, "resolution": of}
+    full = read_shift(written(tmp_path, body))
+    for part in body["variants"]:
+        part["difference"] = {}
+    lacking = read_shift(written(tmp_path, body))
+    metrics = main_metrics([full, lacking])
+    assert metrics == ["bias", "resolution"]
+    with house_style():
+        found = shift_differences("x", {"full": full, "lacking": lacking}, metrics, full.unit)
+    assert r"Δ bias [ε_$∖frac{]" in found.svg
+    assert [cell.text for cell in shift_table("", {"a": full, "b": lacking}).rows[-1].cells][3] == "-"
 
 
 def test_runs_without_a_file_say_nothing(tmp_path: Path) -> None:
