@@ -93,6 +93,8 @@ def prepare(
     weight = card.weight
     for role in (trained, validated):
         _check(role, task, weight)
+    if recipe.balance_classes:
+        task.class_balance(trained.target(), trained.weight(weight))  # refuses what has no classes, or one only
     for name in recipe.method.arrays(card):
         if name not in train:
             raise DataError(f"the method {recipe.method.kind} needs the array {name}, which these events lack")
