@@ -149,7 +149,7 @@ class Share:
 class Sample:
     """A dataset at ``path``, of a ``source`` and a ``variant``; ``rules`` say which part of it.
 
-    ``TopTagging.at(path)`` makes one.
+    ``dataset.at(path)`` makes one.
     """
 
     dataset: Any  # a subclass of Dataset, which stands below

@@ -169,3 +169,24 @@ def test_classes_and_nodes() -> None:
 def test_bad_input(task: Any, varied: Predicted, message: str) -> None:
     with pytest.raises(DataError, match=message):
         paired_difference(task, jets(1)[0], varied, paired=True)
+
+
+def test_sides_with_some_events_in_common_are_paired_by_their_groups() -> None:
+    """Of 3,000 events 2,400 are on both sides, at other places: they cancel but for what moved."""
+    rng = np.random.default_rng(5)
+    ids, n, common = rng.permutation(3600), 3000, 2400
+    residual = rng.normal(0, 1, 3600)
+    first, second = ids[:n], rng.permutation(ids[n - common :])
+    moved = 0.1 + rng.normal(0, 0.05, 3600)
+    sides = [
+        Predicted(residual[of] + extra[of], np.zeros(n), of)
+        for of, extra in ((first, np.zeros(3600)), (second, moved))
+    ]
+    paired, apart = (
+        paired_difference("regression", *sides, paired=p, by_group=True, n_resamples=400).difference["bias"]
+        for p in (True, False)
+    )
+    # Events on one side only fluctuate, (n - common) on each; those in common cancel.
+    assert paired.value == apart.value
+    assert paired.error == pytest.approx(np.sqrt(2 * (n - common)) / n, rel=0.15)
+    assert apart.error == pytest.approx(np.sqrt(2 / n), rel=0.15)

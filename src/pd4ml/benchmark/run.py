@@ -6,17 +6,15 @@ import hashlib
 import json
 import shutil
 import sys
-import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pd4ml.benchmark.code import code_state
-from pd4ml.benchmark.record import RECORD_NAME, Record, graphics_card, machine, now, read_record, versions
-from pd4ml.card import Card
+from pd4ml.benchmark.outcome import dataset_facts, leave_record, predictions_of
+from pd4ml.benchmark.record import RECORD_NAME, Record, read_record
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, StoreError, missing_extra
 from pd4ml.evaluation.predictions import Predictions
@@ -29,7 +27,6 @@ from pd4ml.storage.manifest import Manifest
 from pd4ml.storage.memory import memory_events
 from pd4ml.storage.npz import read_npz
 from pd4ml.storage.store import Events, Store
-from pd4ml.tasks import Segmentation
 from pd4ml.training.fitted import FEATURES_NAME, MODEL_FILES, Fitted, Options, estimator_of, load_fitted
 from pd4ml.training.processes import is_first_process, started_from_outside
 from pd4ml.training.recipe import TREES, Recipe, load_recipe
@@ -39,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "dataset_facts", "evaluate", "load_run", "open_data", "run_name", "train", "train_sample"]
 
-_PREDICTIONS, _VALID_PREDICTIONS = "predictions.npz", "predictions_valid.npz"
 _STATE = (RECORD_NAME, "last.ckpt", *MODEL_FILES)  # of a run that has begun or is over
 
 
@@ -87,7 +83,7 @@ class Run:
             raise DataError(
                 f"{self!r} predicts {self.record.dataset['name']}, found events of {events.manifest.dataset}"
             )
-        return _predictions(self.fitted, events)
+        return predictions_of(self.fitted, events)
 
 
 def load_run(folder: str | Path, model: nn.Module | None = None) -> Run:
@@ -255,19 +251,6 @@ def _recipe_of(model: nn.Module, recipe: Recipe) -> Recipe:
     return replace(recipe, model=name, hyperparameters={"module_sha256": module_digest(model)})
 
 
-def _predictions(fitted: Fitted, events: Events) -> Predictions:
-    """What ``fitted`` says of ``events``, numbered by their places in their split."""
-    output, task = fitted.predict(events), fitted.task
-    if not isinstance(task, Segmentation):
-        return Predictions(task.name, events.places, output)
-    sizes = fitted.n_nodes(events)
-    node = np.arange(len(output)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    if events.manifest.target in events:  # the places of the nodes' labels, which need not be the first ones
-        labelled = task.places(np.asarray(events.y))
-        node = np.nonzero(labelled)[1] if np.array_equal(labelled.sum(axis=1), sizes) else node
-    return Predictions(task.name, np.repeat(events.places, sizes), output, node)
-
-
 @dataclass(frozen=True)
 class _Training:
     """What is trained on what, and where it is kept."""
@@ -288,68 +271,25 @@ class _Training:
 
     def run(self) -> Run:
         """Train, predict, and write the record."""
-        card = self.sample.card
         fitted = self.fit()
         facts = fitted.facts
-        start = time.monotonic()
-        predictions = _predictions(fitted, self.test)
-        seconds = time.monotonic() - start
-        predictions.write(self.folder / _PREDICTIONS)
-        valid = self.sample.open(facts.valid_split).choose(facts.valid_index)
-        _predictions(fitted, valid).write(self.folder / _VALID_PREDICTIONS)
-        fingerprint = self.sample.fingerprint
-        record = Record(
-            dataset=dataset_facts(self.test.manifest, card),
-            model={"name": self.recipe.model, "parameters": fitted.n_parameters},
+        record = leave_record(
+            fitted,
+            self.sample,
+            self.folder,
             recipe=self.recipe.to_dict(),
+            model=self.recipe.model,
             seed=self.options.seed,
-            events={"train": facts.n_train, "valid": facts.n_valid, "test": len(self.test)},
+            events={"train": facts.n_train, "valid": facts.n_valid},
             epochs={"trained": facts.epochs, "best": facts.best_epoch},
-            metrics=events_truth(card, self.test).metrics(predictions),
-            timing=_timing(fitted, len(self.test), seconds),
-            predictions={"file": _PREDICTIONS, "sha256": sha256_of(self.folder / _PREDICTIONS)},
-            versions=versions(),
-            machine={**machine(), **(graphics_card() if self.options.device != "cpu" else {})},
-            created=now(),
-            code=code_state(),
+            train_seconds=facts.seconds,
+            valid=self.sample.open(facts.valid_split).choose(facts.valid_index),
             method=self.recipe.to_dict()["method"],
-            samples=dict.fromkeys(("train", "valid", "test"), fingerprint),
-            artifacts={
-                name: sha256_of(self.folder / name)
-                for name in (FEATURES_NAME, *MODEL_FILES, _VALID_PREDICTIONS)
-                if (self.folder / name).exists()
-            },
+            on_cpu=self.options.device == "cpu",
         )
-        record.write(self.folder / RECORD_NAME)
-        run = Run(replace(record, folder=self.folder))
+        run = Run(record)
         run.__dict__["fitted"] = fitted  # it need not be loaded again
         return run
-
-
-def dataset_facts(manifest: Manifest, card: Card) -> dict[str, Any]:
-    """What a record says about the events."""
-    return {
-        "name": manifest.dataset,
-        "card_version": manifest.card_version,
-        "task": card.task,
-        "unit": card.target.unit,
-        "source": manifest.source,
-        "variant": manifest.variant,
-        "fingerprint": manifest.fingerprint,
-        "provenance": dict(manifest.provenance),
-    }
-
-
-def _timing(fitted: Fitted, n_test: int, predict_seconds: float) -> dict[str, float]:
-    """Wall times; the smallest step of the clock stands for none at all."""
-    train_seconds = max(fitted.facts.seconds, 1e-3)
-    predict_seconds = max(predict_seconds, 1e-3)
-    return {
-        "train_seconds": round(train_seconds, 3),
-        "predict_seconds": round(predict_seconds, 3),
-        "train_events_per_second": round(fitted.facts.n_train * fitted.facts.epochs / train_seconds, 1),
-        "predict_events_per_second": round(n_test / predict_seconds, 1),
-    }
 
 
 def _same(first: Measurement, second: Measurement) -> bool:

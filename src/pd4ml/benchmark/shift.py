@@ -23,7 +23,7 @@ from pd4ml.card import Measurement
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, unknown_name
 from pd4ml.evaluation.truth import events_truth
-from pd4ml.metrics.shift import Predicted, paired_difference
+from pd4ml.metrics.shift import Predicted, Shift, paired_difference
 from pd4ml.sample import Sample
 from pd4ml.storage.atomic import write_text
 from pd4ml.storage.store import Events, Store
@@ -78,47 +78,54 @@ def shift(
         raise DataError(
             f"no variant of {dataset.name} is in {path}: give a number of events to make them (--events)"
         )
-    reference = nominal.open("test")
+    body = _compared(run, dataset, nominal, present, Path(path))
+    write_text(run.folder / SHIFT_NAME, json.dumps(body, indent=1, allow_nan=False) + "\n")
+    return body
+
+
+def _compared(
+    run: Run, dataset: type[Dataset], nominal: Sample, variants: list[str], path: Path
+) -> dict[str, Any]:
+    """What the file says of the ``variants`` that are there."""
+    reference, task, group = nominal.open("test"), dataset.card.task, dataset.card.group
     first = _predicted(run, reference)
-    task = dataset.card.task
-    compared: list[dict[str, Any]] = []
-    thresholds: dict[str, float] = {}
-    nominal_metrics: dict[str, Measurement] = {}
-    for name in present:
+    found: list[Shift] = []
+    entries = []
+    for name in variants:
         print(f"comparing {name}", file=sys.stderr, flush=True)
         events = dataset.at(path, source="generated", variant=name).open("test")
-        paired = _same_events(reference, events)
-        found = paired_difference(task, first, _predicted(run, events), paired=paired)
-        thresholds, nominal_metrics = found.thresholds, found.nominal
-        compared.append(
+        same = _same_events(reference, events)
+        shared = 1.0 if same else _shared_groups(reference, events, group)
+        second = _predicted(run, events)
+        found.append(paired_difference(task, first, second, paired=shared > 0, by_group=not same))
+        entries.append(
             {
                 "variant": name,
                 "description": dataset.card.variants[name].description,
                 "fingerprint": events.manifest.fingerprint,
                 "events": len(events),
-                "paired": paired,
-                "metrics": _plain(found.variant),
-                "difference": _plain(found.difference),
+                "paired": shared > 0,
+                "same_events": round(shared, 3),
+                "metrics": _plain(found[-1].variant),
+                "difference": _plain(found[-1].difference),
             }
         )
-    body = {
+    return {
         "format": _FORMAT,
         "created": now(),
         "predictions": run.record.predictions["sha256"],
         "split": "test",
         "task": task,
         "unit": dataset.card.target.unit,
-        "thresholds": thresholds,
+        "thresholds": found[0].thresholds,
         "nominal": {
             "variant": nominal.variant,
             "fingerprint": reference.manifest.fingerprint,
             "events": len(reference),
-            "metrics": _plain(nominal_metrics),
+            "metrics": _plain(found[0].nominal),
         },
-        "variants": compared,
+        "variants": entries,
     }
-    write_text(run.folder / SHIFT_NAME, json.dumps(body, indent=1, allow_nan=False) + "\n")
-    return body
 
 
 def _variants(dataset: type[Dataset], wanted: Collection[str]) -> list[str]:
@@ -174,9 +181,20 @@ def _predicted(run: Run, events: Events) -> Predicted:
 
 def _same_events(nominal: Events, varied: Events) -> bool:
     """Whether both are the same events row by row: equal targets, from one seed and as many events."""
+    return _same_plan(nominal, varied) and np.array_equal(np.asarray(nominal.y), np.asarray(varied.y))
+
+
+def _shared_groups(nominal: Events, varied: Events, group: str) -> float:
+    """The share of the varied events that are of a group, such as a collision, that the nominal ones have, too."""
+    if not group or group not in nominal or group not in varied or not _same_plan(nominal, varied):
+        return 0.0
+    return float(np.isin(np.asarray(varied[group]), np.asarray(nominal[group])).mean())
+
+
+def _same_plan(nominal: Events, varied: Events) -> bool:
+    """Whether both were made from one seed, in as many events and pieces."""
     facts = [events.manifest.provenance for events in (nominal, varied)]
-    same_plan = all(facts[0].get(key) == facts[1].get(key) for key in ("seed", "n_events", "chunk_events"))
-    return same_plan and np.array_equal(np.asarray(nominal.y), np.asarray(varied.y))
+    return all(facts[0].get(key) == facts[1].get(key) for key in ("seed", "n_events", "chunk_events"))
 
 
 def _plain(measured: dict[str, Measurement]) -> dict[str, Any]:

@@ -81,6 +81,7 @@ def paired_difference(
     variant: Predicted,
     *,
     paired: bool,
+    by_group: bool = False,
     thresholds: Mapping[str, float] | None = None,
     n_resamples: int = 100,
     seed: int = 0,
@@ -88,7 +89,9 @@ def paired_difference(
     """Metrics of both sides, and varied minus nominal with its bootstrap error.
 
     ``paired`` says that both are the same events row by row (of a segmentation: the same ``group``), so that both
-    sides use the same resample weights. ``thresholds`` are logits by name; by default those of the nominal events.
+    sides use the same resample weights. With ``by_group`` rows of the same ``group`` do, wherever they are: for
+    sides that have only some events in common. ``thresholds`` are logits by name; by default those of the nominal
+    events.
 
     two classes: ``accuracy``, ``auc``, ``log_loss``, and ``signal_efficiency_at_x`` and
     ``background_efficiency_at_x`` at the thresholds of nominal signal efficiency x; K classes: ``accuracy``,
@@ -97,7 +100,8 @@ def paired_difference(
     each component; segmentation: ``accuracy`` and means and classes of efficiency, purity and intersection over
     union.
     """
-    if paired and task != "segmentation" and len(nominal.truth) != len(variant.truth):
+    by_group = by_group or task == "segmentation"
+    if paired and not by_group and len(nominal.truth) != len(variant.truth):
         found = f"{len(nominal.truth):,} and {len(variant.truth):,}"
         raise DataError(f"paired events must be the same events row by row, found {found}: leave out paired")
     two = task == "classification" and nominal.output.ndim == 1
@@ -111,7 +115,7 @@ def paired_difference(
     names = list(values[0])
     drawn = [
         (a, b)
-        for first, second in _weights(nominal, variant, task == "segmentation", paired, n_resamples, seed)
+        for first, second in _weights(nominal, variant, by_group, paired, n_resamples, seed)
         if (a := sides[0](first)) is not None and (b := sides[1](second)) is not None
     ]
     table = np.array([[list(a.values()), list(b.values())] for a, b in drawn])
@@ -125,14 +129,14 @@ def paired_difference(
 
 
 def _weights(
-    nominal: Predicted, variant: Predicted, nodes: bool, paired: bool, n_resamples: int, seed: int
+    nominal: Predicted, variant: Predicted, by_group: bool, paired: bool, n_resamples: int, seed: int
 ) -> Iterator[tuple[Floats, Floats]]:
     """Resample weights of both sides: of paired events from one draw, else from one each."""
     sides = (nominal, variant)
     groups = [np.arange(len(side.truth)) if side.group is None else side.group for side in sides]
     streams = np.random.default_rng(seed).spawn(2)
     if paired:
-        if not nodes:
+        if not by_group:
             groups[1] = groups[0]  # row by row, whatever groups are called on the other side
         elif not np.isin(groups[1], groups[0]).any():
             raise DataError("paired events must have the same group on both sides: leave out paired")

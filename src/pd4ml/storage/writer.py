@@ -45,8 +45,11 @@ def check_arrays(card: Card, arrays: Mapping[str, Array], n_events: int) -> None
             )
         for start in range(0, len(array), _CHECKED_AT_ONCE):  # in pieces: no second array of this size
             _check_values(spec, array[start : start + _CHECKED_AT_ONCE], start)
-    if card.classes and n_events and int(arrays[card.target.name].max()) >= len(card.classes):
-        raise DataError(f"{card.target.name}: expected 0 to {len(card.classes) - 1}, found larger ones")
+    if card.classes and n_events:
+        labels, padding = arrays[card.target.name], card.target.padding
+        wrong = labels >= len(card.classes)
+        if (wrong if padding is None else wrong & (labels != padding)).any():
+            raise DataError(f"{card.target.name}: expected 0 to {len(card.classes) - 1}, found larger ones")
 
 
 def _check_values(spec: ArraySpec, array: Array, start: int) -> None:

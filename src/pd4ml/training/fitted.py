@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ __all__ = [
     "Facts",
     "Fitted",
     "Options",
+    "Transform",
     "estimator_of",
     "load_fitted",
 ]
@@ -121,6 +122,17 @@ class Estimator(Protocol):
 
     def load(self, folder: Path, dataset: type[Dataset], view: FeatureView, model: nn.Module | None) -> Fitted:
         """What a finished training left in ``folder``; ``model`` takes the weights if it was one of the user's."""
+        ...
+
+
+class Transform(Protocol):
+    """A change of a trained model, such as a calibration or a compression: a frozen dataclass of its options."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    kind: ClassVar[str]
+
+    def apply(self, fitted: Fitted, samples: Mapping[str, Sample], folder: Path) -> Fitted:
+        """The changed model, a new one; ``samples`` are those of the training, ``folder`` is the new run's."""
         ...
 
 

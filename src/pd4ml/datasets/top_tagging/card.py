@@ -124,6 +124,7 @@ constituents are kept, sorted by pT. References: arXiv:1902.09914, arXiv:1707.08
         "the pTHat range and any weighting used for the published jets",
     ),
     licence="CC BY 4.0 (Zenodo 2603256); generated events: yours, made with Pythia 8 and FastJet",
+    group="event_id",
     literature=LITERATURE,
     citations=(
         SHARED_DATA_PAPER,
