@@ -16,6 +16,8 @@ from typing import Any
 
 import pd4ml
 from pd4ml.benchmark.record import find_records, read_record
+from pd4ml.report import render
+from pd4ml.report.shift import read_shift, shift_table
 from pd4ml.report.table import to_markdown
 
 __all__ = ["card_page", "pages", "speed_page"]
@@ -24,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
 COMPARISON = ROOT / "benchmarks" / "shared_models.json"
 RECORDS = ROOT / "docs" / "results"
+SHIFT = RECORDS / "shift" / "shift.json"  # of the run whose shifts the README shows
 _NOTE = "<!-- written by docs/make_pages.py; do not edit -->"
 
 
@@ -149,7 +152,13 @@ def _mean_and_spread(metrics: list[dict[str, float]]) -> str:
 def readme() -> str:
     """The README with the table of the datasets and that of the demo's records."""
     text = _between((ROOT / "README.md").read_text(), "datasets", dataset_table())
-    return _between(text, "demo", results_table("TopTagging"))
+    text = _between(text, "demo", results_table("TopTagging"))
+    return _between(text, "shift", shift_markdown()) if SHIFT.exists() else text
+
+
+def shift_markdown() -> str:
+    """What every variation does to the run that was chosen for it."""
+    return render.to_markdown(shift_table("shift", {"gbdt": read_shift(SHIFT)}))
 
 
 def dataset_table() -> str:
