@@ -32,7 +32,10 @@ def test_what_this_process_runs_on_fits_the_schema() -> None:
     ("field", "value", "where"),
     [
         ("seed", -1, r"\$.seed"),
-        ("format", 2, r"\$.format"),
+        ("format", 3, r"\$.format"),
+        ("artifacts", {"../model.pt": "0" * 64}, r"\$.artifacts"),
+        ("parents", ["mine"], r"\$.parents"),
+        ("method", {}, r"\$.method"),
         ("metrics", {}, r"\$.metrics"),
         ("created", "yesterday", r"\$.created"),
         ("predictions", {"file": "../../etc/x.npz", "sha256": "0" * 64}, r"\$.predictions.file"),
@@ -47,6 +50,26 @@ def test_what_does_not_follow_the_schema_is_refused(tmp_path: Path, field: str, 
     with pytest.raises(DataError, match=f"record .*record.json cannot be read: .*{where}") as caught:
         read_record(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_records_of_format_1_are_read(tmp_path: Path) -> None:
+    """They had no method, parents, samples and artifacts; written again they are of format 2."""
+    body = example_record().to_dict()
+    for key in ("method", "parents", "samples", "artifacts"):
+        del body[key]
+    (tmp_path / "record.json").write_text(json.dumps({**body, "format": 1}))
+    record = read_record(tmp_path)
+    assert record == example_record()
+    assert (record.method, record.parents, record.samples, record.artifacts) == (
+        {"kind": "supervised"},
+        [],
+        {},
+        {},
+    )
+    record.write(tmp_path / "record.json")
+    assert json.loads((tmp_path / "record.json").read_text())["format"] == 2
+    kept = Path(__file__).parents[2] / "docs" / "results"
+    assert all(read_record(file).metrics for file in kept.glob("*.json"))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 1}', "\x00"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -50,10 +50,10 @@ def simulate(n: int, seed: np.random.SeedSequence, config: Config, split: str) -
     }
 
 
-class Learnable(Dataset):
-    """What all have in common; a subclass says what is asked."""
+class Learnable:
+    """What all have in common; a dataset says what is asked."""
 
-    card = Toy.card
+    card: ClassVar[Card]
 
     @classmethod
     def simulator(cls) -> Simulator:
@@ -122,13 +122,13 @@ _PAIR = ArraySpec("pair", (), "int64", "1", "two events each")
 _LABEL = ArraySpec("label", (), "uint8", "1", "0 to 2")
 
 
-class Classes(Learnable):
+class Classes(Learnable, Dataset):
     """Three classes."""
 
     card = _card("LearnClasses", "classification", _LABEL, CLASSES)
 
 
-class Weighted(Learnable):
+class Weighted(Learnable, Dataset):
     """Two classes of weighted events, two of each group, with a split of their own to validate on."""
 
     card = _card(
@@ -142,19 +142,19 @@ class Weighted(Learnable):
     )
 
 
-class Values(Learnable):
+class Values(Learnable, Dataset):
     """A value."""
 
     card = _card("LearnValues", "regression", ArraySpec("value", (), "float32", "g/cm2", "a value"))
 
 
-class Vectors(Learnable):
+class Vectors(Learnable, Dataset):
     """A vector whose components differ in scale."""
 
     card = _card("LearnVectors", "regression", ArraySpec("vector", (2,), "float32", "mm", "a place"))
 
 
-class Nodes(Learnable):
+class Nodes(Learnable, Dataset):
     """A label for each node."""
 
     card = _card(

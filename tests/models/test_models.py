@@ -12,8 +12,9 @@ import torch
 
 from helpers.graphs import permuted, random_graphs
 from pd4ml.card import Task
-from pd4ml.errors import UnknownNameError
+from pd4ml.errors import DataError, UnknownNameError
 from pd4ml.graphs import PackedGraphs
+from pd4ml.graphs.packed import no_edges
 from pd4ml.models import ModelInputs, available, build
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
@@ -132,6 +133,18 @@ def test_regression_is_in_the_unit_of_the_target(name: str) -> None:
     plain = model(batch(name, [4, 5]))
     model.set_target(770.0, 56.0)
     torch.testing.assert_close(model(batch(name, [4, 5])), 770 + 56 * plain)
+
+
+@every_model
+def test_edges_that_were_left_out_are_missed_by_those_that_look_at_them(name: str) -> None:
+    graphs = graphs_for(name, [4, 5], seed=1)
+    bare = GraphBatch.from_packed(replace(graphs, edge_index=no_edges()))
+    model = settled(name, make(name))
+    if model.needs_edges:
+        with pytest.raises(DataError, match="looks at edges: build the graphs with them"):
+            model(bare)
+    else:
+        torch.testing.assert_close(model(bare), model(GraphBatch.from_packed(graphs)))
 
 
 @every_model

@@ -68,6 +68,8 @@ class Model(nn.Module, abc.ABC):
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """Logits or values in the target's unit, shaped as the class says."""
+        if self.needs_edges and not batch.has_edges:
+            raise DataError(f"{type(self).__name__} looks at edges: build the graphs with them")
         x = self.nodes(batch) if self.inputs.per_node else self.features(batch)
         return self.output(x)
 

@@ -32,6 +32,7 @@ class GraphBatch:
     max_nodes: the size that dense arrays are padded to.
     tokens: (sum P,) int64, the kind of each node, or None.
     grid: (n_1, ..., n_d) if every graph is that grid, as in `PackedGraphs`; else None.
+    has_edges: False where edges were left out, which a model that needs them refuses.
     """
 
     nodes: Tensor
@@ -40,6 +41,7 @@ class GraphBatch:
     max_nodes: int
     tokens: Tensor | None = None
     grid: tuple[int, ...] | None = None
+    has_edges: bool = True
 
     @classmethod
     def from_packed(cls, graphs: PackedGraphs) -> GraphBatch:
@@ -47,7 +49,7 @@ class GraphBatch:
         arrays = (graphs.nodes, graphs.edge_index, graphs.offsets)
         nodes, edge_index, offsets = (torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
         tokens = None if graphs.tokens is None else torch.from_numpy(np.ascontiguousarray(graphs.tokens))
-        return cls(nodes, edge_index, offsets, graphs.max_nodes, tokens, graphs.grid)
+        return cls(nodes, edge_index, offsets, graphs.max_nodes, tokens, graphs.grid, graphs.has_edges)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -58,7 +60,7 @@ class GraphBatch:
             t.to(device, non_blocking=non_blocking) for t in (self.nodes, self.edge_index, self.offsets)
         )
         tokens = None if self.tokens is None else self.tokens.to(device, non_blocking=non_blocking)
-        batch = GraphBatch(nodes, edge_index, offsets, self.max_nodes, tokens, self.grid)
+        batch = GraphBatch(nodes, edge_index, offsets, self.max_nodes, tokens, self.grid, self.has_edges)
         if "layout" in self.__dict__:
             batch.__dict__["layout"] = self.layout.to(device)
         return batch
@@ -162,7 +164,7 @@ class GraphBatch:
         first, last = torch.searchsorted(self.edge_index[1].contiguous(), torch.stack([low, high]))
         tokens = None if self.tokens is None else self.tokens[low:high]
         edges, offsets = self.edge_index[:, first:last] - low, self.offsets[start : stop + 1] - low
-        return GraphBatch(self.nodes[low:high], edges, offsets, self.max_nodes, tokens, self.grid)
+        return GraphBatch(self.nodes[low:high], edges, offsets, self.max_nodes, tokens, self.grid, self.has_edges)
 
 
 class Expansion:
