@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import helpers.toy  # noqa: F401  plans name it
 import pd4ml
 from helpers.plans import write_plan, write_recipe
 from pd4ml.benchmark import Plan, available_plans, load_plan
