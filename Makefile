@@ -1,5 +1,6 @@
 # make demo   generate all datasets, train boosted trees, FCN, GraphNet and reference models on them, print the tables,
 #             write demo/report.html; stopped, it goes on where it was
+# make shift  what systematic variations of jets do to the demo's boosted trees (half an hour: pile-up is slow)
 # make test   lint, types and tests
 # make bench  speed and memory against other packages, written to benchmarks/results.json
 # make compare  train the shared models for equal times, written to benchmarks/shared_models.json
@@ -12,7 +13,7 @@ BIN := .venv/bin
 DEMO := demo
 PD4ML := $(BIN)/pd4ml
 
-.PHONY: demo test lint types bench compare evidence clean
+.PHONY: demo shift test lint types bench compare evidence clean
 .DELETE_ON_ERROR:
 
 demo: .venv/all.stamp
@@ -20,6 +21,9 @@ demo: .venv/all.stamp
 	test -z "$$(find $(DEMO)/runs -name record.json -newer $(DEMO)/report.html 2>&1)" || \
 		$(PD4ML) report $(DEMO)/runs --path $(DEMO)/datasets --out $(DEMO)/report.html
 	@echo "report: $(DEMO)/report.html"
+
+shift: demo
+	$(PD4ML) shift $(wildcard $(DEMO)/runs/TopTagging-generated-default-gbdt-*) --events 8000 --path $(DEMO)/datasets
 
 test: lint types
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered

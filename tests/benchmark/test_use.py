@@ -121,7 +121,7 @@ def test_damaged_or_foreign_runs_are_refused_in_one_line(data: Path, tmp_path: P
     (folder / "record.json").write_text(json.dumps({**record, "format": 1}))
     assert pd4ml.load_run(folder).record.method == {"kind": "supervised"}
     (folder / "features.json").unlink()
-    with pytest.raises(DataError, match=r"a version before 0\.2, which kept neither; train it again"):
+    with pytest.raises(DataError, match=r"an earlier version, which kept neither; train it again"):
         pd4ml.load_run(folder)
     with pytest.raises(DataError, match="cannot be read"):
         pd4ml.load_run(tmp_path / "nowhere")

@@ -72,9 +72,9 @@ app = typer.Typer(
     pd4ml generate TopTagging --events 20000       make events with Pythia 8
     pd4ml train TopTagging --recipe fcn_quick      train on them, leave a record
     pd4ml results runs                             compare the records
-    pd4ml shift runs/NAME --events 20000           what systematic variations do to a trained model
-    pd4ml predict runs/NAME --variant scale_up --out scores.npz     apply it to other events
-    pd4ml benchmark quick                          or all datasets at once, with several models
+    pd4ml shift runs/NAME -n 20000                 what variations do to it
+    pd4ml predict runs/NAME --out scores.npz       apply it to other events
+    pd4ml benchmark quick                          or all datasets at once
 
     Published files instead of generated ones: [bold]pd4ml download TopTagging[/bold], then --source published.
     """,

@@ -155,7 +155,7 @@ def load_fitted(folder: Path, model: nn.Module | None = None) -> Fitted:
     if not file.exists():
         raise DataError(
             f"{folder} holds no trained model with its features (no {FEATURES_NAME}): it is no finished "
-            "run, or one of a version before 0.2, which kept neither; train it again"
+            "run, or one of an earlier version, which kept neither; train it again"
         )
     try:
         view = FeatureView.from_json(file.read_text(encoding="utf-8"))
