@@ -219,3 +219,16 @@ def test_two_processes_train_as_one(launcher: str, store: Path, tmp_path: Path) 
     assert len(found) == len(wanted) == 3
     for name in ("train_loss", "valid_loss"):
         assert [row[name] for row in found] == pytest.approx([row[name] for row in wanted], rel=1e-5)
+
+
+def test_devices_that_are_not_there_are_refused(sample: Sample, tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown device 'gpu'.*known: auto, cpu, cuda"):
+        train_network(sample, recipe(), tmp_path, device="gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(DataError, match="no CUDA device can be used here: choose device cpu, or auto"):
+            train_network(sample, recipe(), tmp_path, device="cuda")
+    first, second = (
+        train_network(sample, recipe(max_epochs=1), tmp_path / device, device=device) for device in ("cpu", "auto")
+    )
+    if not torch.cuda.is_available():
+        np.testing.assert_array_equal(first.predict(sample.open("test")), second.predict(sample.open("test")))
