@@ -26,8 +26,6 @@ NOT_YET = frozenset(
     f"{module}.{name}"
     for module, names in {
         "pd4ml": "Card PackedGraphs",
-        "pd4ml.Dataset": "build_graphs cite download draw fit_features folder generate graphs import_file load "
-        "load_data observables open simulator summary summary_features",
         "pd4ml.audit": "Audit audit",
         "pd4ml.benchmark": "Cell Failure Outcome Plan Record State available_plans evaluate find_records "
         "load_plan plan_states read_record run_plan train",
