@@ -110,6 +110,9 @@ def test_a_fraction_is_of_every_split_and_always_the_same(sample: Sample) -> Non
     assert part.fingerprint == sample.subset(0.25).fingerprint
     assert len({part.fingerprint, sample.fingerprint, sample.subset(0.25, seed=1).fingerprint}) == 3
     assert len(part.subset(0.5).open("train")) == 25
+    larger = sample.subset(0.6).open("train")  # a smaller share of the same seed lies within it
+    assert np.isin(part.open("train").places, larger.places).all()
+    assert not np.isin(part.open("train").places, sample.subset(0.6, seed=1).open("train").places).all()
 
 
 def test_shards_share_nothing_and_leave_nothing_out(sample: Sample) -> None:

@@ -97,7 +97,17 @@ class Citation:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A value and its standard error; a lower limit (95 % confidence) has no error."""
+    """A value and its standard error.
+
+    Parameters
+    ----------
+    value : float
+        In the unit of what was measured.
+    error : float or None
+        Its standard error; None for a limit, and where a publication gives none.
+    lower_limit : bool
+        The value is a lower limit at 95 % confidence.
+    """
 
     value: float
     error: float | None
@@ -155,14 +165,47 @@ class Variant:
 
 @dataclass(frozen=True)
 class Card:
-    """What is known about a dataset.
+    """What is known about a dataset; nothing on a card is guessed.
 
-    ``inputs`` are the arrays of X in their published order, ``target`` is y; ``extras`` are further arrays that
-    only generated events have and that no model sees, such as which events belong together. ``splits`` gives the
-    published number of events, ``unknown`` lists what nobody has told; nothing on a card is guessed.
-    ``group`` names the extra whose value events share that belong together and must stay in one split.
-    ``weight`` names the array, among inputs or extras, of what each event counts in every metric.
-    ``literature`` are published scores.
+    Parameters
+    ----------
+    name, version, title : str
+        What it is called, in code and in words; the version changes with the arrays that are generated.
+    task : Task
+        ``classification``, ``regression``, ``segmentation`` or ``unlabelled``.
+    description : str
+        What the events are.
+    inputs : tuple[ArraySpec, ...]
+        The arrays of X in their published order: name, shape of one event without the axis (N,), dtype, unit,
+        padding.
+    target : ArraySpec
+        y; its shape is () for a label or a value, (D,) for a vector, (P,) for labels of nodes.
+    splits : Mapping[str, int]
+        The published number of events of each.
+    sources : tuple[PublishedSource, ...]
+        Whole sets of published files, in the order in which they are tried.
+    variants : Mapping[str, Variant]
+        Settings of the simulator by name, such as systematic variations; ``default`` is one.
+    licence : str
+        Of the published files, and of generated events.
+    citations : tuple[Citation, ...]
+        What to cite.
+    extras : tuple[ArraySpec, ...]
+        Further arrays, (N, ...), that only generated events have and that no model sees.
+    classes : tuple[str, ...]
+        Names of the labels from 0.
+    graph, generator : str
+        How events become graphs, and what simulates them, in words.
+    unknown : tuple[str, ...]
+        What nobody has told.
+    group : str
+        The extra whose value events share that belong together and must stay in one split.
+    weight : str
+        The array, among inputs or extras, of what each event counts in training and in every metric.
+    published_version : str
+        The version of the published arrays.
+    literature : tuple[PublishedScore, ...]
+        Published scores.
     """
 
     name: str

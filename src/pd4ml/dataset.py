@@ -106,7 +106,18 @@ class Dataset:
 
     @classmethod
     def simulator(cls) -> Simulator:
-        """The simulator of this dataset, ``SIMULATOR`` of the room's ``simulator.py``."""
+        """The simulator of this dataset, ``SIMULATOR`` of the room's ``simulator.py``.
+
+        Returns
+        -------
+        Simulator
+            The function that `generate` runs, and the settings it takes.
+
+        Raises
+        ------
+        DataError
+            If the room has none: its events cannot be generated.
+        """
         found: Simulator = cls._room("simulator", "SIMULATOR", "its events cannot be generated")
         return found
 
@@ -114,9 +125,26 @@ class Dataset:
     def build_graphs(
         cls, arrays: Mapping[str, Array], fitted: Mapping[str, Any], *, edges: bool = True
     ) -> PackedGraphs:
-        """Graphs of the events in ``arrays`` (raw, with the card's names and shapes): ``graphs`` of ``graph.py``.
+        """Graphs of some events: ``graphs`` of the room's ``graph.py``.
 
-        ``fitted`` is what ``fit_features`` gave for the train split. Without ``edges`` there are nodes only.
+        Parameters
+        ----------
+        arrays : Mapping[str, Array]
+            Raw arrays of N events by the card's names, (N, ...) in the card's shapes and units.
+        fitted : Mapping[str, Any]
+            What `fit_features` gave for the train split.
+        edges : bool
+            Without them there are nodes only.
+
+        Returns
+        -------
+        PackedGraphs
+            N graphs in the order of the events.
+
+        Raises
+        ------
+        DataError
+            If the room has no ``graph.py``, or for arrays that its features refuse.
         """
         build = cls._room("graph", "graphs", "its events are no graphs")
         found: PackedGraphs = build(arrays, fitted, edges=edges)
@@ -126,19 +154,38 @@ class Dataset:
 
     @classmethod
     def fit_features(cls, events: Events) -> dict[str, Any]:
-        """What the features need to know of the train split, such as a mean and a spread; plain JSON values.
+        """What features need to know of the train split, such as a mean and a spread: ``fit`` of ``features.py``.
 
-        ``fit`` of ``features.py``, if there is one. It is fitted on ``events`` of the train split only and used
-        unchanged on all others.
+        It is fitted once and used unchanged on all other events.
+
+        Parameters
+        ----------
+        events : Events
+            Events of the train split only.
+
+        Returns
+        -------
+        dict[str, Any]
+            Plain JSON values; none where the room has nothing to fit.
+
+        Raises
+        ------
+        DataError
+            For events that tell nothing, such as values that do not vary.
         """
         fit = cls._room("features", "fit")
         return {} if fit is None else dict(fit(events))
 
     @classmethod
     def draw(cls, event: Mapping[str, Array], axes: Any) -> None:
-        """Draw one event into matplotlib ``axes``: ``draw`` of ``draw.py``, or else its first array as an image.
+        """Draw one event: ``draw`` of ``draw.py``, or else its first array as an image.
 
-        ``event`` holds the card's arrays without the axis that counts events.
+        Parameters
+        ----------
+        event : Mapping[str, Array]
+            The card's arrays, (...) without the axis that counts events.
+        axes : matplotlib.axes.Axes
+            Drawn into.
         """
         if (draw := cls._room("draw", "draw")) is not None:
             draw(event, axes)
@@ -151,9 +198,19 @@ class Dataset:
 
     @classmethod
     def observables(cls, arrays: Mapping[str, Array]) -> dict[str, NDArray[Any]]:
-        """What to look at before a network does: name and unit of a quantity -> its values, one or more an event.
+        """What to look at before a network does: ``observables`` of ``draw.py``.
 
-        ``observables`` of ``draw.py``, or else all values of each input array that are not padding.
+        Without one it is all values of each input array that are not padding.
+
+        Parameters
+        ----------
+        arrays : Mapping[str, Array]
+            Arrays of N events by the card's names, (N, ...).
+
+        Returns
+        -------
+        dict[str, NDArray]
+            Name and unit of a quantity, such as ``jet mass [GeV]``, -> its values (n,), one or more an event.
         """
         if (observables := cls._room("draw", "observables")) is not None:
             return dict(observables(arrays))
@@ -165,10 +222,24 @@ class Dataset:
 
     @classmethod
     def summary(cls, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        """Some ten to fifty numbers of each event, (N,) by name, that a physicist would cut on.
+        """Some ten to fifty numbers of each event that a physicist would cut on: ``summary`` of ``summary.py``.
 
-        ``summary`` of ``summary.py``. They are what boosted decision trees, the baseline of every network, are
-        trained on.
+        They are what boosted decision trees, the baseline of every network, are trained on.
+
+        Parameters
+        ----------
+        arrays : Mapping[str, Array]
+            Arrays of N events by the card's names, (N, ...).
+
+        Returns
+        -------
+        dict[str, Array]
+            Name -> values (N,); the room's module says what they are, and their units.
+
+        Raises
+        ------
+        DataError
+            If the room has no ``summary.py``.
         """
         return dict(cls._room("summary", "summary", "it has no summary features")(arrays))
 
@@ -203,14 +274,40 @@ class Dataset:
 
     @classmethod
     def cite(cls) -> str:
-        """BibTeX of what to cite."""
+        """What to cite.
+
+        Returns
+        -------
+        str
+            All citations of the card as BibTeX.
+        """
         return cls.card.cite()
 
     # Getting events -------------------------------------------------------------------------------------
 
     @classmethod
     def folder(cls, path: str | Path, source: str = "published", variant: str = "default") -> Path:
-        """The folder of the store below ``path``."""
+        """The folder of the store below ``path``, which need not be there.
+
+        Parameters
+        ----------
+        path : str or Path
+            A folder that may hold many datasets.
+        source : str
+            ``published`` or ``generated``.
+        variant : str
+            Of generated events: which ones.
+
+        Returns
+        -------
+        Path
+            ``<path>/<name>/published`` or ``<path>/<name>/generated-<variant>``.
+
+        Raises
+        ------
+        UnknownNameError
+            For another source, and for a variant that is no name of a folder.
+        """
         if source == "published":
             return Path(path) / cls.name / "published"
         if source != "generated":
@@ -229,9 +326,41 @@ class Dataset:
         source: str = "published",
         variant: str = "default",
     ) -> tuple[list[Array], Array]:
-        """Read a whole split into memory: ``X, y`` with X the list of input arrays of the card.
+        """Read a whole split into memory; published files are downloaded once.
 
-        Published files are downloaded once; ``force_download`` fetches them again.
+        Parameters
+        ----------
+        split : str
+            One of the card's, ``train`` or ``test``.
+        path : str or Path
+            The folder that holds the datasets.
+        force_download : bool
+            Fetch the published files again.
+        source : str
+            ``published`` or ``generated``; one never stands in for the other.
+        variant : str
+            Of generated events: which ones.
+
+        Returns
+        -------
+        X : list[Array]
+            The input arrays in the order of the card, (N, ...) each, in the card's units.
+        y : Array
+            The target, (N,) or, of vectors and labels of nodes, (N, ...).
+
+        Raises
+        ------
+        UnknownNameError
+            For a split or source that does not exist, and for a variant that is no name of a folder.
+        FetchError
+            If the published files cannot be had; it gives the line that generates the same schema.
+        StoreError
+            If there are no such generated events, if the folder is damaged, or if it holds another version of
+            them.
+        DataError
+            If a published file is not what the card says.
+        MissingExtraError
+            If nothing that reads the published files is installed.
         """
         cls._check_split(split)
         folder = cls.folder(path, source, variant)
@@ -255,6 +384,27 @@ class Dataset:
         """Open a split memory-mapped: nothing is read until it is used.
 
         Published files are downloaded and converted, in chunks, the first time.
+
+        Parameters
+        ----------
+        split : str
+            One of the card's, ``train`` or ``test``.
+        path : str or Path
+            The folder that holds the datasets.
+        source : str
+            ``published`` or ``generated``.
+        variant : str
+            Of generated events: which ones.
+
+        Returns
+        -------
+        Events
+            ``events.X``, ``events.y`` and all arrays by name, extras too: ``events["event_id"]``.
+
+        Raises
+        ------
+        UnknownNameError, FetchError, StoreError, DataError, MissingExtraError
+            As in `load`.
         """
         cls._check_split(split)
         folder = cls.folder(path, source, variant)
@@ -280,6 +430,25 @@ class Dataset:
         """The dataset in ``path`` as a sample: what is trained on, predicted for, cut into parts.
 
         Nothing is read or fetched before it is opened.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder that holds the datasets.
+        source : str
+            ``published`` or ``generated``.
+        variant : str
+            Of generated events: which ones.
+
+        Returns
+        -------
+        Sample
+            A few words that can be compared, hashed and sent to another process.
+
+        Raises
+        ------
+        UnknownNameError
+            For another source, and for a variant that is no name of a folder.
         """
         cls.folder(path, source, variant)  # refuses names that cannot be
         return Sample(cls, Path(path), source, variant)
@@ -296,8 +465,31 @@ class Dataset:
     ) -> LazyGraphs:
         """The split's events as packed graphs, built when they are looked at.
 
-        What features must know of the data is what ``view`` says; without one it is fitted on the train split,
-        whichever split is asked for.
+        Parameters
+        ----------
+        split : str
+            One of the card's, ``train`` or ``test``.
+        path : str or Path
+            The folder that holds the datasets.
+        source : str
+            ``published`` or ``generated``.
+        variant : str
+            Of generated events: which ones.
+        view : FeatureView, optional
+            What features must know of the data, as of a trained model (``run.view``). Without it that is fitted on
+            the train split of the same folder, whichever split is asked for.
+
+        Returns
+        -------
+        LazyGraphs
+            One graph an event; a slice of them is a `PackedGraphs`.
+
+        Raises
+        ------
+        UnknownNameError, FetchError, StoreError, MissingExtraError
+            As in `load`.
+        DataError
+            As in `load`, and for a view that was fitted on another dataset.
         """
         return cls.at(path, source=source, variant=variant).graphs(split, view)
 
@@ -312,12 +504,40 @@ class Dataset:
         source: str = "published",
         variant: str = "default",
     ) -> tuple[dict[str, NDArray[Any]], Array]:
-        """Read a split as padded model inputs: ``x, y``.
+        """Read a split as padded model inputs.
 
-        ``x['features']`` is (N, P, F) float32; where nodes are of kinds, ``x['tokens']`` is (N, P) int64, -1 for
-        padding. With ``graph=True``, ``x['adj_matrix']`` is (N, P, P) uint8,
-        symmetric, with ones on the diagonal of real nodes. Dense adjacency of large splits does not fit into
-        memory; use ``graphs`` for those.
+        Dense adjacency of large splits does not fit into memory; use `graphs` for those.
+
+        Parameters
+        ----------
+        split : str
+            One of the card's, ``train`` or ``test``.
+        path : str or Path
+            The folder that holds the datasets.
+        graph : bool
+            Give the adjacency, too.
+        force_download : bool
+            Fetch the published files again.
+        source : str
+            ``published`` or ``generated``.
+        variant : str
+            Of generated events: which ones.
+
+        Returns
+        -------
+        x : dict[str, NDArray]
+            ``features`` (N, P, F) float32, zero for padding; where nodes are of kinds ``tokens`` (N, P) int64, -1
+            for padding; with ``graph`` ``adj_matrix`` (N, P, P) uint8, symmetric, with ones on the diagonal of
+            real nodes.
+        y : Array
+            The target, (N,) or (N, ...), in the card's unit.
+
+        Raises
+        ------
+        UnknownNameError, FetchError, StoreError, MissingExtraError
+            As in `load`.
+        DataError
+            As in `load`, and for dense arrays that are larger than the machine's memory.
         """
         if force_download and source == "published":
             cls.download(path, force=True)
@@ -348,7 +568,25 @@ class Dataset:
 
     @classmethod
     def summary_features(cls, arrays: Mapping[str, Array]) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-        """Names (K,) and values (N, K) of the summary features of the events in ``arrays``."""
+        """The summary features as one array.
+
+        Parameters
+        ----------
+        arrays : Mapping[str, Array]
+            Arrays of N events by the card's names, (N, ...).
+
+        Returns
+        -------
+        names : tuple[str, ...]
+            K names.
+        values : NDArray[np.float32]
+            (N, K), in the units that the room's ``summary.py`` gives.
+
+        Raises
+        ------
+        DataError
+            If the room has no ``summary.py``.
+        """
         columns = cls.summary(arrays)
         return tuple(columns), np.stack([np.asarray(column, np.float32) for column in columns.values()], axis=1)
 
@@ -367,15 +605,49 @@ class Dataset:
         force: bool = False,
         **config: Any,
     ) -> Store:
-        """Simulate ``n_events`` events (all splits together, in published proportions) into a store.
+        """Simulate events of all splits together, in published proportions, into a store.
 
-        ``variant`` names the folder and, if the card knows it, the settings; with ``config``, options of the
-        simulator over its defaults, it must be a name that the card does not know. So it must with ``draw``, which
-        gives settings a distribution, ``{"energy_scale": "uniform:0.95,1.05"}`` (or ``normal:mean,sigma``,
-        ``choice:x,y,...``), and keeps what was drawn for each event as an extra array of that name. The events
-        depend on n_events, seed and settings, not on ``workers`` (a number of processes or any
-        ``concurrent.futures.Executor``). What is there already is kept; a run that was stopped goes on. ``force``
-        replaces a folder of other settings.
+        What is there already is kept; a run that was stopped goes on.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder that holds the datasets.
+        n_events : int
+            Of all splits.
+        seed : int
+            The events follow from it, ``n_events`` and the settings.
+        workers : int or Executor
+            A number of processes or any ``concurrent.futures.Executor``; the events do not depend on it.
+        variant : str
+            Names the folder and, if the card knows it, the settings.
+        draw : Mapping[str, str], optional
+            Settings with a distribution in place of a value, ``{"energy_scale": "uniform:0.95,1.05"}`` (or
+            ``normal:mean,sigma``, ``choice:x,y,...``). What was drawn is kept as an extra array (N,) of that name.
+        force : bool
+            Replace a folder of other settings.
+        **config : Any
+            Options of the simulator over its defaults. With these or ``draw``, ``variant`` must be a name that the
+            card does not know.
+
+        Returns
+        -------
+        Store
+            The folder, with its manifest.
+
+        Raises
+        ------
+        DataError
+            For a setting out of its range, too few events to fill all splits, a negative seed, no workers, or a
+            room without a simulator.
+        UnknownNameError
+            For a setting or variant that does not exist.
+        StoreError
+            If the folder holds events of other settings.
+        LockedError
+            While another process writes to it.
+        MissingExtraError
+            If a generator is not installed.
         """
         from pd4ml.generation.generate import generate
 
@@ -394,9 +666,28 @@ class Dataset:
 
     @classmethod
     def download(cls, path: str | Path = "./datasets", *, force: bool = False) -> list[Path]:
-        """Download the published files into ``path`` and verify them; returns where they are.
+        """Download the published files and verify them; what is there already is kept.
 
-        ``force`` fetches them again, and converts them again if they had been.
+        Parameters
+        ----------
+        path : str or Path
+            The folder that holds the datasets.
+        force : bool
+            Fetch them again, and convert them again if they had been.
+
+        Returns
+        -------
+        list[Path]
+            Where they are.
+
+        Raises
+        ------
+        FetchError
+            If they cannot be had; it says what was tried, and the line that generates the same schema.
+        DataError
+            If a file is not what the card says.
+        MissingExtraError
+            If nothing that reads them is installed.
         """
         published = cls._published(path, force=force)
         if force and cls.folder(path).exists():
@@ -405,7 +696,25 @@ class Dataset:
 
     @classmethod
     def import_file(cls, file: str | Path, path: str | Path = "./datasets") -> Path:
-        """Verify a published ``file`` that one already has and place it in ``path``."""
+        """Verify a published file that one already has and place it where `download` looks for it.
+
+        Parameters
+        ----------
+        file : str or Path
+            Known by its name; it stays as it is.
+        path : str or Path
+            The folder that holds the datasets.
+
+        Returns
+        -------
+        Path
+            The file in ``path``.
+
+        Raises
+        ------
+        DataError
+            If it is not one of the card's files, or not as it was published.
+        """
         from pd4ml.storage.published import import_file
 
         return import_file(cls.card, Path(file), Path(path))

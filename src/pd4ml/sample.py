@@ -147,9 +147,20 @@ class Share:
 
 @dataclass(frozen=True)
 class Sample:
-    """A dataset at ``path``, of a ``source`` and a ``variant``; ``rules`` say which part of it.
+    """A dataset at a path, of a source and a variant, all or a part; ``dataset.at(path)`` makes one.
 
-    ``dataset.at(path)`` makes one.
+    Parameters
+    ----------
+    dataset : type[Dataset]
+        Which dataset.
+    path : Path
+        The folder that holds the datasets.
+    source : str
+        ``published`` or ``generated``.
+    variant : str
+        Of generated events: which ones.
+    rules : tuple[Rule, ...]
+        Which part of it, one after the other; none for all. `subset` and `shards` add them.
     """
 
     dataset: Any  # a subclass of Dataset, which stands below
@@ -182,23 +193,61 @@ class Sample:
         return hashlib.sha256(json.dumps([whole, list(map(repr, self.rules))]).encode()).hexdigest()
 
     def open(self, split: str) -> Events:
-        """The events of ``split`` that belong to the sample, memory-mapped."""
+        """The events of a split that belong to the sample, memory-mapped.
+
+        Parameters
+        ----------
+        split : str
+            ``train``, ``test`` or another of the card's.
+
+        Returns
+        -------
+        Events
+            ``events.X``, ``events.y`` and all arrays by name; nothing is read until it is used.
+
+        Raises
+        ------
+        UnknownNameError, FetchError, StoreError, DataError, MissingExtraError
+            As in `Dataset.load`.
+        """
         events = self._open(split)
         for rule in self.rules:
             events = events.choose(rule.places(events, self.card))
         return events
 
     def view(self) -> FeatureView:
-        """Fit the features on the sample's train split."""
+        """Fit the features on the sample's train split.
+
+        Returns
+        -------
+        FeatureView
+            What `graphs` takes, also that of another variant.
+        """
         fitted = self.dataset.fit_features(self.open("train"))
         return FeatureView(self.card.name, MappingProxyType(fitted), self.fingerprint)
 
     def graphs(self, split: str, view: FeatureView | None = None) -> LazyGraphs:
-        """The events of ``split`` as graphs, built where they are looked at.
+        """The events of a split as graphs, built where they are looked at.
 
-        Features are those of ``view``; without one they are fitted on this sample's own train split. Compare a
-        variant with another by giving both the same view: fitted anew, features follow the variant, and what
-        scales the inputs is not seen any more.
+        Compare a variant with another by giving both the same view: fitted anew, features follow the variant, and
+        what scales the inputs is not seen any more.
+
+        Parameters
+        ----------
+        split : str
+            ``train``, ``test`` or another of the card's.
+        view : FeatureView, optional
+            What features were fitted to; without it they are fitted on this sample's own train split.
+
+        Returns
+        -------
+        LazyGraphs
+            One graph an event; a slice of them is a `PackedGraphs`.
+
+        Raises
+        ------
+        DataError
+            For a view that was fitted on another dataset.
         """
         view = self.view() if view is None else view
         if view.dataset != self.card.name:
@@ -208,8 +257,26 @@ class Sample:
     def subset(self, part: float | ArrayLike, *, split: str = "train", seed: int = 0) -> Sample:
         """A part of the sample.
 
-        A fraction below 1 is drawn at random, from every split, groups of events whole (``Card.group``); anything
-        else are places, or a mask, of the events of ``split``, and the other splits stay whole.
+        Parameters
+        ----------
+        part : float or ArrayLike
+            A fraction above 0 and at most 1 is drawn at random from every split, groups of events whole
+            (``Card.group``). Anything else are places (n,), from 0, or a mask (N,) of the events of ``split``; the
+            other splits stay whole.
+        split : str
+            The one that places are of.
+        seed : int
+            Of the random order; the same for all fractions, so that a smaller part lies in a larger one.
+
+        Returns
+        -------
+        Sample
+            The part; nothing is read or copied.
+
+        Raises
+        ------
+        DataError
+            For a fraction out of range, and for places that are no whole numbers.
         """
         if isinstance(part, float):
             if not 0 < part <= 1:
@@ -222,10 +289,28 @@ class Sample:
         return self._with(Chosen(split, np.unique(index).astype(np.int64).tobytes()))
 
     def shards(self, n: int, *, by: str = "", skew: float = 0.0, seed: int = 0) -> tuple[Sample, ...]:
-        """``n`` parts of about equal size that share no event and no group, each with all splits.
+        """Parts of about equal size that share no event and no group, each with all splits.
 
-        ``by`` names an array, such as the target; ``skew`` from 0 (parts are alike) to 1 (each has its own range
-        of it) says how much they differ in it.
+        Parameters
+        ----------
+        n : int
+            How many.
+        by : str
+            An array with a number for each event, such as the target, in which parts differ.
+        skew : float
+            How much they do: from 0 (parts are alike) to 1 (each has its own range of it).
+        seed : int
+            Of the random order.
+
+        Returns
+        -------
+        tuple[Sample, ...]
+            The n parts.
+
+        Raises
+        ------
+        DataError
+            For less than one part, a skew out of range, or a skew without ``by``.
         """
         if n < 1 or not 0 <= skew <= 1:
             raise DataError(f"expected at least one part and a skew from 0 to 1, found {n} and {skew}")

@@ -34,6 +34,13 @@ def test_the_scale_is_the_spread_of_train(density: NDArray[np.float32]) -> None:
     np.testing.assert_array_equal(features(density, 2.0)[..., 0], density / np.float32(2))
 
 
+def test_a_scale_that_is_fitted_anew_hides_a_factor(density: NDArray[np.float32]) -> None:
+    """Why features of a variant are those of the training: what multiplies all densities would not be seen."""
+    doubled, scale = 2 * density, fit_scale(density)
+    np.testing.assert_array_equal(features(doubled, fit_scale(doubled)), features(density, scale))
+    np.testing.assert_array_equal(features(doubled, scale), 2 * features(density, scale))
+
+
 def test_the_scale_needs_only_the_first_events(density: NDArray[np.float32]) -> None:
     many = np.tile(density, (FIT_EVENTS // 60 + 2, 1, 1))
     expected = fit_scale(many[:FIT_EVENTS])

@@ -45,7 +45,23 @@ class SharedGroups:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found; ``failed`` if the same event or group is in two splits, which no comparison survives."""
+    """What was found; ``failed`` if the same event or group is in two splits, which no comparison survives.
+
+    Parameters
+    ----------
+    dataset : dict[str, Any]
+        Name, source, variant and fingerprint of the events.
+    events : dict[str, int]
+        Number of events of each split.
+    duplicates : tuple[Duplicates, ...]
+        Events with the same bytes: within train, within test, and of test in train.
+    near : tuple[NearDuplicates, ...]
+        Events much closer than the density around them explains, in the same order.
+    groups : tuple[SharedGroups, ...]
+        Groups with events in both splits, where the card names the array that says so.
+    leaks : tuple[Leak, ...]
+        What trivial features tell of the target, from the most telling to the least.
+    """
 
     dataset: dict[str, Any]
     events: dict[str, int]
@@ -69,7 +85,37 @@ def audit(
     variant: str = "default",
     seed: int = 0,
 ) -> Audit:
-    """Audit the train and test split of a dataset; memory is bounded, however many events there are."""
+    """Audit the train and test split of a dataset; memory is bounded, however many events there are.
+
+    Parameters
+    ----------
+    dataset : type[Dataset]
+        Which dataset.
+    path : str or Path
+        The folder that holds the datasets.
+    source : str
+        ``published`` or ``generated``.
+    variant : str
+        Of generated events: which ones.
+    seed : int
+        Of the random projection and of the events that are looked at.
+
+    Returns
+    -------
+    Audit
+        Duplicates, near duplicates, shared groups, trivial features.
+
+    Raises
+    ------
+    UnknownNameError, FetchError, StoreError, DataError
+        As in `Dataset.load`.
+    MissingExtraError
+        If scikit-learn is not installed.
+
+    References
+    ----------
+    Near duplicates are told by the ratio of distances to neighbours; see `pd4ml.audit.duplicates`.
+    """
     require_scikit_learn("an audit")
     rng = np.random.default_rng(seed)
     splits = [dataset.open(split, path, source=source, variant=variant) for split in ("train", "test")]

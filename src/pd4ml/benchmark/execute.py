@@ -32,7 +32,15 @@ _ONE_TRAINING = threading.Lock()
 
 @dataclass(frozen=True)
 class Failure:
-    """A cell that could not be finished and why, in one line."""
+    """A cell that could not be finished.
+
+    Parameters
+    ----------
+    cell : Cell
+        Which training.
+    reason : str
+        Why, in one line.
+    """
 
     cell: Cell
     reason: str
@@ -40,7 +48,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Records of the cells that are finished and the cells that are not, both in the order of the plan."""
+    """What came of a plan, in the plan's order.
+
+    Parameters
+    ----------
+    records : tuple[Record, ...]
+        Of the cells that are finished.
+    failures : tuple[Failure, ...]
+        The cells that are not.
+    """
 
     records: tuple[Record, ...]
     failures: tuple[Failure, ...]
@@ -48,7 +64,21 @@ class Outcome:
 
 @dataclass(frozen=True)
 class State:
-    """How far a cell is; ``reason`` says why it failed when it was last tried."""
+    """How far a cell is.
+
+    Parameters
+    ----------
+    cell : Cell
+        Which training.
+    state : str
+        ``finished``, ``failed``, ``started`` or ``waiting``.
+    folder : Path, optional
+        Of its run; None where its events are not there.
+    record : Record, optional
+        If it is finished.
+    reason : str
+        Why it failed when it was last tried.
+    """
 
     cell: Cell
     state: Literal["finished", "failed", "started", "waiting"]
@@ -69,7 +99,24 @@ class _Done:
 def plan_states(plan: Plan, path: str | Path = "./datasets", runs_dir: str | Path = "./runs") -> list[State]:
     """How far each cell is; changes nothing. Without its events a cell waits, whatever there is of it.
 
-    Raises StoreError if the events that are there are not those of the plan.
+    Parameters
+    ----------
+    plan : Plan
+        From `load_plan`.
+    path : str or Path
+        The folder that holds the datasets.
+    runs_dir : str or Path
+        The folder that holds the runs.
+
+    Returns
+    -------
+    list[State]
+        In the order of the plan.
+
+    Raises
+    ------
+    StoreError
+        If the events that are there are not those of the plan.
     """
     for dataset in plan.datasets:
         _check_events(plan, dataset, Path(path))
@@ -83,13 +130,36 @@ def run_plan(
     runs_dir: str | Path = "./runs",
     workers: int | Executor = 1,
 ) -> Outcome:
-    """Make or fetch the events in ``path``, then train the cells that have no record in ``runs_dir``.
+    """Make or fetch the events of a plan, then train the cells that have no record.
 
-    ``workers`` cells are trained at a time: 1 in this process with all cores, several in processes that share
-    the cores, or any ``concurrent.futures.Executor`` whose workers see both folders. A cell that fails keeps its
-    reason in its folder and is tried again by the next call; a call that was stopped goes on. Progress goes to
-    standard error. Raises StoreError if the events that are there are not those of the plan, MissingExtraError if
-    generators are not installed, DataError for less than one worker.
+    A cell that fails keeps its reason in its folder and is tried again by the next call; a call that was stopped
+    goes on. Progress goes to standard error.
+
+    Parameters
+    ----------
+    plan : Plan
+        From `load_plan`.
+    path : str or Path
+        The folder that holds the datasets.
+    runs_dir : str or Path
+        The folder that holds the runs.
+    workers : int or Executor
+        Cells that are trained at a time: 1 in this process with all cores, several in processes that share the
+        cores, or any ``concurrent.futures.Executor`` whose workers see both folders.
+
+    Returns
+    -------
+    Outcome
+        Records and failures; whatever a training raises is its own failure.
+
+    Raises
+    ------
+    StoreError
+        If the events that are there are not those of the plan.
+    MissingExtraError
+        If generators are not installed.
+    DataError
+        For less than one worker.
     """
     if not isinstance(workers, Executor) and workers < 1:
         raise DataError(f"workers must be at least 1, found {workers}")

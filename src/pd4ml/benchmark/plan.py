@@ -41,7 +41,19 @@ _REFERENCE = "reference"
 
 @dataclass(frozen=True)
 class Cell:
-    """One training of a plan."""
+    """One training of a plan.
+
+    Parameters
+    ----------
+    dataset : type[Dataset]
+        What is trained on.
+    recipe : Recipe
+        How.
+    seed : int
+        Of the weights and of the order of events.
+    source : str
+        ``generated`` or ``published``.
+    """
 
     dataset: type[Dataset]
     recipe: Recipe
@@ -56,7 +68,21 @@ class Cell:
 
 @dataclass(frozen=True)
 class Plan:
-    """Cells in the order in which they run, and the number of events of each generated dataset."""
+    """Cells in the order in which they run, and the number of events of each generated dataset.
+
+    Parameters
+    ----------
+    name : str
+        One of `available_plans`, or the TOML file.
+    description : str
+        What it is for.
+    source : str
+        ``generated`` or ``published``.
+    cells : tuple[Cell, ...]
+        The trainings.
+    events : Mapping[str, int]
+        Number of events, train and test together, by dataset; none for published ones.
+    """
 
     name: str
     description: str
@@ -71,7 +97,13 @@ class Plan:
 
 
 def available_plans() -> tuple[str, ...]:
-    """Names of the plans of this package."""
+    """The plans of this package.
+
+    Returns
+    -------
+    tuple[str, ...]
+        Their names, sorted.
+    """
     return tuple(sorted(_plan_files()))
 
 
@@ -82,11 +114,30 @@ def load_plan(
     recipes: Collection[str] = (),
     seeds: Collection[int] = (),
 ) -> Plan:
-    """The plan called ``plan`` here, or the one in the TOML file ``plan``.
+    """A plan of this package, or of a TOML file.
 
-    ``datasets`` and ``recipes`` leave only these of the plan's, where a recipe may be called as in the plan
-    (``reference_quick``) or by its own name; ``seeds`` are taken instead of the plan's. Raises DataError or
-    UnknownNameError in one line for what is not there or does not fit.
+    Parameters
+    ----------
+    plan : str or Path
+        One of `available_plans`, or a file that ends in ``.toml``.
+    datasets : Collection[str]
+        These only; all of the plan's by default.
+    recipes : Collection[str]
+        These only, called as in the plan (``reference_quick``) or by their own names.
+    seeds : Collection[int]
+        In place of the plan's.
+
+    Returns
+    -------
+    Plan
+        Its cells and numbers of events.
+
+    Raises
+    ------
+    UnknownNameError
+        For a plan that does not exist.
+    DataError
+        For a file that cannot be read, keys, names or numbers that do not fit, or if nothing is left to train.
     """
     file: Path | Traversable = Path(plan)
     if Path(plan).suffix != ".toml":

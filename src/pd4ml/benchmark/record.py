@@ -40,12 +40,52 @@ _PACKAGES = ("pd4ml-physics", "numpy", "numba", "torch", "lightning", "scikit-le
 class Record:
     """One run, as in ``record.schema.json``, which says what every field holds.
 
-    ``kind`` is ``run``, or ``external`` for predictions of another tool: of those a key is absent from
-    ``model``, ``events``, ``epochs``, ``timing``, ``versions``, ``machine`` and ``code`` where nobody told, and
-    ``seed`` may be None. ``method`` is the recipe's table, ``parents`` are the hashes of the records that the run
-    builds on, ``samples`` the fingerprints of what it was trained, validated and tested on, by role, ``artifacts``
-    the SHA-256 of the files that it left. Records of format 1, which had none of these, are read as if they said
-    the little that is known of them.
+    Records of format 1 are read as if they said the little that is known of ``method``, ``parents``, ``samples``
+    and ``artifacts``, which they had not. Of ``external`` records a key is absent from ``model``, ``events``,
+    ``epochs``, ``timing``, ``versions``, ``machine`` and ``code`` where nobody told.
+
+    Parameters
+    ----------
+    dataset : dict[str, Any]
+        The events: name, card_version, task, unit of the target, source, variant, fingerprint, provenance.
+    model : dict[str, Any]
+        Name, and number of trained parameters.
+    recipe : dict[str, Any]
+        The whole recipe.
+    seed : int or None
+        Of the weights and of the order of events; None: unknown.
+    events : dict[str, int]
+        Number of events of train, valid and test.
+    epochs : dict[str, int]
+        How many were trained, and the best, from 1, whose weights were kept.
+    metrics : dict[str, Measurement]
+        Of the test split, with bootstrap errors, in the target's unit (``mse`` in its square).
+    timing : dict[str, float]
+        Wall times (s), and events per second, of training and prediction.
+    predictions : dict[str, str]
+        File and SHA-256.
+    versions : dict[str, str]
+        Of Python and of the packages that numbers depend on.
+    machine : dict[str, Any]
+        Processor, cores, platform, GPU.
+    created : str
+        When, in UTC.
+    kind : str
+        ``run``, or ``external`` for predictions of another tool.
+    code : dict[str, Any]
+        Version of this package, and of a checkout the commit and whether files were changed since.
+    method : dict[str, Any]
+        The recipe's table.
+    parents : list[str]
+        Hashes of the records that the run builds on.
+    samples : dict[str, str]
+        Fingerprints of what was trained, validated and tested on, by role.
+    artifacts : dict[str, str]
+        SHA-256 of the files that the run left.
+    format : int
+        Of the schema; what is read becomes 2.
+    folder : Path, optional
+        Where the record was found; not written.
     """
 
     dataset: dict[str, Any]
@@ -95,7 +135,25 @@ class Record:
 
 
 def read_record(file: Path) -> Record:
-    """Read a record, given its file or the folder of its run; DataError in one line if it is damaged."""
+    """Read a record.
+
+    Parameters
+    ----------
+    file : Path
+        Its file, or the folder of its run.
+
+    Returns
+    -------
+    Record
+        With its folder.
+
+    Raises
+    ------
+    DataError
+        In one line, if it is missing or damaged, or does not follow the schema.
+    MissingExtraError
+        If what checks the schema is not installed.
+    """
     file = file / RECORD_NAME if file.is_dir() else file
     try:
         record = Record.from_dict(json.loads(file.read_text(encoding="utf-8")))
@@ -106,7 +164,18 @@ def read_record(file: Path) -> Record:
 
 
 def find_records(runs_dir: Path) -> list[Path]:
-    """The record files below ``runs_dir``, one for each finished run, by name."""
+    """The records below a folder of runs, one for each finished run.
+
+    Parameters
+    ----------
+    runs_dir : Path
+        The folder that holds the runs.
+
+    Returns
+    -------
+    list[Path]
+        Their files, sorted.
+    """
     return sorted(runs_dir.glob(f"*/{RECORD_NAME}"))
 
 

@@ -43,7 +43,12 @@ _STATE = (RECORD_NAME, "last.ckpt", *MODEL_FILES)  # of a run that has begun or 
 class Run:
     """A finished run: its record, and the trained model, which is loaded when it is first used.
 
-    ``model`` takes the weights where the trained model was a module of the user's own.
+    Parameters
+    ----------
+    record : Record
+        Read from the run's folder.
+    model : torch.nn.Module, optional
+        Takes the weights where the trained model was a module of the user's own.
     """
 
     record: Record
@@ -74,9 +79,25 @@ class Run:
         return self.fitted.view
 
     def predict(self, data: Sample | Events, split: str = "test") -> Predictions:
-        """Predictions for ``data``: a split of a sample of any variant, or events at hand.
+        """Predictions with features as in training: they are not fitted again.
 
-        Features are those of the training, not fitted again. ``event_id`` are places in the split.
+        Parameters
+        ----------
+        data : Sample or Events
+            A sample of any variant, or events at hand, of the dataset that the run was trained on.
+        split : str
+            Of a sample: which split.
+
+        Returns
+        -------
+        Predictions
+            ``event_id`` (N,) are places in the split, ``output`` (N,) or (N, K) logits or values in the target's
+            unit; of a segmentation a row for each node, (M, K).
+
+        Raises
+        ------
+        DataError
+            For events of another dataset, and if files of the run are missing or not those of the record.
         """
         events = data.open(split) if isinstance(data, Sample) else data
         if events.manifest.dataset != self.record.dataset["name"]:
@@ -129,12 +150,51 @@ def train(
 ) -> Record:
     """Train, predict the test split, and write the record into a folder of its own below ``runs_dir``.
 
-    ``n_train`` takes the first events of the train split only (validation included). A run that is finished is
-    not repeated: its record is returned; one that was stopped goes on. ``force`` starts it again. ``model`` is
-    trained instead of the recipe's: any module from a `GraphBatch` to the shape that the task needs; see
-    docs/own_model.md. ``devices`` processes train together; of them only the first returns. ``device`` is ``cpu``,
-    ``cuda`` or ``auto``, a GPU where there is one. ``tensorboard`` logs for TensorBoard too. Raises LockedError
-    while another process works on the same run.
+    A run that is finished is not repeated: its record is returned; one that was stopped goes on.
+
+    Parameters
+    ----------
+    dataset : type[Dataset]
+        What to train on.
+    recipe : str or Recipe
+        The name of a recipe, a TOML file, or a recipe made in Python.
+    path : str or Path
+        The folder that holds the datasets.
+    source : str
+        ``published`` or ``generated``.
+    variant : str
+        Of generated events: which ones.
+    seed : int
+        Of the weights and of the order of events; not negative.
+    runs_dir : str or Path
+        The folder that holds the runs.
+    n_train : int, optional
+        Train on the first events of the train split only, validation included.
+    force : bool
+        Start again.
+    model : torch.nn.Module, optional
+        Trained in place of the recipe's: from a `GraphBatch` to the shape that the task needs; see
+        docs/own_model.md.
+    devices : int
+        Processes that train together; of them only the first returns.
+    device : str
+        ``cpu``, ``cuda``, or ``auto``: a GPU where there is one.
+    tensorboard : bool
+        Log for TensorBoard, too.
+
+    Returns
+    -------
+    Record
+        With the run's folder; ``load_run(record.folder)`` gives the trained model.
+
+    Raises
+    ------
+    DataError
+        Before the first epoch, for what cannot be trained like this; later if the loss is not finite.
+    LockedError
+        While another process works on the same run.
+    MissingExtraError
+        If PyTorch and Lightning, or scikit-learn, are not installed.
     """
     return train_sample(
         dataset.at(path, source=source, variant=variant),
@@ -180,9 +240,24 @@ def train_sample(
 
 
 def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, Measurement]:
-    """Compute the metrics of a finished run again from its predictions and the dataset in ``path``.
+    """Compute the metrics of a finished run again from its predictions and the dataset.
 
-    Raises DataError if predictions, events or metrics are not those of the record.
+    Parameters
+    ----------
+    run_dir : str or Path
+        The folder of the run, with its ``record.json``.
+    path : str or Path
+        The folder that holds the datasets.
+
+    Returns
+    -------
+    dict[str, Measurement]
+        By name, with bootstrap errors; equal to those of the record.
+
+    Raises
+    ------
+    DataError
+        If predictions, events or metrics are not those of the record.
     """
     record = read_record(Path(run_dir))
     file = Path(run_dir) / record.predictions["file"]

@@ -32,12 +32,22 @@ _ROWS_AT_ONCE = 50_000
 class Predictions:
     """Outputs of a model, for any events: those of a split or such that have no truth.
 
-    event_id: (N,) int64, the event's place in its split, or whatever it is called.
-    output: float32, logits (classification; (N,) for two classes, (N, K) for K) or values in the target's unit
-    (regression; (N,), or (N, D) for vectors). Of a segmentation logits (M, K), a row for each node of all events:
-    event_id is (M,) then, and ``node`` (M,) int64 the node's place in its event.
+    Parameters
+    ----------
+    task : Task
+        ``classification``, ``regression`` or ``segmentation``.
+    event_id : NDArray[np.int64]
+        (N,), the event's place in its split, or whatever it is called; (M,) of a segmentation, that of each node.
+    output : NDArray[np.float32]
+        Logits, (N,) for two classes and (N, K) for K; values in the target's unit, (N,) or (N, D) for vectors; of
+        a segmentation logits (M, K), a row for each node of all events.
+    node : NDArray[np.int64], optional
+        (M,), the node's place in its event; of a segmentation only.
 
-    Raises DataError for shapes that do not fit together.
+    Raises
+    ------
+    DataError
+        For shapes that do not fit together.
     """
 
     task: Task

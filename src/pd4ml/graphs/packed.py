@@ -45,18 +45,29 @@ def packed_nodes(
 class PackedGraphs:
     """B graphs in three arrays, and a fourth where nodes are of kinds.
 
-    nodes: (sum P, F) float32, node features, graph after graph.
-    edge_index: (2, E) int64, source row first, numbered within the packed nodes, sorted by target and then
-        source; symmetric (both directions are present) and without self-loops, so that a model states its own.
-    offsets: (B + 1,) int64; graph b owns nodes ``offsets[b]:offsets[b + 1]``.
-    max_nodes: the largest P an event of this dataset can have; the size of dense arrays.
-    tokens: (sum P,) int64, the kind of each node, 0 to ``n_tokens - 1``; None where nodes have no kind. A model
-        looks kinds up, which equals a dense layer on a one-hot of ``n_tokens`` without ever making one.
-    grid: (n_1, ..., n_d) if every graph is that grid, its nodes in the order of the array (of an image (height,
+    Parameters
+    ----------
+    nodes : NDArray[np.float32]
+        (sum P, F), node features, graph after graph; without units, as the dataset's features say.
+    edge_index : NDArray[np.int64]
+        (2, E), source row first, numbered within the packed nodes, sorted by target and then source; symmetric
+        (both directions are present) and without self-loops, so that a model states its own.
+    offsets : NDArray[np.int64]
+        (B + 1,); graph b owns nodes ``offsets[b]:offsets[b + 1]``.
+    max_nodes : int
+        The largest P an event of this dataset can have; the size of dense arrays.
+    tokens : NDArray[np.int64], optional
+        (sum P,), the kind of each node, 0 to ``n_tokens - 1``; None where nodes have no kind. A model looks kinds
+        up, which equals a dense layer on a one-hot of ``n_tokens`` without ever making one.
+    n_tokens : int
+        How many kinds there are; 0 where nodes have none.
+    grid : tuple[int, ...], optional
+        (n_1, ..., n_d) if every graph is that grid, its nodes in the order of the array (of an image (height,
         width), node ``width * row + column`` at ``[row, column]``), each joined to those around it, diagonals
         included; None for other graphs. A model may then work on images.
-    has_edges: False where nobody asked for edges (``edge_index`` is then ``no_edges()``): whatever needs them is
-        refused, and conversions leave them out.
+    has_edges : bool
+        False where nobody asked for edges (``edge_index`` is then ``no_edges()``): whatever needs them is refused,
+        and conversions leave them out.
     """
 
     nodes: NDArray[np.float32]

@@ -28,24 +28,53 @@ def metrics(
     n_resamples: int = 100,
     seed: int = 0,
 ) -> dict[str, Measurement]:
-    """Metrics of ``output`` against ``truth``; errors from ``n_resamples`` bootstrap resamples.
+    """Metrics of predictions against the truth, each with a bootstrap error.
 
-    Events with the same value in ``group`` (N,) are not independent, and are drawn together. ``weight`` (N,),
-    positive, is what an event counts in every number.
+    classification: ``accuracy``, ``auc``, ``log_loss``, ``calibration_error`` and ``background_rejection_0.3``,
+    ``_0.5``, ``_0.8``: 1 / eps_B at these signal efficiencies. Ranks are taken from the logits, because scores
+    pile up at 1. Where no background event is left, the rejection is a lower limit. For K classes, AUC and
+    rejection are those of each class against the rest (``auc_class_0``) and their average (``auc_macro``).
+    regression: ``mse``, ``bias`` and ``resolution``, mean and standard deviation of (prediction - truth), ``mae``,
+    the mean absolute difference. Of vectors, ``mse`` and ``mae`` are means over the components, and all four are
+    there for each of them (``bias_0``). segmentation: ``accuracy``, and ``efficiency``, ``purity`` and ``iou``
+    (intersection over union) of each class (``iou_class_0``) and their average (``iou_macro``). unlabelled: none.
 
-    classification (output: logits, (N,) for two classes, (N, K) for K; truth: labels (N,)): ``accuracy``, ``auc``,
-    ``log_loss``, ``calibration_error`` and ``background_rejection_0.3``, ``_0.5``, ``_0.8``: 1 / eps_B at these
-    signal efficiencies. Ranks are taken from the logits, because scores pile up at 1. Where no background event is
-    left, the rejection is a lower limit. For K classes, AUC and rejection are those of each class against the
-    rest (``auc_class_0``) and their average (``auc_macro``).
-    regression (values and truth (N,)): ``mse``, ``bias`` and ``resolution``, mean and standard deviation of
-    (prediction - truth), ``mae``, the mean absolute difference. Of vectors (N, D), ``mse`` and ``mae`` are means
-    over the components, and all four are there for each of them (``bias_0``).
-    segmentation (logits (M, K) and labels (M,) of the M nodes of all events): ``accuracy``, and ``efficiency``,
-    ``purity`` and ``iou`` (intersection over union) of each class (``iou_class_0``) and their average
-    (``iou_macro``). ``event`` (M,) says whose node it is; ``group`` and ``weight`` are (M,), too, those of the
-    event.
-    unlabelled: none.
+    Parameters
+    ----------
+    task : Task
+        ``classification``, ``regression``, ``segmentation`` or ``unlabelled``.
+    output : NDArray
+        Logits, (N,) for two classes and (N, K) for K; values in the target's unit, (N,) or (N, D); of a
+        segmentation logits (M, K) of the M nodes of all events.
+    truth : NDArray
+        Labels (N,), or values in the shape of ``output``; labels (M,) of nodes.
+    group : NDArray, optional
+        (N,), or (M,) of nodes: events with the same value are not independent, and are drawn together.
+    weight : NDArray, optional
+        (N,), or (M,) of nodes, positive: what an event counts in every number.
+    event : NDArray, optional
+        (M,), whose node each is; a segmentation needs it where there is no ``group``.
+    n_resamples : int
+        Bootstrap resamples.
+    seed : int
+        Of the resamples.
+
+    Returns
+    -------
+    dict[str, Measurement]
+        By name, in the target's unit (``mse`` in its square).
+
+    Raises
+    ------
+    DataError
+        For shapes that do not fit the task, numbers that are not finite, labels that are not 0 to K - 1 with each
+        of them there, weights that are not positive, or nodes without ``event``.
+    MissingExtraError
+        If scikit-learn is not installed.
+
+    References
+    ----------
+    Calibration error: AAAI 2015 (Naeini et al.), arXiv:1706.04599; with equal counts arXiv:1904.01685.
     """
     if task == "unlabelled":
         return {}

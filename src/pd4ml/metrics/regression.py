@@ -116,10 +116,33 @@ def by_target(
     n_resamples: int = 100,
     seed: int = 0,
 ) -> list[TargetBin]:
-    """Metrics of ``value`` (N,) in ``n_bins`` bins of ``truth`` (N,) that hold about equal numbers of events.
+    """Metrics of a regression in bins of the target that hold about equal numbers of events.
 
     Equal targets are never split, so that there are fewer bins where the target takes few values; bins of a
-    single event are left out. Of vectors (N, D) come the bins of each component, one component after the other.
+    single event are left out.
+
+    Parameters
+    ----------
+    value : NDArray
+        Predictions (N,) or, of vectors, (N, D), in the target's unit.
+    truth : NDArray
+        The target, (N,) or (N, D) as ``value``.
+    n_bins : int
+        How many.
+    group : NDArray, optional
+        (N,); events of the same group are drawn together.
+    weight : NDArray, optional
+        (N,), positive: what each event counts.
+    n_resamples : int
+        Bootstrap resamples.
+    seed : int
+        Of the resamples.
+
+    Returns
+    -------
+    list[TargetBin]
+        Range, number of events and metrics of each; of vectors the bins of each component, one component after the
+        other.
     """
     value, truth = np.asarray(value, np.float64), np.asarray(truth, np.float64)
     options: dict[str, Any] = {"group": group, "weight": weight, "n_resamples": n_resamples, "seed": seed}

@@ -57,9 +57,17 @@ class Ranked:
 
 @dataclass(frozen=True)
 class RocCurve:
-    """Background efficiency at given signal efficiencies, all (M,); ``low`` to ``high`` is the 68 % band.
+    """Background efficiency at given signal efficiencies, with its 68 % band.
 
-    Below ``1 / n_background`` a background efficiency says no more than that few events are left.
+    Parameters
+    ----------
+    signal_efficiency, background_efficiency : NDArray[np.float64]
+        (M,), from 0 to 1. Below ``1 / n_background`` a background efficiency says no more than that few events are
+        left.
+    low, high : NDArray[np.float64]
+        (M,), the band of the background efficiency.
+    n_background : int
+        Number of background events.
     """
 
     signal_efficiency: Floats
@@ -79,10 +87,33 @@ def roc_curve_with_band(
     n_resamples: int = 100,
     seed: int = 0,
 ) -> RocCurve:
-    """The ROC curve of ``logit`` (N,) against ``truth`` (N,), 1 for signal and 0 for background.
+    """The ROC curve of two classes; the band holds the central 68 % of bootstrap resamples.
 
-    ``signal_efficiency`` defaults to 0.01, 0.02, ... 1. The band holds the central 68 % of bootstrap resamples,
-    in which events of the same ``group`` (N,) are drawn together. ``weight`` (N,) is what each event counts.
+    Parameters
+    ----------
+    logit : NDArray[np.floating]
+        (N,), larger for signal; any rising function of it gives the same curve.
+    truth : NDArray[np.generic]
+        (N,), 1 for signal and 0 for background.
+    signal_efficiency : ArrayLike, optional
+        (M,), above 0 and at most 1; 0.01, 0.02, ... 1 by default.
+    group : NDArray, optional
+        (N,); events of the same group are drawn together.
+    weight : NDArray, optional
+        (N,), positive: what each event counts.
+    n_resamples : int
+        Bootstrap resamples.
+    seed : int
+        Of the resamples.
+
+    Returns
+    -------
+    RocCurve
+        Efficiencies (M,) and their band.
+
+    References
+    ----------
+    B. Efron, R. J. Tibshirani, An Introduction to the Bootstrap (1993), ch. 13 (percentile intervals).
     """
     wanted = np.linspace(0.01, 1, 100) if signal_efficiency is None else np.asarray(signal_efficiency, np.float64)
     ranked = Ranked(np.asarray(logit, np.float64), np.asarray(truth, np.float64))

@@ -33,8 +33,18 @@ Numbers = Callable[[Floats], "dict[str, float] | None"]
 class Predicted:
     """Outputs of a model and the truth of the same events, in the shapes of the task.
 
-    ``group`` (N,) says which events belong together, ``weight`` (N,) what each counts. Of a segmentation all are
-    of the nodes, (M, ...), and ``group`` is needed: the event of each, or what its event belongs to.
+    Parameters
+    ----------
+    output : NDArray
+        Logits, (N,) for two classes and (N, K) for K; values in the target's unit, (N,) or (N, D); of a
+        segmentation logits (M, K) of the M nodes of all events.
+    truth : NDArray
+        Labels (N,), or values in the shape of ``output``; labels (M,) of nodes.
+    group : NDArray, optional
+        (N,), which events belong together. Of a segmentation (M,), and needed: the event of each node, or what its
+        event belongs to.
+    weight : NDArray, optional
+        (N,) or (M,), positive: what each row counts; 1 by default.
     """
 
     output: NDArray[Any]
@@ -52,7 +62,12 @@ class Predicted:
 class Shift:
     """Metrics of nominal and of varied events, and varied minus nominal, each with its error.
 
-    ``thresholds`` are the logits of the working points, by nominal signal efficiency (two classes only).
+    Parameters
+    ----------
+    thresholds : dict[str, float]
+        Logits of the working points by nominal signal efficiency, ``0.3``, ``0.5``, ``0.8``; of two classes only.
+    nominal, variant, difference : dict[str, Measurement]
+        By the names that `paired_difference` lists, in the target's unit (``mse`` in its square).
     """
 
     thresholds: dict[str, float]
@@ -88,17 +103,45 @@ def paired_difference(
 ) -> Shift:
     """Metrics of both sides, and varied minus nominal with its bootstrap error.
 
-    ``paired`` says that both are the same events row by row (of a segmentation: the same ``group``), so that both
-    sides use the same resample weights. With ``by_group`` rows of the same ``group`` do, wherever they are: for
-    sides that have only some events in common. ``thresholds`` are logits by name; by default those of the nominal
-    events.
+    Of two classes these are ``accuracy``, ``auc``, ``log_loss``, and ``signal_efficiency_at_x`` and
+    ``background_efficiency_at_x`` at the thresholds of nominal signal efficiency x; of K classes ``accuracy``,
+    ``auc_macro``, ``log_loss``; of a regression ``mse``, ``bias``, ``resolution``, ``mae``, of vectors their mean
+    ``mse`` and ``mae`` and those of each component; of a segmentation ``accuracy`` and means and classes of
+    efficiency, purity and intersection over union.
 
-    two classes: ``accuracy``, ``auc``, ``log_loss``, and ``signal_efficiency_at_x`` and
-    ``background_efficiency_at_x`` at the thresholds of nominal signal efficiency x; K classes: ``accuracy``,
-    ``auc_macro``, ``log_loss``;
-    regression: ``mse``, ``bias``, ``resolution``, ``mae``, of vectors their mean ``mse`` and ``mae`` and those of
-    each component; segmentation: ``accuracy`` and means and classes of efficiency, purity and intersection over
-    union.
+    Parameters
+    ----------
+    task : Task
+        ``classification``, ``regression`` or ``segmentation``.
+    nominal, variant : Predicted
+        Both sides.
+    paired : bool
+        Both are the same events row by row (of a segmentation: the same ``group``), so that both sides use the
+        same resample weights; of independent events each side has its own.
+    by_group : bool
+        Of paired sides, rows of the same ``group`` use the same resample weights, wherever they are: for sides
+        that have only some events in common.
+    thresholds : Mapping[str, float], optional
+        Logits by name; by default those of the nominal events at signal efficiencies 0.3, 0.5 and 0.8.
+    n_resamples : int
+        Bootstrap resamples.
+    seed : int
+        Of the resamples.
+
+    Returns
+    -------
+    Shift
+        Thresholds, metrics of both sides, differences.
+
+    Raises
+    ------
+    DataError
+        For paired sides of different lengths, or with no group in common, a class that one side lacks, nodes
+        without ``group``, or a task that has no metrics.
+
+    References
+    ----------
+    B. Efron, R. J. Tibshirani, An Introduction to the Bootstrap (1993), ch. 8.
     """
     by_group = by_group or task == "segmentation"
     if paired and not by_group and len(nominal.truth) != len(variant.truth):

@@ -27,9 +27,24 @@ _Class = TypeVar("_Class", bound="type[Model]")
 class ModelInputs:
     """What a model must know: of the dataset's features, nodes and kinds of nodes, and of the outputs wanted.
 
-    ``n_tokens`` is the number of kinds; 0 where nodes have none. ``grid`` is the shape, (height, width) for an
-    image, where every graph is that grid. ``n_outputs`` numbers are wanted for an event, or with ``per_node`` for
-    each node. Inputs are equal if features, nodes and kinds are: that is what a model for one dataset is made for.
+    Inputs are equal if features, nodes and kinds are: that is what a model for one dataset is made for.
+
+    Parameters
+    ----------
+    n_features : int
+        Features F of a node.
+    max_nodes : int
+        The largest number of nodes P that an event can have.
+    task : Task
+        ``classification``, ``regression``, ``segmentation`` or ``unlabelled``.
+    n_tokens : int
+        Number of kinds of nodes; 0 where nodes have none.
+    grid : tuple[int, ...], optional
+        The shape, (height, width) for an image, where every graph is that grid.
+    n_outputs : int
+        Numbers wanted for an event, or with ``per_node`` for each node.
+    per_node : bool
+        Whether outputs are those of nodes.
     """
 
     n_features: int
@@ -42,7 +57,18 @@ class ModelInputs:
 
 
 def register(name: str) -> Callable[[_Class], _Class]:
-    """Class decorator that makes a model known as ``name``."""
+    """Class decorator that makes a model known.
+
+    Parameters
+    ----------
+    name : str
+        What recipes call it.
+
+    Returns
+    -------
+    Callable
+        Takes a subclass of `Model` and gives it back.
+    """
 
     def add(cls: _Class) -> _Class:
         _MODELS[name] = cls
@@ -58,7 +84,18 @@ def add_source(module: str) -> None:
 
 
 def available() -> tuple[str, ...]:
-    """Names of all models: those of this package's files and those registered from outside."""
+    """All models: those of this package's files and those registered from outside.
+
+    Returns
+    -------
+    tuple[str, ...]
+        Their names, sorted.
+
+    Raises
+    ------
+    MissingExtraError
+        If PyTorch is not installed.
+    """
     _import_models()
     return tuple(sorted(_MODELS))
 
@@ -72,7 +109,31 @@ def model_class(name: str) -> type[Model]:
 
 
 def build(name: str, inputs: ModelInputs, **hyperparameters: Any) -> Model:
-    """Make the model called ``name``; a hyperparameter that it does not have is an error."""
+    """Make a model.
+
+    Parameters
+    ----------
+    name : str
+        One of `available`.
+    inputs : ModelInputs
+        What it must know of the data and of the outputs wanted.
+    **hyperparameters : Any
+        Keyword arguments of its class.
+
+    Returns
+    -------
+    Model
+        From a `GraphBatch` of B events to (B,) or (B, n_outputs); per node (sum P,) or (sum P, n_outputs).
+
+    Raises
+    ------
+    UnknownNameError
+        For a model or hyperparameter that does not exist.
+    DataError
+        For values or inputs with which it cannot be built.
+    MissingExtraError
+        If PyTorch is not installed.
+    """
     cls = model_class(name)
     known = [parameter for parameter in inspect.signature(cls).parameters if parameter != "inputs"]
     for given in hyperparameters:

@@ -28,7 +28,22 @@ class Constant:
 
 @dataclass(frozen=True)
 class Plateau:
-    """The learning rate times ``factor`` after ``patience`` epochs without improvement, not below ``floor``."""
+    """The learning rate falls when the validation loss no longer does.
+
+    Parameters
+    ----------
+    factor : float
+        By which the learning rate is multiplied, between 0 and 1.
+    patience : int
+        Epochs without an improvement by the recipe's ``min_delta`` after which it is.
+    floor : float
+        The learning rate does not fall below it.
+
+    Raises
+    ------
+    DataError
+        For a number out of range.
+    """
 
     factor: float = 0.75
     patience: int = 8
@@ -43,9 +58,21 @@ class Plateau:
 
 @dataclass(frozen=True)
 class OneCycle:
-    """One cycle over all epochs (arXiv:1708.07120).
+    """One cycle over all epochs: the learning rate rises to the recipe's, then falls to nearly zero.
 
-    The learning rate rises to the recipe's during the share ``warmup`` of the steps, then falls to nearly zero.
+    Parameters
+    ----------
+    warmup : float
+        Share of the steps in which it rises, between 0 and 1.
+
+    Raises
+    ------
+    DataError
+        For a share out of range.
+
+    References
+    ----------
+    arXiv:1708.07120
     """
 
     warmup: float = 0.3
@@ -57,7 +84,20 @@ class OneCycle:
 
 @dataclass(frozen=True)
 class Steps:
-    """The learning rate times ``factor`` after each of these numbers of epochs."""
+    """The learning rate falls by a factor after given numbers of epochs.
+
+    Parameters
+    ----------
+    epochs : tuple[int, ...]
+        After each of these; ascending, from 1.
+    factor : float
+        The learning rate is multiplied by it, between 0 and 1.
+
+    Raises
+    ------
+    DataError
+        For epochs that do not ascend, or a factor out of range.
+    """
 
     epochs: tuple[int, ...]
     factor: float = 0.1
@@ -89,12 +129,50 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")  # a part of the name of a ru
 class Recipe:
     """What is trained and how.
 
-    Training stops after ``max_epochs``, or after ``patience`` epochs in which the validation loss has not fallen
-    by ``min_delta``; the weights of the best epoch are kept. Validation is the last ``validation_fraction`` of
-    the train split. ``l2`` times the sum of the squared weights of all layers (no biases, norms, slopes) is part
-    of the training loss. ``precision`` is that of matrix products: float32, or bfloat16 with float32 weights.
-    ``balance_classes`` weights events so that all classes of the training part weigh the same. ``method`` is what
-    is trained for: `Supervised`, unless the recipe's ``[method]`` table says otherwise.
+    Parameters
+    ----------
+    name : str
+        Letters, digits and any of ``_ . + -``; a part of the name of a run's folder.
+    model : str
+        One of `pd4ml.models.available`, or ``gbdt``: boosted trees on summary features.
+    description, reference : str
+        What it is, and where the settings come from.
+    learning_rate : float
+        Above 0; the largest of the schedule.
+    batch_size : int
+        Events.
+    max_epochs : int
+        Training stops after these at the latest; the weights of the best epoch are kept. Of boosted trees, the
+        trees.
+    patience : int
+        Training stops after so many epochs in which the validation loss has not fallen by ``min_delta``.
+    min_delta : float
+        In units of the loss.
+    schedule : Constant or Plateau or OneCycle or Steps
+        Of the learning rate.
+    method : Objective
+        What is trained for: `Supervised`, unless the recipe's ``[method]`` table says otherwise.
+    optimiser : str
+        ``adam``, ``adamax`` or ``amsgrad``.
+    validation_fraction : float
+        Share of the train split, its last events or groups of them, that is validated on; between 0 and 1. Not
+        used where the card has a split ``valid``.
+    l2 : float
+        This times the sum of the squared weights of all layers (no biases, norms, slopes) is part of the training
+        loss.
+    precision : str
+        Of matrix products: ``32``, or ``bf16-mixed`` with float32 weights.
+    balance_classes : bool
+        Weight events so that all classes of the training part weigh the same.
+    hyperparameters : Mapping[str, Any]
+        Of the model.
+
+    Raises
+    ------
+    DataError
+        For a value out of range.
+    UnknownNameError
+        For an optimiser or precision that does not exist.
     """
 
     name: str
@@ -163,12 +241,36 @@ class Recipe:
 
 
 def available_recipes() -> tuple[str, ...]:
-    """Names of the recipes of this package and of the datasets' rooms."""
+    """The recipes of this package and of the datasets' rooms.
+
+    Returns
+    -------
+    tuple[str, ...]
+        Their names, sorted.
+    """
     return tuple(sorted(_recipe_files()))
 
 
 def load_recipe(recipe: str | Path) -> Recipe:
-    """The recipe called ``recipe`` here or in a dataset's room, or the one in the TOML file ``recipe``."""
+    """A recipe of this package, of a dataset's room, or of a TOML file.
+
+    Parameters
+    ----------
+    recipe : str or Path
+        One of `available_recipes`, or a file that ends in ``.toml``.
+
+    Returns
+    -------
+    Recipe
+        Checked; a file without a ``name`` gives its own.
+
+    Raises
+    ------
+    UnknownNameError
+        For a recipe that does not exist.
+    DataError
+        For a file that cannot be read, unknown or missing keys, and values out of range.
+    """
     path: Path | Traversable = Path(recipe)
     if Path(recipe).suffix != ".toml":
         known = _recipe_files()
