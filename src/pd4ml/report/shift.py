@@ -52,12 +52,15 @@ Metrics = dict[str, Measurement]
 
 @dataclass(frozen=True)
 class Variation:
-    """A variant's events: their metrics, and those minus the nominal ones; ``paired``: the same events."""
+    """A variant's events: their metrics, and those minus the nominal ones.
+
+    ``same_events`` is the share that nominal events have, too; errors of differences are paired where it is not 0.
+    """
 
     variant: str
     description: str
     events: int
-    paired: bool
+    same_events: float
     metrics: Metrics
     difference: Metrics
 
@@ -132,8 +135,9 @@ def _cells(variation: Variation, metrics: Sequence[str], *, varied: bool) -> tup
     for name in metrics:
         difference = variation.difference.get(name) if varied else None
         cells += [measured_cell(name, variation.metrics.get(name)), measured_cell(name, difference)]
-    same = ("yes" if variation.paired else "no") if varied else ABSENT
-    return (*cells, Cell(same))
+    share = variation.same_events
+    same = "yes" if share == 1 else f"{100 * share:.0f} %" if share else "no"
+    return (*cells, Cell(same if varied else ABSENT))
 
 
 def _shifts(body: Any, predictions: str) -> Shifts:
@@ -158,10 +162,18 @@ def _variation(body: Any, *, varied: bool) -> Variation:
         _text(body["variant"]),
         _text(body["description"]) if varied else "",
         _events(body["events"]),
-        _is(body["paired"], bool) if varied else True,
+        _same_events(body) if varied else 1.0,
         _metrics(body["metrics"]),
         _metrics(body["difference"]) if varied else {},
     )
+
+
+def _same_events(body: Any) -> float:
+    """Files of others may only say whether events are the same."""
+    share = _number(body.get("same_events", 1)) if _is(body["paired"], bool) else 0.0
+    if not 0 <= share <= 1:
+        raise ValueError("same_events must be a share from 0 to 1")
+    return share
 
 
 def _metrics(body: Any) -> Metrics:
