@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,8 @@ def test_the_table_has_values_and_differences(shifts: Shifts) -> None:
     ]
     assert rows[1][:4] == ["scale_up", "4,000", "0.9670 ± 0.0010", "-0.00100 ± 0.00020"]
     assert [row[-1] for row in rows[1:]] == ["yes", "no"]
+    few = replace(shifts, variants=tuple(replace(v, same_events=0.917) for v in shifts.variants))
+    assert shift_table("Toy", {"fcn": few}).rows[1].cells[-1].text == "92 %"
     assert "| fcn | scale\\_up | 4,000 |" in to_markdown(table)
     assert r"$-0.00100 \pm 0.00020$" in to_latex(table)
     assert json.loads(to_json(table))[2]["variant"] == "other_generator"
