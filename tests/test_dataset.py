@@ -177,8 +177,11 @@ def test_public_names() -> None:
         "EOSL",
         "PackedGraphs",
         "Pd4mlError",
+        "Sample",
         "Spinodal",
         "TopTagging",
+        "load_run",
+        "train",
     ]
     assert sorted(pd4ml.__all__) == names
     assert all(hasattr(pd4ml, name) for name in pd4ml.__all__)

@@ -18,7 +18,6 @@ from helpers.toy import CHUNK_EVENTS, Toy
 from pd4ml.dataset import Dataset, Register
 from pd4ml.errors import DataError, FetchError, MissingExtraError, Pd4mlError, StoreError, UnknownNameError
 from pd4ml.generation.engine import plan_chunks
-from pd4ml.generation.pool import process_pool
 from pd4ml.generation.simulator import Simulator
 
 HELPERS = str(Path(__file__).parents[1])
@@ -164,13 +163,6 @@ def test_a_dataset_without_a_simulator_says_so(tmp_path: Path, monkeypatch: pyte
         assert "pd4ml generate" not in str(caught.value)
     with pytest.raises(FetchError, match=r"cannot be had.*; Bare has no simulator"):
         Bare.load("train", tmp_path)
-
-
-def test_several_processes_need_no_generator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "loky", None)
-    with pytest.raises(MissingExtraError, match="pip install loky, or use workers=1") as caught, process_pool(2):
-        pass
-    assert "generate" not in str(caught.value)
 
 
 SLOW = """

@@ -85,10 +85,10 @@ def test_grids_of_three_dimensions_convert() -> None:
 
 
 def test_a_network_for_graphs_takes_grids_that_are_no_images() -> None:
-    """A filter on images has no meaning there; swapping axes, which renumbers nodes, changes nothing."""
-    voxels = np.random.default_rng(0).normal(size=(3, 2, 3, 4, 1)).astype(np.float32)
-    turned = np.ascontiguousarray(voxels.transpose(0, 3, 2, 1, 4))
-    model = build("filter_net", ModelInputs(1, 24, "classification", grid=(2, 3, 4)), width=16).eval()
+    """It knows filters of up to three dimensions; swapping axes of four, which renumbers nodes, changes nothing."""
+    voxels = np.random.default_rng(0).normal(size=(3, 2, 3, 2, 2, 1)).astype(np.float32)
+    turned = np.ascontiguousarray(voxels.transpose(0, 4, 2, 3, 1, 5))
+    model = build("filter_net", ModelInputs(1, 24, "classification", grid=(2, 3, 2, 2)), width=16).eval()
     outputs = [model(GraphBatch.from_packed(grid_graphs(nodes))) for nodes in (voxels, turned)]
     torch.testing.assert_close(*outputs)
     assert outputs[0].std() > 0

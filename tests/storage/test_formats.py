@@ -17,7 +17,7 @@ from pd4ml.storage.fetch import fetch
 from pd4ml.storage.formats import Part, available, file_format
 from pd4ml.storage.published import fetch_published, import_file
 
-CARD = small_card()
+CARD = small_card().published
 NPZ, ZENODO = CARD.sources
 every_format = pytest.mark.parametrize("name", available())
 

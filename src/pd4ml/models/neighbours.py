@@ -168,7 +168,8 @@ def _squared_distances(x: Tensor) -> Tensor:
     else:
         device = x.device.type
         # Mixed precision would leave three digits.
-        with torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext():
+        mixed = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+        with torch.autocast(device, enabled=False) if mixed else nullcontext():
             length = x.square().sum(2)
             distance = torch.baddbmm(length[:, None], x, x.mT, alpha=-2).add_(length[:, :, None])
             distance.clamp_(min=0).abs_()  # neither what rounding leaves below zero, nor a negative zero
