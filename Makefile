@@ -1,6 +1,6 @@
 # make demo   generate all datasets, train boosted trees, FCN, GraphNet and reference models on them, print the tables,
 #             write demo/report.html; stopped, it goes on where it was
-# make shift  what systematic variations of jets do to the demo's boosted trees (half an hour: pile-up is slow)
+# make shift  what systematic variations of jets do to the demo's boosted trees
 # make test   lint, types and tests
 # make bench  speed and memory against other packages, written to benchmarks/results.json
 # make compare  train the shared models for equal times, written to benchmarks/shared_models.json
@@ -23,7 +23,8 @@ demo: .venv/all.stamp
 	@echo "report: $(DEMO)/report.html"
 
 shift: demo
-	$(PD4ML) shift $(wildcard $(DEMO)/runs/TopTagging-generated-default-gbdt-*) --events 8000 --path $(DEMO)/datasets
+	$(PD4ML) shift $(DEMO)/runs/TopTagging-generated-default-gbdt-seed1-* --events 8000 --path $(DEMO)/datasets \
+		--variants scale_up,scale_down,tune_a14,mpi
 
 test: lint types
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered

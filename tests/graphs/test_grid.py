@@ -85,7 +85,7 @@ def test_grids_of_three_dimensions_convert() -> None:
 
 
 def test_a_network_for_graphs_takes_grids_that_are_no_images() -> None:
-    """It knows filters of up to three dimensions; swapping axes of four, which renumbers nodes, changes nothing."""
+    """It knows filters of up to three dimensions; swapping axes of four, which renumbers nodes, is not seen."""
     voxels = np.random.default_rng(0).normal(size=(3, 2, 3, 2, 2, 1)).astype(np.float32)
     turned = np.ascontiguousarray(voxels.transpose(0, 4, 2, 3, 1, 5))
     model = build("filter_net", ModelInputs(1, 24, "classification", grid=(2, 3, 2, 2)), width=16).eval()
