@@ -15,9 +15,8 @@ from torch import Tensor, nn
 import pd4ml
 from helpers.learnable import LEARNABLE, Classes, Nodes, Values, Vectors, Weighted
 from helpers.methods import Adversarial, Sharper
-from pd4ml.benchmark import Run, evaluate
+from pd4ml.benchmark import Run, evaluate, transform
 from pd4ml.benchmark.leaderboard import add_run, check
-from pd4ml.benchmark.transform import transform
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError
 from pd4ml.models.batch import GraphBatch

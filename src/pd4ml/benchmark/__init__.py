@@ -5,6 +5,7 @@ from pd4ml.benchmark.plan import Cell, Plan, available_plans, load_plan
 from pd4ml.benchmark.record import Record, find_records, read_record
 from pd4ml.benchmark.run import Run, evaluate, load_run, train
 from pd4ml.benchmark.shift import shift
+from pd4ml.benchmark.transform import transform
 
 __all__ = [
     "Cell",
@@ -24,4 +25,5 @@ __all__ = [
     "run_plan",
     "shift",
     "train",
+    "transform",
 ]
