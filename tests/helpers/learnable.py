@@ -12,6 +12,7 @@ import numpy as np
 from helpers.toy import Toy
 from pd4ml.card import ArraySpec, Card, Task, Variant
 from pd4ml.dataset import Dataset
+from pd4ml.generation.settings import within
 from pd4ml.generation.simulator import Simulator
 from pd4ml.graphs.packed import PackedGraphs, no_edges, packed_offsets
 from pd4ml.storage.store import Array, Events
@@ -24,9 +25,9 @@ CLASSES = ("up", "down", "strange")
 
 @dataclass(frozen=True)
 class Config:
-    """``scale`` multiplies what is measured."""
+    """How the points are seen."""
 
-    scale: float = 1.0
+    scale: float = within(1.0, 0.1, 10.0, what="factor on what is measured", stage="response")
 
 
 def simulate(n: int, seed: np.random.SeedSequence, config: Config, split: str) -> dict[str, Array]:
@@ -58,7 +59,8 @@ class Learnable:
     @classmethod
     def simulator(cls) -> Simulator:
         """Points around a centre."""
-        return Simulator(_OnlyItsArrays(tuple(spec.name for spec in cls.card.arrays)), Config, chunk_events=50)
+        simulated = _OnlyItsArrays(tuple(spec.name for spec in cls.card.arrays))
+        return Simulator(simulated, Config, chunk_events=50, truth=(cls.card.target.name,))
 
     @classmethod
     def fit_features(cls, events: Events) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """What systematic variations do to a finished run: its scores on every variant, against those on nominal events.
 
 Features are those of the training, thresholds are fixed on nominal events: what a shift of the inputs does is
-seen, and not fitted away. Where nominal and varied events are the same ones row by row, made from one seed, errors
-of differences are paired; else both sides fluctuate for themselves.
+seen, and not fitted away. Where a variant changes only how events are seen, and both are made from one seed,
+nominal and varied events are the same ones, row by row or as far as both are selected, and errors of differences
+are paired; else both sides fluctuate for themselves.
 """
 
 from __future__ import annotations
@@ -88,14 +89,18 @@ def _compared(
 ) -> dict[str, Any]:
     """What the file says of the ``variants`` that are there."""
     reference, task, group = nominal.open("test"), dataset.card.task, dataset.card.group
+    simulator = dataset.simulator()
     first = _predicted(run, reference)
     found: list[Shift] = []
     entries = []
     for name in variants:
         print(f"comparing {name}", file=sys.stderr, flush=True)
         events = dataset.at(path, source="generated", variant=name).open("test")
-        same = _same_events(reference, events)
-        shared = 1.0 if same else _shared_groups(reference, events, group)
+        options = dataset.card.variants[name].config
+        same = simulator.same_events(options) and _same_events(reference, events)
+        shared = float(same)
+        if not same and simulator.changes_response_only(options):
+            shared = _shared_groups(reference, events, group)
         second = _predicted(run, events)
         found.append(paired_difference(task, first, second, paired=shared > 0, by_group=not same))
         entries.append(

@@ -67,8 +67,11 @@ class Simulator:
 
     def same_events(self, options: Mapping[str, Any]) -> bool:
         """Whether events with ``options`` are those of the default settings, row by row, only seen otherwise."""
-        response = {setting.name for setting in self.settings if setting.stage == "response"}
-        return bool(self.truth) and set(options) <= response
+        return bool(self.truth) and self.changes_response_only(options)
+
+    def changes_response_only(self, options: Mapping[str, Any]) -> bool:
+        """Whether ``options`` leave alone what happens; which of it is selected may still depend on them."""
+        return set(options) <= {setting.name for setting in self.settings if setting.stage == "response"}
 
     @staticmethod
     def _checked(make: Callable[..., Any], options: Mapping[str, Any]) -> Any:
