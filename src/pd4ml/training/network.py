@@ -133,8 +133,8 @@ class NetworkEstimator:
             # What was needed to go on is not needed any more.
             for name in ("best", "last"):
                 (folder / f"{name}.ckpt").unlink(missing_ok=True)
-        if accelerator == "gpu":
-            model.to("cuda")
+        if accelerator != "cpu" and torch.cuda.is_available():
+            model.to("cuda")  # where predictions are quick, too
         return network
 
     def load(self, folder: Path, dataset: type[Dataset], view: FeatureView, model: nn.Module | None) -> Network:
