@@ -1,10 +1,10 @@
 """Nearest neighbours of packed points in any number of dimensions, found anew in every block of a network.
 
-There is one search in two forms. The compiled one of ``graphs/knn.py`` is for networks on a CPU: it is 3 to 20
-times as fast for jets of 20 to 100 nodes, with 2 to 256 coordinates and 7 to 20 neighbours, and no slower for
-graphs of up to 576 nodes with up to 512 coordinates (``benchmarks/neighbours.py``). The plain one, a matrix
-product and PyTorch's search for the smallest, is for all else: larger graphs with more coordinates, other devices,
-double precision, and networks that PyTorch exports or compiles.
+There is one search in two forms. The compiled one of ``graphs/knn.py`` is for networks on a CPU, for few
+coordinates or small graphs: of jets of 20 to 100 nodes it is 4 to 6 times as fast with 2 to 7 coordinates, twice
+with 64, and as fast with 256 (two threads, ``benchmarks/neighbours.py``; with one thread the factors are larger).
+The plain one, a matrix product and PyTorch's search for the smallest, is for all else: larger graphs with many
+coordinates, other devices, double precision, and networks that PyTorch exports or compiles.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["Neighbours", "dense_places", "nearest"]
 # loses digits where points lie close together compared with their distance from zero.
 _FEW = 4
 # With more coordinates than this, and more nodes in a graph on average, the matrix product wins.
-_MANY, _SMALL = 512, 128
+_MANY, _SMALL = 32, 128
 _LISTS = 4  # The search is compiled for each length of the lists, so these come in fours.
 _EDGES = 4096  # worked off at once on a CPU: 4 MB with 256 channels
 
