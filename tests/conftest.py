@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
-from hypothesis import settings
+# One thread, here and in processes that tests start: networks this small are slower with more, and very much so when
+# something else is running. Before anything loads PyTorch.
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+from hypothesis import settings  # noqa: E402
 
 # The same examples everywhere: a test that fails fails because of a change. Search for new ones with
 # `pytest --hypothesis-profile=search`.
