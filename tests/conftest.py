@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
-# One thread, here and in processes that tests start: networks this small are slower with more, and very much so when
-# something else is running. Before anything loads PyTorch.
+# One thread, here and in processes that tests start: networks this small are slower with more, and very much so
+# when something else is running. Before anything loads PyTorch.
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
