@@ -64,7 +64,10 @@ def test_own_events_are_predicted(run: Run, data: Path, tmp_path: Path) -> None:
     [
         (("predict", "RUN", "--out", "scores.root"), "expected --out FILE that ends in .npz or .csv"),
         (("predict", "nowhere", "--out", "scores.npz"), "record nowhere cannot be read: No such file"),
-        (("predict", "RUN", "--variant", "none", "--out", "scores.npz"), "no generated LearnWeighted of variant"),
+        (
+            ("predict", "RUN", "--variant", "none", "--out", "scores.npz"),
+            "no generated LearnWeighted of variant",
+        ),
         (("predict", "RUN", "--data", "nothing.npz", "--out", "scores.npz"), "nothing.npz"),
         (("shift", "RUN", "--variants", "scald"), "did you mean 'scaled'"),
     ],

@@ -410,10 +410,10 @@ class Dataset:
         folder = cls.folder(path, source, variant)
         if not folder.exists():
             if source == "generated":
-                raise StoreError(
-                    f"no generated {cls.name} of variant {variant!r} in {path}: "
-                    + cls._generate_hint("make it with {}", path, variant)
-                )
+                advice = cls._generate_hint("make it with {}", path, variant)
+                if variant not in cls.card.variants:
+                    advice = f"{unknown_name('variant', variant, cls.card.variants)}"
+                raise StoreError(f"no generated {cls.name} of variant {variant!r} in {path}: {advice}")
             cls._published(path).convert(folder)
         store = Store(folder)
         found = (store.manifest.dataset, store.manifest.card_version)

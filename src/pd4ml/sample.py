@@ -176,7 +176,7 @@ class Sample:
         return card
 
     def __repr__(self) -> str:
-        part = f", {len(self.rules)} rules" if self.rules else ""
+        part = ", a part of it" if self.rules else ""
         return f"<sample of {self.card.name}, {self.source} {self.variant} in {self.path}{part}>"
 
     @property

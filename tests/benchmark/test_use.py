@@ -17,6 +17,8 @@ from pd4ml.benchmark import Run, shift
 from pd4ml.benchmark.run import open_data
 from pd4ml.errors import DataError, StoreError
 from pd4ml.models.batch import GraphBatch
+from pd4ml.models.dense import Dense
+from pd4ml.report.html import write_report
 from pd4ml.training import Recipe, load_recipe
 
 
@@ -86,6 +88,10 @@ def test_a_run_on_a_part_is_another_and_can_be_recomputed(data: Path, tmp_path: 
     assert whole.folder != half.folder
     assert half.record.events["test"] == 50
     assert half.record.samples["test"] != half.record.dataset["fingerprint"]
+    write_report([whole.record, half.record], tmp_path / "report.html", data)
+    page = (tmp_path / "report.html").read_text()
+    assert "a part: 50 test events" in page
+    assert "have no prediction" not in page
     for one in (whole, half):
         assert pd4ml.benchmark.evaluate(one.folder, data) == one.record.metrics
 
@@ -125,6 +131,8 @@ def test_damaged_or_foreign_runs_are_refused_in_one_line(data: Path, tmp_path: P
         pd4ml.load_run(folder)
     with pytest.raises(DataError, match="cannot be read"):
         pd4ml.load_run(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"is no finished run: it has no record\.json"):
+        pd4ml.load_run(tmp_path)
 
 
 class Own(nn.Module):
@@ -162,6 +170,26 @@ def test_own_models_are_told_apart_by_all_that_they_are(data: Path, tmp_path: Pa
         pd4ml.load_run(runs[1].folder)
     loaded = pd4ml.load_run(runs[1].folder, model=make(seed=9, factor=2.0))
     np.testing.assert_array_equal(loaded.predict(sample).output, runs[1].predict(sample).output)
+
+
+def test_what_is_no_model_for_the_events_is_said_in_one_line_and_leaves_nothing(
+    data: Path, tmp_path: Path
+) -> None:
+    sample, three = Values.at(data, source="generated"), Dense(nn.Sequential(nn.Flatten(), nn.Linear(12, 3)))
+    for model, reason in (
+        (
+            nn.Linear(2, 1),
+            r"Linear fails on a batch \(.*wrap a module on padded features .*models.dense",
+        ),
+        (three, r"must give \(2,\) for 2 events .*found \(2, 3\)"),
+    ):
+        with pytest.raises(DataError, match=reason) as error:
+            pd4ml.train(sample, recipe(), model=model, runs_dir=tmp_path)
+        assert "\n" not in str(error.value)
+    for options in ({"n_train": 1}, {"device": "none"}):
+        with pytest.raises(pd4ml.Pd4mlError):
+            pd4ml.train(sample, recipe(), runs_dir=tmp_path, **options)
+    assert not [folder for folder in tmp_path.iterdir() if folder.is_dir()]
 
 
 def test_a_model_of_another_shape_is_refused_before_the_first_epoch(data: Path, tmp_path: Path) -> None:

@@ -171,6 +171,17 @@ def test_bad_input(task: Any, varied: Predicted, message: str) -> None:
         paired_difference(task, jets(1)[0], varied, paired=True)
 
 
+def test_a_difference_is_known_no_better_than_by_one_event() -> None:
+    """Paired events that all stay on their side of the cut leave no spread; there are a hundred of each class."""
+    truth = np.repeat([0, 1], 100)
+    logit = np.random.default_rng(6).normal(2.0 * truth - 1)
+    sides = [Predicted(logit + shift, truth) for shift in (0.0, 1e-9)]
+    found = paired_difference("classification", *sides, paired=True, thresholds={"0.5": 1.0}).difference
+    assert found["background_efficiency_at_0.5"].value == 0
+    assert found["background_efficiency_at_0.5"].error == found["signal_efficiency_at_0.5"].error == 0.01
+    assert found["accuracy"].error == 0.005
+
+
 def test_sides_with_some_events_in_common_are_paired_by_their_groups() -> None:
     """Of 3,000 events 2,400 are on both sides, at other places: they cancel but for what moved."""
     rng = np.random.default_rng(5)

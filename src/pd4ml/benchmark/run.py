@@ -127,6 +127,8 @@ def load_run(folder: str | Path, model: nn.Module | None = None) -> Run:
     DataError
         If there is no finished run, if a file is not the one of the record, or if an earlier version left it.
     """
+    if Path(folder).is_dir() and not (Path(folder) / RECORD_NAME).exists():
+        raise DataError(f"{folder} is no finished run: it has no {RECORD_NAME}")
     run = Run(read_record(Path(folder)), model)
     _ = run.fitted
     return run
@@ -294,6 +296,8 @@ def open_data(dataset: type[Dataset], what: Path, split: str) -> Events:
     if what.suffix.lower() == ".npz":
         card = dataset.card
         return memory_events(card, read_npz(what))
+    if what.exists() and not what.is_dir():
+        raise DataError(f"expected a dataset folder, or an .npz file of arrays named as on the card, found {what}")
     store = Store(what)
     found = (store.manifest.dataset, store.manifest.card_version)
     if found != (dataset.name, dataset.card.version):

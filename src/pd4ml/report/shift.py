@@ -124,9 +124,11 @@ def shift_table(title: str, shifts: Mapping[str, Shifts]) -> Table:
         for name, found in shifts.items()
         for variation, varied in ((found.nominal, False), *((v, True) for v in found.variants))
     ]
-    note = (
-        "Thresholds are those of nominal events; Δ is varied minus nominal, its error smaller for the same events"
-    )
+    note = "Δ is varied minus nominal"
+    if any(v.same_events for s in shifts.values() for v in s.variants):
+        note += "; its error is smaller where events are the same"
+    if any("_efficiency_at_" in name for name in metrics):
+        note = f"Thresholds are those of nominal events. {note}"
     return Table(title, tuple(columns), tuple(rows), note=note)
 
 

@@ -105,13 +105,13 @@ class NetworkEstimator:
         never stopped. A model of the user's is any module from `GraphBatch` to the shape that the task needs. Of
         several processes only the first returns, the others end here.
         """
-        folder.mkdir(parents=True, exist_ok=True)
         accelerator = _accelerator(options.device)
         material = prepare(samples, recipe, options.n_events)
         history = folder / "history.csv"
         # The user's random state is left alone.
         with torch.random.fork_rng(devices=[]), _quiet_lightning():
             model = _model(material, recipe, options)
+            folder.mkdir(parents=True, exist_ok=True)  # nothing is left of what was refused
             if not (folder / _WEIGHTS).exists():
                 _train(model, material, recipe, folder, options, accelerator)
             else:
@@ -219,8 +219,15 @@ def _check_output(model: nn.Module, batch: GraphBatch, task: Task) -> None:
     """DataError if the model's output for a batch has not the shape that the task needs."""
     was_training = model.training
     model.eval()
-    with torch.no_grad():
-        output = model(batch)
+    try:
+        with torch.no_grad():
+            output = model(batch)
+    except (TypeError, RuntimeError, AttributeError, IndexError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"{type(model).__name__} fails on a batch ({reason}): it is called with a GraphBatch; wrap a module "
+            "on padded features (B, max_nodes, F) in pd4ml.models.dense.Dense"
+        ) from error
     model.train(was_training)
     n_rows = len(batch.nodes) if task.per_node else len(batch)
     wanted = (n_rows,) if task.n_outputs == 1 else (n_rows, task.n_outputs)

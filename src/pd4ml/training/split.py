@@ -34,7 +34,9 @@ def split_events(
     """
     n_split = len(train)
     n = n_split if n_events is None else n_events
-    if not 2 <= n <= n_split:
+    if n < 2:
+        raise DataError(f"asked to train on {n:,} events: at least 2 are needed, one of them to validate on")
+    if n > n_split:
         raise DataError(f"asked to train on {n:,} events; the train split has {n_split:,}")
     if valid is not None:
         return Parts(np.arange(n), np.arange(len(valid)), "valid")

@@ -208,6 +208,9 @@ def _grow(material: Material, recipe: Recipe, seed: int) -> list[Any]:
     x, x_valid = (_features(part, material.dataset, recipe.batch_size) for part in parts)
     y, y_valid = (part.target() for part in parts)
     weight, weight_valid = (part.weight(material.weight) for part in parts)
+    if not task.scaled and len(np.unique(y)) < max(task.n_outputs, 2):
+        found = ", ".join(map(str, np.unique(y)))
+        raise DataError(f"trees need training events of all classes, found {found} only: train on more events")
     common: dict[str, Any] = {
         "learning_rate": recipe.learning_rate,
         "max_iter": recipe.max_epochs,
