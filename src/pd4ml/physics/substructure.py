@@ -1,7 +1,7 @@
 """Substructure of jets: width, N-subjettiness and the mass after soft drop, of many jets at once.
 
 Distances are those of FastJet, in rapidity and azimuth. FastJet's contribs give the same numbers (the tests hold
-them against each other), but take about a hundred times longer for jets that lie in one array.
+them against each other) in about four times the time.
 """
 
 from __future__ import annotations
@@ -133,8 +133,11 @@ def _find(
     for j in range(end):
         if j == i or not alive[j]:
             continue
-        softer = min(at[i, 0], at[j, 0]) if power else 1.0
-        d = softer * delta_r(at[i, 1], at[i, 2], at[j, 1], at[j, 2])
+        between = abs(at[i, 2] - at[j, 2])
+        between = min(between, 2.0 * math.pi - between)
+        d = (at[i, 1] - at[j, 1]) ** 2 + between**2
+        if power:
+            d *= min(at[i, 0], at[j, 0]) ** 2
         if d < distance[i]:
             nearest[i], distance[i] = j, d
         if end == i and d < distance[j]:
