@@ -7,13 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import logging
-import signal
 import sys
-import threading
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +34,7 @@ from pd4ml.tasks import Task, task_of
 from pd4ml.training.data import EventOrder, TrainingData
 from pd4ml.training.fitted import FEATURES_NAME, Facts, Fitted, Options
 from pd4ml.training.history import History, read_history
+from pd4ml.training.manners import interruptible, quiet_lightning
 from pd4ml.training.material import Material, prepare
 from pd4ml.training.module import TaskLoss, TrainingModule
 from pd4ml.training.processes import Processes, leave_group, processes
@@ -109,7 +105,7 @@ class NetworkEstimator:
         material = prepare(samples, recipe, options.n_events)
         history = folder / "history.csv"
         # The user's random state is left alone.
-        with torch.random.fork_rng(devices=[]), _quiet_lightning():
+        with torch.random.fork_rng(devices=[]), quiet_lightning():
             model = _model(material, recipe, options)
             folder.mkdir(parents=True, exist_ok=True)  # nothing is left of what was refused
             if not (folder / _WEIGHTS).exists():
@@ -266,7 +262,7 @@ def _train(
     loss = TaskLoss(material.task, _balance(material, recipe))
     module = TrainingModule(model, recipe, material.task, options.seed, loss)
     resumed, data.train_order.epoch = _resume(folder / "last.ckpt")
-    with _interruptible():
+    with interruptible():
         where = processes(options.devices)
         trainer = _trainer(recipe, folder, folder / "history.csv", where, options.tensorboard, accelerator)
         trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
@@ -371,37 +367,3 @@ def _resume(last: Path) -> tuple[Path | None, int]:
         return None, 0
     print(f"going on after epoch {epoch} ({last})", file=sys.stderr)
     return last, epoch
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Keep Lightning's hints and notes off the screen; its errors are raised all the same."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
-            # The folder of a resumed training is not empty, which is what is wanted.
-            warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C be a KeyboardInterrupt: Lightning turns it into an exit and then ignores the signal."""
-    in_main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as stop:
-        if isinstance(stop.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        if in_main:
-            signal.signal(signal.SIGINT, handler)
