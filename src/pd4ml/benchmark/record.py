@@ -123,6 +123,13 @@ class Record:
         return cls(**{**body, "metrics": measured, "format": FORMAT})
 
     @property
+    def part(self) -> str:
+        """Fingerprint of the part of the events that was tested on; nothing if it was all of them."""
+        whole: str = self.dataset["fingerprint"]
+        tested = self.samples.get("test", whole)
+        return "" if tested == whole else tested
+
+    @property
     def sha256(self) -> str:
         """Hash of all that the record says: what a run that builds on it names as its parent."""
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()

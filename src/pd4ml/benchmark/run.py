@@ -276,10 +276,9 @@ def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, 
     predictions = Predictions.read(file, truth.task)
     events = dataset.open("test", path, source=facts["source"], variant=facts["variant"])
     n_predicted = predictions.n_events
-    is_part = record.samples.get("test", facts["fingerprint"]) != facts["fingerprint"]
-    if n_predicted != (record.events["test"] if is_part else len(events)):
+    if n_predicted != (record.events["test"] if record.part else len(events)):
         raise DataError(f"{file} has predictions for {n_predicted:,} events, not for those of the record")
-    if is_part:
+    if record.part:
         events = events.choose(np.unique(predictions.event_id))
     measured = events_truth(dataset.card, events).metrics(predictions)
     for name, recorded in record.metrics.items():

@@ -65,9 +65,7 @@ class Section:
         """Name, source and variant of the dataset."""
         facts = self.dataset
         variant = "" if facts["variant"] == "default" else f", variant {facts['variant']}"
-        part = (
-            f", a part: {self.records[0].events['test']:,} test events" if _tested_on(self.records[0])[2] else ""
-        )
+        part = f", a part: {self.records[0].events['test']:,} test events" if self.records[0].part else ""
         return f"{facts['name']} ({facts['source']}{variant}{part})"
 
     @property
@@ -79,7 +77,7 @@ class Section:
 def sections(records: Iterable[Record]) -> list[Section]:
     """Sort records into sections (same events tested on) and groups (same recipe, same events), by name."""
     found = []
-    for same_events in _gather(records, _tested_on):
+    for same_events in _gather(records, lambda r: (r.dataset["name"], r.dataset["fingerprint"], r.part)):
         groups = _gather(same_events, _training)
         labels = _labels([group[0] for group in groups])
         members = [
@@ -88,13 +86,6 @@ def sections(records: Iterable[Record]) -> list[Section]:
         ]
         found.append(Section(same_events[0].dataset, tuple(members)))
     return found
-
-
-def _tested_on(record: Record) -> tuple[str, str, str]:
-    """The dataset, its events, and the part of them that was tested on, if it is not all."""
-    whole: str = record.dataset["fingerprint"]
-    part = record.samples.get("test", whole)
-    return record.dataset["name"], whole, "" if part == whole else part
 
 
 def _training(record: Record) -> tuple[str, str]:

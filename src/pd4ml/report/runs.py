@@ -20,7 +20,7 @@ from pd4ml.report.groups import Section
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.store import Events
 
-__all__ = ["Outputs", "is_part", "open_events", "read_history", "read_outputs"]
+__all__ = ["Outputs", "open_events", "read_history", "read_outputs"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def read_outputs(record: Record, card: Card, events: Events) -> Outputs | str:
     except Pd4mlError as error:
         return f"The predictions of {where} cannot be used: {error}."
     try:
-        if is_part(record):
+        if record.part:
             events = events.choose(np.unique(predictions.event_id))
         truth = events_truth(card, events)
         places = truth.places(predictions.event_id, len(predictions), predictions.node)
@@ -95,12 +95,6 @@ def read_outputs(record: Record, card: Card, events: Events) -> Outputs | str:
         many = "one finite number" if len(wanted) == 1 or flat else f"{wanted[1]} finite numbers"
         return f"The predictions of {where} are not {many} for each of the {truth.rows}."
     return Outputs(output, truth.values, truth.group, truth.weight)
-
-
-def is_part(record: Record) -> bool:
-    """Whether the run was made on a part of its events."""
-    whole: str = record.dataset["fingerprint"]
-    return record.samples.get("test", whole) != whole
 
 
 def read_history(record: Record) -> dict[str, NDArray[np.float64]] | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pd4ml.benchmark.record import Record
+from pd4ml.benchmark.shift import SHIFT_NAME
 from pd4ml.card import Measurement
 from pd4ml.errors import DataError
 from pd4ml.report.escape import one_line
@@ -30,7 +31,6 @@ __all__ = [
     "shifts_of",
 ]
 
-SHIFT_NAME = "shift.json"
 _FORMAT = 1
 # A hundred variants with a hundred metrics each take less.
 _MAX_BYTES = 1 << 22

@@ -71,11 +71,6 @@ class Task(abc.ABC):
         """Factors by which all classes of the training ``target`` weigh the same; DataError if it has none."""
         raise DataError(f"balance_classes is for classes, and this is a {self.name}")
 
-    @property
-    def output_shape(self) -> str:
-        """The shape of a model's output for B events, in words."""
-        return "(B,)" if self.n_outputs == 1 else f"(B, {self.n_outputs})"
-
 
 def as_labels(target: NDArray[Any]) -> NDArray[np.int64]:
     """Labels as whole numbers; DataError for what is no whole number."""

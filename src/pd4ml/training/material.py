@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pd4ml.card import Card
 from pd4ml.errors import DataError
 from pd4ml.graphs.lazy import LazyGraphs
+from pd4ml.metrics.by_task import checked_weight
 from pd4ml.sample import FeatureView, GraphBuilder, Sample
 from pd4ml.storage.store import Events
 from pd4ml.tasks import Task, task_of
@@ -37,10 +38,6 @@ class Role:
     def weight(self, name: str) -> NDArray[np.float64] | None:
         """(n,) weights of the part's events, or None."""
         return np.asarray(self.events[name][self.index], np.float64) if name else None
-
-    def chosen(self) -> Events:
-        """The part's events alone."""
-        return self.events.choose(self.index)
 
 
 @dataclass(frozen=True)
@@ -108,5 +105,5 @@ def _check(role: Role, task: Task, weight: str) -> None:
     if weight and weight not in role.events:
         raise DataError(f"events are weighted by {weight}, which these events lack")
     values = role.weight(weight)
-    if values is not None and not (np.isfinite(values).all() and (values > 0).all()):
-        raise DataError(f"{weight} must be positive, finite weights: leave out events of no weight")
+    if values is not None:
+        checked_weight(values, len(values))
