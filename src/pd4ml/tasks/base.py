@@ -24,12 +24,11 @@ class Task(abc.ABC):
     """A kind of task; its instances know how many numbers a model gives.
 
     ``name`` is what cards and records call it. ``per_node`` says whether there is an output for each node rather
-    than for each event. ``decides`` is the metric that runs are compared by first.
+    than for each event.
     """
 
     name: ClassVar[TaskName]
     per_node: ClassVar[bool] = False
-    decides: ClassVar[str]
     #: Whether the spread of the training target is taken out of what the network has to give.
     scaled: ClassVar[bool] = False
 

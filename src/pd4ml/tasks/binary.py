@@ -23,7 +23,6 @@ class Binary(Task):
     """One logit an event, that of class 1; binary cross-entropy."""
 
     name: ClassVar[TaskName] = "classification"
-    decides: ClassVar[str] = "auc"
 
     @property
     def n_outputs(self) -> int:

@@ -23,7 +23,6 @@ class Multiclass(Task):
     """A logit for each of ``n_classes`` classes; cross-entropy of their softmax."""
 
     name: ClassVar[TaskName] = "classification"
-    decides: ClassVar[str] = "auc_macro"
     n_classes: int
 
     @property

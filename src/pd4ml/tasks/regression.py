@@ -27,7 +27,6 @@ class Regression(Task):
     """
 
     name: ClassVar[TaskName] = "regression"
-    decides: ClassVar[str] = "mse"
     scaled: ClassVar[bool] = True
     n_values: int = 1
 

@@ -28,7 +28,6 @@ class Segmentation(Task):
     """
 
     name: ClassVar[TaskName] = "segmentation"
-    decides: ClassVar[str] = "iou_macro"
     per_node: ClassVar[bool] = True
     n_classes: int
     padding: int = -1

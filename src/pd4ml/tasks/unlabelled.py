@@ -22,7 +22,6 @@ class Unlabelled(Task):
     """No target, so no loss, no metrics and nothing to learn for a supervised method."""
 
     name: ClassVar[TaskName] = "unlabelled"
-    decides: ClassVar[str] = ""
 
     @property
     def n_outputs(self) -> int:
