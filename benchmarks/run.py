@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pd4ml.machine import machine
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 SCRIPTS = (
@@ -20,11 +21,6 @@ SCRIPTS = (
     *("neighbours", "evaluation", "memory", "import_time"),
 )
 PACKAGES = ("numpy", "numba", "pythia8mc", "fastjet", "awkward", "torch", "lightning")
-
-
-def _machine() -> str:
-    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return f"{names[0].split(':')[1].strip() if names else platform.machine()}, {os.cpu_count()} cores"
 
 
 def main() -> None:
@@ -59,7 +55,13 @@ def main() -> None:
 
 def _write(rows: list[dict[str, Any]]) -> None:
     versions = {name: metadata.version(name) for name in PACKAGES}
-    results = {"machine": _machine(), "python": platform.python_version(), "versions": versions, "rows": rows}
+    here = machine()
+    results = {
+        "machine": f"{here['cpu']}, {here['cores']} cores",
+        "python": platform.python_version(),
+        "versions": versions,
+        "rows": rows,
+    }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import shutil
 import subprocess
 import sys
@@ -24,8 +23,9 @@ import torch
 
 import pd4ml
 from pd4ml.benchmark import train
-from pd4ml.benchmark.record import Record, machine, now, versions
+from pd4ml.benchmark.record import Record, now, versions
 from pd4ml.errors import Pd4mlError
+from pd4ml.machine import cores, machine
 from pd4ml.training.fitted import Options
 from pd4ml.training.history import read_history
 from pd4ml.training.network import ESTIMATOR
@@ -114,7 +114,7 @@ def _left_out(dataset: str, recipe: str, epoch: float) -> dict[str, Any]:
 
 def _threads(n_trainings: int) -> int:
     """Of each of the trainings that share the cores."""
-    return max(1, (os.cpu_count() or 1) // n_trainings)
+    return max(1, (cores()) // n_trainings)
 
 
 def _limit_threads(threads: int) -> None:

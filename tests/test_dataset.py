@@ -122,7 +122,7 @@ def test_mistakes_say_what_to_do(tmp_path: Path, call, error: type[Exception], m
 
 def test_dense_graphs_that_cannot_fit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Toy.generate(tmp_path, 200)
-    monkeypatch.setattr("os.sysconf", lambda name: 10)
+    monkeypatch.setattr("pd4ml.dataset.memory_bytes", lambda: 100)
     with pytest.raises(DataError, match=r"use Toy\.graphs"):
         Toy.load_data("train", tmp_path, graph=True, source="generated")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ from pd4ml.errors import DataError, FetchError, StoreError, UnknownNameError, un
 from pd4ml.generation.simulator import Simulator
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.graphs.packed import PackedGraphs
+from pd4ml.machine import memory_bytes
 from pd4ml.models.registry import add_source
 from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.store import Array, Events, Store
@@ -545,7 +545,7 @@ class Dataset:
         n_events, first = len(graphs), graphs[:1]
         n_max, n_features = first.max_nodes, first.nodes.shape[1]
         needed = n_events * n_max * (4 * n_features + 8 * (first.n_tokens > 0) + n_max * graph)
-        if needed > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+        if needed > (memory_bytes() or needed):
             raise DataError(
                 f"{n_events:,} dense graphs take {needed / 1e9:.0f} GB, more than this machine's memory: use "
                 f"{cls.name}.graphs(...), which builds packed graphs where they are looked at"

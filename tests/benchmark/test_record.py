@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from helpers.records import example_record
-from pd4ml.benchmark.record import Record, find_records, machine, now, read_record, versions
+from pd4ml.benchmark.record import Record, find_records, now, read_record, versions
 from pd4ml.errors import DataError
 from pd4ml.evaluation import Measurement
+from pd4ml.machine import machine
 
 
 def test_survives_the_file(tmp_path: Path) -> None:

@@ -14,12 +14,13 @@ from typing import Literal
 
 from pd4ml.benchmark.estimate import TimeLeft, expected_cost, time_left_text
 from pd4ml.benchmark.plan import Cell, Plan
-from pd4ml.benchmark.record import RECORD_NAME, Record, machine, read_record
+from pd4ml.benchmark.record import RECORD_NAME, Record, read_record
 from pd4ml.benchmark.run import run_name, train
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, LockedError, Pd4mlError, StoreError
 from pd4ml.generation.pool import process_pool
 from pd4ml.graphs.lazy import LazyGraphs
+from pd4ml.machine import cores
 from pd4ml.storage.atomic import write_text
 from pd4ml.storage.store import Store
 
@@ -210,7 +211,7 @@ def _prepare(plan: Plan, path: Path, workers: int | Executor) -> dict[str, str]:
     for dataset in missing:
         try:
             if plan.source == "generated":
-                on = workers if isinstance(workers, Executor) else machine()["cores"]
+                on = workers if isinstance(workers, Executor) else cores()
                 dataset.generate(path, plan.events[dataset.name], workers=on)
             else:
                 dataset.open("train", path)
@@ -311,7 +312,7 @@ def _finished(
 def _finished_in_pool(waiting: list[Cell], work: partial[_Done], workers: int) -> Iterator[tuple[Cell, _Done]]:
     """Take cells from ``waiting`` until there are none, or until the pool breaks."""
     running: dict[Future[_Done], Cell] = {}
-    with process_pool(workers, threads=max(1, machine()["cores"] // workers), quiet=True) as pool:
+    with process_pool(workers, threads=max(1, cores() // workers), quiet=True) as pool:
         broken = False
         while (waiting or running) and not broken:
             while waiting and len(running) < workers and not broken:

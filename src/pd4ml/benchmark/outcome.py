@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from pd4ml.benchmark.code import code_state
-from pd4ml.benchmark.record import RECORD_NAME, Record, graphics_card, machine, now, versions
+from pd4ml.benchmark.record import RECORD_NAME, Record, graphics_card, now, versions
 from pd4ml.card import Card
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.truth import events_truth
+from pd4ml.machine import machine
 from pd4ml.sample import Sample
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.manifest import Manifest

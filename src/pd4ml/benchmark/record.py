@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import platform
 import sys
 from dataclasses import dataclass, field
@@ -25,7 +24,6 @@ __all__ = [
     "Record",
     "find_records",
     "graphics_card",
-    "machine",
     "now",
     "read_record",
     "versions",
@@ -197,12 +195,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def machine() -> dict[str, Any]:
-    """Processor, cores that this process may use, platform; no name of the machine."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"cpu": _cpu_name(), "cores": cores, "platform": f"{sys.platform} {platform.machine()}"}
-
-
 def graphics_card() -> dict[str, str]:
     """The name of the GPU as ``gpu``, where PyTorch uses one in this process; else nothing."""
     torch = sys.modules.get("torch")
@@ -214,15 +206,6 @@ def graphics_card() -> dict[str, str]:
 def now() -> str:
     """The time, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine()
 
 
 @cache

@@ -14,6 +14,7 @@ import typer
 import pd4ml
 from pd4ml.cli.app import AsJson, DataPath, DatasetName, Force, Settings, VariantName, app, settings
 from pd4ml.errors import DataError, Pd4mlError
+from pd4ml.machine import cores
 
 if TYPE_CHECKING:
     from pd4ml.generation.settings import Setting
@@ -158,7 +159,7 @@ def generate(
         path,
         events,
         seed,
-        workers or os.cpu_count() or 1,
+        workers or cores(),
         variant,
         draw=_draws(draw),
         force=force,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from pd4ml.cli.app import AsJson, DataPath, SourceName, VariantName, app, console
 from pd4ml.errors import DataError
+from pd4ml.machine import cores
 
 __all__ = ["predict", "shift"]
 
@@ -86,7 +86,7 @@ def shift(
 
     chosen = [name for text in variants or [] for name in text.split(",") if name]
     finished = load_run(run)
-    found = compare(finished, path, n_events=events, variants=chosen, workers=workers or os.cpu_count() or 1)
+    found = compare(finished, path, n_events=events, variants=chosen, workers=workers or cores())
     if as_json:
         print(json.dumps(found, indent=1))
         return
