@@ -18,6 +18,7 @@ import pd4ml
 from pd4ml.benchmark.record import find_records, read_record
 from pd4ml.report import render
 from pd4ml.report.shift import SHIFT_NAME, read_shift, shift_table
+from pd4ml.report.shown import REJECTION_NOTE
 from pd4ml.report.table import to_markdown
 
 __all__ = ["card_page", "pages", "speed_page"]
@@ -176,7 +177,7 @@ def results_table(dataset: str) -> str:
         return ""
     first = records[0]
     where = f"{first.machine['cpu']}, {first.machine['cores']} cores"
-    meaning = "1/eps_B(x) is the background rejection at signal efficiency x. "
+    meaning = f"{REJECTION_NOTE} "
     return (
         f"{to_markdown(records)}\n{meaning if first.dataset['task'] == 'classification' else ''}Errors are "
         f"bootstrap errors of the {first.events['test']:,} test events, one training each ({where}).\n"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,9 +58,69 @@ def test_values_are_those_of_scikit_learn_and_scipy(n: int, seed: int, decimals:
 
 def test_background_efficiency_between_and_on_points() -> None:
     tpr, fpr = np.array([0, 0.2, 0.4, 0.4, 1.0]), np.array([0, 0.0, 0.1, 0.3, 1.0])
-    assert background_efficiency(tpr, fpr, 0.3) == pytest.approx(0.05)
-    assert background_efficiency(tpr, fpr, 0.4) == pytest.approx(0.1)  # the first time it is reached
-    assert background_efficiency(tpr, fpr, 0.7) == pytest.approx(0.65)
+    assert background_efficiency(tpr, fpr, 0.3) == 0.1  # no cut lies between the points
+    assert background_efficiency(tpr, fpr, 0.4) == 0.1  # the first time it is reached
+    assert background_efficiency(tpr, fpr, 0.7) == 1.0
+    assert background_efficiency(np.array([0, 0.4 - 1e-16, 1]), np.array([0, 0.1, 1]), 0.4) == 0.1
+
+
+def cut(logit: Any, truth: Any, weight: Any, wanted: float) -> float:
+    """Background efficiency of the largest threshold that keeps ``wanted`` of the signal, by trying all."""
+    signal, background = truth == 1, truth == 0
+    for threshold in sorted(set(logit.tolist()), reverse=True):
+        passed = logit >= threshold
+        if weight[signal & passed].sum() >= wanted * weight[signal].sum() * (1 - 1e-12):
+            return float(weight[background & passed].sum() / weight[background].sum())
+    raise AssertionError("the lowest threshold keeps all")
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(3, 30), st.integers(0, 2**32 - 1), st.sampled_from([None, 0, 1]), st.booleans())
+def test_rejections_are_those_of_cuts(n: int, seed: int, decimals: int | None, weighted: bool) -> None:
+    """Never more than there are background events; a limit where fewer than one passes, and only there."""
+    logit, truth = toy(n, seed, shift=3)
+    logit = logit if decimals is None else np.round(logit, decimals)
+    weight = np.random.default_rng(seed).integers(1, 5, n) / 3 if weighted else np.ones(n)
+    background = weight[truth == 0]
+    n_background = background.sum() ** 2 / np.sum(background**2)
+    measured = metrics("classification", logit, truth, weight=weight if weighted else None, n_resamples=40)
+    passed = [cut(logit, truth, weight, at) for at in SIGNAL_EFFICIENCIES]
+    assert passed == sorted(passed)
+    for at, efficiency in zip(SIGNAL_EFFICIENCIES, passed, strict=True):
+        rejection = measured[f"background_rejection_{at}"]
+        assert rejection.value <= n_background * (1 + 1e-9)
+        assert rejection.lower_limit == (efficiency * n_background < 1 - 1e-9)
+        if not rejection.lower_limit:
+            assert rejection.value == pytest.approx(1 / efficiency)
+        else:
+            assert rejection.value <= n_background / 2.9957
+
+
+def test_rounded_scores_give_no_more_rejection_than_there_are_events() -> None:
+    """The single background event beside much signal at 1.00 passes, as does all that shares its score."""
+    logit, truth = np.repeat([1.0, 1.0, 0.0], [300, 1, 799]), np.repeat([1, 0, 0], [300, 1, 799])
+    measured = metrics("classification", logit, truth)
+    for at in SIGNAL_EFFICIENCIES:
+        found = measured[f"background_rejection_{at}"]
+        assert found.value == pytest.approx(800)
+        assert not found.lower_limit
+
+
+@pytest.mark.parametrize(("passing", "most"), [(0.0, 2.9957), (0.5, 3.9074), (1 - 1e-6, 4.7439)])
+def test_limits_count_what_passes(passing: float, most: float) -> None:
+    """Half the 95 % quantile of chi squared with 2 (k + 1) degrees of freedom, as tables have it."""
+    from scipy.stats import chi2
+
+    assert most == pytest.approx(chi2.ppf(0.95, 2 * (passing + 1)) / 2, abs=1e-4)
+    # One light background event lies beside the signal; ten heavy ones far below.
+    light = passing * 0.1  # so that about ``passing`` of the effective events passes
+    weight = np.array([1.0, max(light, 1e-12), *np.ones(10)])
+    n_background = weight[1:].sum() ** 2 / np.sum(weight[1:] ** 2)
+    found = metrics("classification", np.r_[1, 1, np.zeros(10)], np.r_[1, np.zeros(11)], weight=weight)
+    k = weight[1] / weight[1:].sum() * n_background
+    limit = found["background_rejection_0.5"]
+    assert limit.lower_limit
+    assert limit.value == pytest.approx(n_background / (chi2.ppf(0.95, 2 * (k + 1)) / 2))
 
 
 def test_values_of_two_gaussians() -> None:
@@ -153,16 +214,19 @@ def test_calibration_does_not_depend_on_the_order_of_equal_scores() -> None:
 
 
 @pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
-def test_ties_are_ranked_in_the_middle_whatever_the_order_in_the_file(order: slice) -> None:
+def test_ties_do_not_depend_on_the_order_in_the_file(order: slice) -> None:
+    """The area ranks them in the middle; at a working point no order of them is worse."""
     logit, truth = np.round(toy(5000, 8)[0], 0)[order], toy(5000, 8)[1][order]
     measured = metrics("classification", logit, truth)
     jittered = [
         metrics("classification", logit + np.random.default_rng(i).uniform(-0.1, 0.1, 5000), truth, n_resamples=2)
         for i in range(30)
     ]
-    for name in ("auc", "background_rejection_0.5"):
-        broken = [m[name].value for m in jittered]
-        assert measured[name].value == pytest.approx(np.mean(broken), abs=float(np.std(broken)))
+    broken = [m["auc"].value for m in jittered]
+    assert measured["auc"].value == pytest.approx(np.mean(broken), abs=float(np.std(broken)))
+    for at in SIGNAL_EFFICIENCIES:
+        name = f"background_rejection_{at}"
+        assert measured[name].value < min(m[name].value for m in jittered)
 
 
 def test_roc_band_covers_the_true_curve() -> None:

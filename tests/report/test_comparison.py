@@ -64,6 +64,17 @@ def test_latex_is_escaped_and_whole() -> None:
     rows = [line for line in text.splitlines() if " & " in line]
     assert {line.replace(r"\&", "").count("&") for line in rows} == {7}
     assert text.index(r"\midrule", text.index(r"\midrule") + 1) < text.index("published data")
+    caption = text.partition(r"\begin{tabular}")[0]
+    assert "The one error of a published score is the spread between its trainings." in caption
+    assert "asterisk" not in caption
+
+
+def test_latex_says_what_its_marks_are() -> None:
+    few = example_record(metrics={"background_rejection_0.3": Measurement(800.0, 900.0)})
+    text = to_latex(compare(sections([few])[0], ()))
+    assert r"$800 \pm 900*$" in text
+    assert "An asterisk: about four background events or fewer." in text
+    assert "published" not in text
 
 
 def test_markdown_is_escaped() -> None:

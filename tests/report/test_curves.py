@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, roc_curve
 
+from pd4ml.metrics.by_task import metrics
 from pd4ml.report.curves import SIGNAL_EFFICIENCY, binned_residuals, confusion, roc_band
 from pd4ml.report.runs import Outputs
 
@@ -28,7 +29,18 @@ def test_the_band_covers_and_narrows_with_more_events() -> None:
     assert few.low[middle] < few.background[middle] < few.high[middle]
     ratio = (few.high - few.low)[middle] / (many.high - many.low)[middle]
     assert 5 < ratio < 20  # sqrt(100)
-    assert many.floor == 0.5 / 20_000
+    assert many.n_background == 20_000
+
+
+def test_curves_and_tables_have_limits_at_the_same_points() -> None:
+    """A value where one event passes, ties and weights counted; none where fewer do."""
+    truth = np.repeat([1, 0, 1, 0], [40, 1, 60, 199])
+    band = roc_band([Outputs(np.repeat([3.0, 2.0, 1.0, 0.0], [40, 1, 60, 199]), truth)])
+    measured = metrics("classification", np.repeat([3.0, 2.0, 1.0, 0.0], [40, 1, 60, 199]), truth)
+    for at in (0.3, 0.5, 0.8):
+        place = np.abs(SIGNAL_EFFICIENCY - at).argmin()
+        assert band.seen[place] == (not measured[f"background_rejection_{at}"].lower_limit)
+    assert band.seen.tolist() == (SIGNAL_EFFICIENCY > 0.4 + 1e-9).tolist()
 
 
 def test_the_band_holds_the_spread_between_trainings() -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from helpers.records import example_record
 from pd4ml.evaluation import Measurement
 from pd4ml.report import format_measurement, to_json, to_markdown, to_rich
+from pd4ml.report.numbers import format_metric
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,22 @@ from pd4ml.report import format_measurement, to_json, to_markdown, to_rich
 )
 def test_digits(measured: Measurement, text: str) -> None:
     assert format_measurement(measured) == text
+
+
+@pytest.mark.parametrize(
+    ("metric", "measured", "text"),
+    [
+        ("background_rejection_0.3", Measurement(800.0, 900.0), "800 ± 900*"),
+        ("background_rejection_0.5_macro", Measurement(200.0, 110.0), "200 ± 110*"),
+        ("background_rejection_0.3", Measurement(200.0, 90.0), "200 ± 90"),
+        ("background_rejection_0.3", Measurement(267.0, None, lower_limit=True), "> 270"),
+        ("bias", Measurement(0.1, 0.3), "0.10 ± 0.30"),
+    ],
+)
+def test_rejections_from_few_events_are_marked(metric: str, measured: Measurement, text: str) -> None:
+    assert format_metric(metric, measured) == text
+    table = to_markdown([example_record(metrics={metric: measured})])
+    assert f"| {text} |" in table
 
 
 def test_markdown() -> None:

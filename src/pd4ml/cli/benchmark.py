@@ -117,12 +117,13 @@ def _print_states(states: list[State], plan: Plan, as_json: bool) -> None:
 
 def _print_tables(records: tuple[Record, ...]) -> None:
     """One for each task, since they share no metric."""
+    from pd4ml.report.shown import REJECTION_NOTE
     from pd4ml.report.table import to_rich
 
     for task in dict.fromkeys(record.dataset["task"] for record in records):
         console().print(to_rich([record for record in records if record.dataset["task"] == task]))
         if task == "classification":
-            print("1/eps_B(x) is the background rejection at signal efficiency x.")
+            print(REJECTION_NOTE)
     print("On the test split: mean ± bootstrap error ± spread between trainings, where there are several.")
 
 

@@ -142,7 +142,7 @@ def _print_submission(submission: Predictions, truth: Truth, as_json: bool) -> N
 
 
 def _print_metrics(measured: Any, bins: list[Any], as_json: bool) -> None:
-    from pd4ml.report.table import format_measurement
+    from pd4ml.report.numbers import format_measurement, format_metric
 
     if as_json:
         body: dict[str, Any] = {name: asdict(value) for name, value in measured.items()}
@@ -151,7 +151,7 @@ def _print_metrics(measured: Any, bins: list[Any], as_json: bool) -> None:
         return
     width = max(len(name) for name in measured) + 2
     for name, value in measured.items():
-        print(f"{name:<{width}}{format_measurement(value)}")
+        print(f"{name:<{width}}{format_metric(name, value)}")
     for b in bins:
         numbers = ", ".join(f"{name} {format_measurement(m)}" for name, m in b.metrics.items())
         component = "" if b.component is None else f", component {b.component},"

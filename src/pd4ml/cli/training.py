@@ -127,6 +127,7 @@ def read_runs(runs: Path) -> list[Any]:
 
 
 def _print_records(records: list[Any], as_json: bool) -> None:
+    from pd4ml.report.shown import REJECTION_NOTE
     from pd4ml.report.table import to_json, to_rich
 
     if as_json:
@@ -134,7 +135,7 @@ def _print_records(records: list[Any], as_json: bool) -> None:
         return
     console().print(to_rich(records))
     if any(record.dataset["task"] == "classification" for record in records):
-        print("1/eps_B(x) is the background rejection at signal efficiency x.")
+        print(REJECTION_NOTE)
     print("On the test split, with bootstrap errors.")
     for record in records:
         print(f"record: {record.folder / 'record.json'}")

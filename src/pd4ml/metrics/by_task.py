@@ -32,8 +32,8 @@ def metrics(
 
     classification: ``accuracy``, ``auc``, ``log_loss``, ``calibration_error`` and ``background_rejection_0.3``,
     ``_0.5``, ``_0.8``: 1 / eps_B at these signal efficiencies. Ranks are taken from the logits, because scores
-    pile up at 1. Where no background event is left, the rejection is a lower limit. For K classes, AUC and
-    rejection are those of each class against the rest (``auc_class_0``) and their average (``auc_macro``).
+    pile up at 1. Where fewer than one background event passes, the rejection is a lower limit. For K classes, AUC
+    and rejection are those of each class against the rest (``auc_class_0``) and their average (``auc_macro``).
     regression: ``mse``, ``bias`` and ``resolution``, mean and standard deviation of (prediction - truth), ``mae``,
     the mean absolute difference. Of vectors, ``mse`` and ``mae`` are means over the components, and all four are
     there for each of them (``bias_0``). segmentation: ``accuracy``, and ``efficiency``, ``purity`` and ``iou``

@@ -7,20 +7,17 @@ counts: every number is weighted, and the errors are those of weighted resamples
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.metrics.calibration import CalibrationBins
 from pd4ml.metrics.measurement import Floats, Measurement, bootstrap_weights, spread
-from pd4ml.metrics.roc import Ranked, background_efficiency
+from pd4ml.metrics.roc import Ranked, background_efficiency, effective_number, is_seen
 
 __all__ = ["SIGNAL_EFFICIENCIES", "multi_class", "one_against_rest", "sigmoid", "two_classes"]
 
 SIGNAL_EFFICIENCIES = (0.3, 0.5, 0.8)
-# With no event seen, a mean above this is excluded at 95 % confidence (Poisson: exp(-mean) = 0.05).
-_LIMIT_EVENTS = -math.log(0.05)
+_CONFIDENCE = 0.95
 
 
 def two_classes(
@@ -53,7 +50,7 @@ def two_classes(
         "auc": Measurement(float(roc_auc_score(truth, logit, sample_weight=weight)), errors[3]),
         "log_loss": Measurement(float(log_loss(ranked.truth, score, sample_weight=base)), errors[1]),
         "calibration_error": Measurement(bins.error(every), errors[2]),
-        **_rejections("", passed, errors[4:], _effective_number(every, ranked.background)),
+        **_rejections("", passed, errors[4:], effective_number(every, ranked.background)),
     }
 
 
@@ -103,7 +100,7 @@ def multi_class(
         "calibration_error": Measurement(bins.error(every[order]), errors[2]),
     }
     width = values.shape[1]
-    backgrounds = [_effective_number(every[ranked.order], ranked.background) for ranked in each]
+    backgrounds = [effective_number(every[ranked.order], ranked.background) for ranked in each]
     names = [*(f"_class_{k}" for k in range(n_classes)), "_macro"]
     for i, (name, auc) in enumerate(zip(names, [*aucs, float(np.mean(aucs))], strict=True)):
         row_errors = errors[3 + i * width : 3 + (i + 1) * width]
@@ -125,29 +122,24 @@ def _ranks(ranked: Ranked, weights: Floats) -> list[float]:
     return [float(np.trapezoid(tpr, fpr)), *background_efficiency(tpr, fpr, SIGNAL_EFFICIENCIES).tolist()]
 
 
-def _effective_number(weights: Floats, background: Floats) -> float:
-    """Of ``background`` (1, others 0) events; their number if all weigh the same.
-
-    (sum w)^2 / sum w^2, L. Kish, Survey Sampling (1965).
-    """
-    chosen = weights * background
-    return float(chosen.sum() ** 2 / (chosen @ chosen))
-
-
 def _rejections(
     name: str, passed: list[float], errors: list[float], n_background: float
 ) -> dict[str, Measurement]:
-    """1 / eps_B at each working point; a limit where no background event is left.
+    """1 / eps_B at each working point; a limit where fewer than one background event passes.
 
-    The error is propagated from that of eps_B, which is finite in every resample.
+    The error is propagated from that of eps_B, which is finite in every resample. The limit is the classical one
+    of a Poisson mean: exp(-mean) = 0.05 where none passes (F. Garwood, Biometrika 28 (1936) 437), between whole
+    numbers by the gamma function.
     """
+    from scipy.special import gammaincinv
+
     measured = {}
     for at, efficiency, error in zip(SIGNAL_EFFICIENCIES, passed, errors, strict=True):
-        limit = efficiency * n_background < 0.5
+        most = float(gammaincinv(efficiency * n_background + 1, _CONFIDENCE))
         measured[f"background_rejection_{at}{name}"] = (
-            Measurement(n_background / _LIMIT_EVENTS, None, lower_limit=True)
-            if limit
-            else Measurement(1 / efficiency, error / efficiency**2)
+            Measurement(1 / efficiency, error / efficiency**2)
+            if is_seen(efficiency, n_background)
+            else Measurement(n_background / most, None, lower_limit=True)
         )
     return measured
 

@@ -1,7 +1,8 @@
 """The ROC curve of one class against another, with the band that the number of test events leaves.
 
 Events are sorted once; a bootstrap resample is a vector of weights on the sorted events, so that half a million
-predictions take seconds. Equal scores are one straight piece of the curve, which is what mid-ranks give.
+predictions take seconds. The area takes equal scores as one straight piece of the curve, which is what mid-ranks
+give. A working point is a cut, and no cut parts equal scores: all events at the threshold pass.
 """
 
 from __future__ import annotations
@@ -14,19 +15,32 @@ from numpy.typing import ArrayLike, NDArray
 
 from pd4ml.metrics.measurement import Floats, bootstrap_weights
 
-__all__ = ["Ranked", "RocCurve", "background_efficiency", "roc_curve_with_band"]
+__all__ = ["Ranked", "RocCurve", "background_efficiency", "effective_number", "is_seen", "roc_curve_with_band"]
 
 
 def background_efficiency(tpr: Floats, fpr: Floats, signal_efficiency: ArrayLike) -> Floats:
-    """Background efficiency where the ROC curve (from (0, 0) to (1, 1)) first reaches each signal efficiency.
+    """Background efficiency of the tightest cut that keeps at least each signal efficiency.
 
-    ``signal_efficiency`` lies above 0 and is at most 1; the result has its shape.
+    That is the first point of the ROC curve (from (0, 0) to (1, 1)) which reaches it. ``signal_efficiency`` lies
+    above 0 and is at most 1; the result has its shape.
     """
-    wanted = np.asarray(signal_efficiency, np.float64)
-    # Sums of weights may end a rounding error below 1.
-    i = np.minimum(np.searchsorted(tpr, wanted), len(tpr) - 1)
-    fraction = np.minimum((wanted - tpr[i - 1]) / (tpr[i] - tpr[i - 1]), 1.0)
-    return np.asarray(fpr[i - 1] + (fpr[i] - fpr[i - 1]) * fraction)
+    # Sums of weights may end a rounding error below what they should be.
+    wanted = np.asarray(signal_efficiency, np.float64) * (1 - 1e-12)
+    return np.asarray(fpr[np.searchsorted(tpr, wanted)])
+
+
+def effective_number(weights: Floats, background: Floats) -> float:
+    """Of ``background`` (1, others 0) events; their number if all weigh the same.
+
+    (sum w)^2 / sum w^2, L. Kish, Survey Sampling (1965).
+    """
+    chosen = weights * background
+    return float(chosen.sum() ** 2 / (chosen @ chosen))
+
+
+def is_seen(efficiency: ArrayLike, n_background: float) -> NDArray[np.bool_]:
+    """Where at least one of ``n_background`` (effective) events passes: elsewhere 1/eps_B is only a limit."""
+    return np.asarray(np.asarray(efficiency) * n_background > 1 - 1e-9)
 
 
 class Ranked:
@@ -62,7 +76,7 @@ class RocCurve:
     Parameters
     ----------
     signal_efficiency, background_efficiency : NDArray[np.float64]
-        (M,), from 0 to 1. Below ``1 / n_background`` a background efficiency says no more than that few events are
+        (M,), from 0 to 1. Below ``1 / n_background`` a background efficiency says no more than that no event is
         left.
     low, high : NDArray[np.float64]
         (M,), the band of the background efficiency.

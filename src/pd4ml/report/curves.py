@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pd4ml.metrics.classification import one_against_rest
 from pd4ml.metrics.measurement import bootstrap_weights
 from pd4ml.metrics.regression import by_target
-from pd4ml.metrics.roc import Ranked, background_efficiency
+from pd4ml.metrics.roc import Ranked, background_efficiency, effective_number, is_seen
 from pd4ml.report.runs import Outputs
 
 __all__ = [
@@ -41,13 +41,18 @@ _SIXTY_EIGHT = (0.1587, 0.8413)
 class RocBand:
     """Background efficiency at ``SIGNAL_EFFICIENCY``: mean of the trainings, and the central 68 % of resamples.
 
-    ``floor`` is half a background event: below, the sample says nothing.
+    ``n_background`` is their effective number: below one of them, the sample gives no more than a limit.
     """
 
     background: Floats
     low: Floats
     high: Floats
-    floor: float
+    n_background: float
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Where a table has a value rather than a limit."""
+        return is_seen(self.background, self.n_background)
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,9 @@ def roc_band(trainings: Sequence[Outputs], *, n_resamples: int = 60, seed: int =
             if ranked.has_both(weights):
                 resampled.append(background_efficiency(*ranked.curve(weights), SIGNAL_EFFICIENCY))
     low, high = np.quantile(resampled, _SIXTY_EIGHT, axis=0)
-    n_background = int(np.sum(trainings[0].truth == 0))
-    return RocBand(np.mean(curves, axis=0), low, high, 0.5 / n_background)
+    first = trainings[0]
+    n_background = effective_number(first.counts, (first.truth == 0).astype(np.float64))
+    return RocBand(np.mean(curves, axis=0), low, high, n_background)
 
 
 def against_rest(trainings: Sequence[Outputs], k: int) -> list[Outputs]:

@@ -7,7 +7,11 @@ import math
 from pd4ml.card import Measurement
 from pd4ml.report.groups import Summary
 
-__all__ = ["format_duration", "format_measurement", "format_spread", "format_summary"]
+__all__ = ["FEW", "format_duration", "format_measurement", "format_metric", "format_spread", "format_summary"]
+
+# Marks a rejection whose error is more than half of it: about four background events or fewer pass, and 1/eps_B is
+# far from symmetric.
+FEW = "*"
 
 
 def format_measurement(measured: Measurement) -> str:
@@ -18,6 +22,12 @@ def format_measurement(measured: Measurement) -> str:
         return f"{measured.value:.4g}"
     decimals = _decimals(measured.error)
     return f"{_round(measured.value, decimals)} ± {_round(measured.error, decimals)}"
+
+
+def format_metric(name: str, measured: Measurement) -> str:
+    """`format_measurement` of the metric ``name``; a background rejection that rests on few events is marked."""
+    few = name.startswith("background_rejection") and (measured.error or 0.0) > measured.value / 2
+    return format_measurement(measured) + (FEW if few else "")
 
 
 def format_summary(summary: Summary) -> str:

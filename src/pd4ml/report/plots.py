@@ -59,12 +59,12 @@ def rejection_curves(name: str, bands: Mapping[str, RocBand]) -> Picture:
 
 
 def draw_rejection(axes: Any, bands: Mapping[str, RocBand]) -> None:
-    """Rejection with its band, a curve for each model; nothing is drawn where no background is left."""
+    """Rejection with its band, a curve for each model; nothing is drawn where a table has a limit."""
     for i, (label, band) in enumerate(bands.items()):
         rejection, upper, lower = (
-            1 / np.maximum(value, band.floor) for value in (band.background, band.low, band.high)
+            1 / np.maximum(value, 0.5 / band.n_background) for value in (band.background, band.low, band.high)
         )
-        seen = band.background > 2 * band.floor
+        seen = band.seen
         axes.plot(SIGNAL_EFFICIENCY[seen], rejection[seen], **line(i), label=plain_text(label))
         axes.fill_between(
             SIGNAL_EFFICIENCY[seen], lower[seen], upper[seen], color=line(i)["color"], alpha=0.25, linewidth=0

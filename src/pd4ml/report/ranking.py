@@ -16,7 +16,7 @@ from pd4ml.report import render
 from pd4ml.report.escape import one_line, plain_markdown
 from pd4ml.report.groups import Group, Section, Summary, sections
 from pd4ml.report.rows import Cell, Row, Table, metric_cells, metric_columns, published_cells
-from pd4ml.report.shown import shown_metrics
+from pd4ml.report.shown import REJECTION_NOTE, shown_metrics
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,7 +28,8 @@ _DECIDES = (("auc", True), ("auc_macro", True), ("iou_macro", True), ("mse", Fal
 LITERATURE_NOTE = "Published elsewhere, on published events; not recomputed here and not ranked"
 ERRORS_NOTE = (
     "First error: bootstrap over the test events; second, of several trainings: their spread. The rank counts "
-    "what is better by more than the two errors combined; = marks a tie. code: commit (+: changed) or version."
+    "what is better by more than the two errors combined; = marks a tie. code: commit (+: changed) or version. "
+    f"{REJECTION_NOTE}"
 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pd4ml.report.escape import latex_text, one_line, plain_markdown
+from pd4ml.report.numbers import FEW
 from pd4ml.report.rows import ABSENT, Cell, Row, Table
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ PUBLISHED_NOTE = "published data, published score"
 _LATEX_CAPTION = (
     "First error: bootstrap over the test events; second, where there are several trainings: their spread."
 )
+_LATEX_PUBLISHED = " The one error of a published score is the spread between its trainings."
+_LATEX_FEW = " An asterisk: about four background events or fewer."
 
 
 def to_rich(table: Table, *, fold: bool = False) -> RichTable:
@@ -51,6 +54,8 @@ def to_markdown(table: Table, *, escape: Literal["all", "cells", "rows"] = "cell
 
 def to_latex(table: Table, note: str = _LATEX_CAPTION) -> str:
     """The table as LaTeX (package booktabs)."""
+    note += _LATEX_PUBLISHED if any(row.published for row in table.rows) else ""
+    note += _LATEX_FEW if any(cell.text.endswith(FEW) for row in table.rows for cell in row.cells) else ""
     lines = [r"\begin{table}", r"\centering", rf"\caption{{{latex_text(table.title)}. {note}}}"]
     lines += [rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}", r"\toprule"]
     lines += [_latex_row([table.first, *(column.latex for column in table.columns)]), r"\midrule"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pd4ml.card import Measurement, PublishedScore
 from pd4ml.report.escape import latex_text
 from pd4ml.report.groups import Group, Summary
-from pd4ml.report.numbers import format_measurement, format_spread
+from pd4ml.report.numbers import format_metric, format_spread
 from pd4ml.report.shown import in_unit, shown
 
 __all__ = [
@@ -102,7 +102,7 @@ def measured_cell(metric: str, measured: Measurement | None) -> Cell:
     """A single measurement."""
     if measured is None:
         return Cell(ABSENT)
-    return Cell(format_measurement(measured), order=_order(metric, measured))
+    return Cell(format_metric(metric, measured), order=_order(metric, measured))
 
 
 def published_cells(score: PublishedScore, metrics: Sequence[str], digits: str, spread: str) -> list[Cell]:
@@ -126,7 +126,7 @@ def count_cell(value: float | None, form: Callable[[float], str] = "{:,}".format
 def _summary_cell(metric: str, summary: Summary | None) -> Cell:
     if summary is None:
         return Cell(ABSENT)
-    return Cell(format_measurement(summary.mean), format_spread(summary), _order(metric, summary.mean))
+    return Cell(format_metric(metric, summary.mean), format_spread(summary), _order(metric, summary.mean))
 
 
 def _order(metric: str, measured: Measurement) -> float:

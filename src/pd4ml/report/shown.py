@@ -6,7 +6,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-__all__ = ["Shown", "in_unit", "shown", "shown_metrics", "shown_of_classes"]
+__all__ = ["REJECTION_NOTE", "Shown", "in_unit", "shown", "shown_metrics", "shown_of_classes"]
+
+REJECTION_NOTE = (
+    "1/eps_B(x) is the background rejection at signal efficiency x; > is a lower limit (95 %), * rests on about "
+    "four background events or fewer."
+)
 
 _POINTS = (0.3, 0.5, 0.8)
 # Components of a vector beyond these are in the records and not in tables.
