@@ -120,6 +120,55 @@ def test_leaderboard(data: Path) -> None:
     assert "no entries in" in fails("leaderboard", "show", data / "none")
 
 
+def test_rows_in_another_order_are_put_in_order(data: Path) -> None:
+    """The index that pandas writes, under a name of its own or none; here and on the leaderboard."""
+    ids, scores = np.loadtxt(data / "scores.csv", delimiter=",", skiprows=1, unpack=True)
+    against = ("--dataset", "Toy", "--path", data)
+    expected = output("evaluate", "--predictions", data / "scores.csv", *against)
+    rows = "\n".join(f"{i:.0f},{s:.9f}" for i, s in zip(ids, scores, strict=True))
+    for name in ("", "id"):
+        (data / "other.csv").write_text(f"{name},score\n{rows}")
+        for command in (
+            ("evaluate", *against),
+            ("leaderboard", "add", "--name", "My net", "--to", data / f"board{name}", *against),
+        ):
+            result = pd4ml(*command, "--predictions", data / "other.csv")
+            assert result.exit_code == 0, result.output
+            (line,) = result.stderr.strip().splitlines()
+            assert line.endswith("is read as event_id: rows are put in the order of the events")
+            assert command[0] != "evaluate" or result.stdout == expected
+    (data / "other.csv").write_text(f"foo,score\n{rows}")
+    for start in (["evaluate"], ["leaderboard", "add", "--name", "My net", "--to", str(data / "board_foo")]):
+        options = (*start, *against, "--predictions", data / "other.csv")
+        assert "column 'foo' looks like ids of the events in another order" in fails(*options)
+        assert pd4ml(*options, "--columns", "event_id=foo").exit_code == 0
+
+
+def test_columns_of_predictions_and_of_their_truth(data: Path) -> None:
+    labels, rng = np.load(data / "labels.npy"), np.random.default_rng(4)
+    np.savez(data / "p.npz", a=1 / (1 + np.exp(-rng.normal(2.0 * labels - 1))))
+    np.savez(data / "t.npz", c=labels, d=rng.normal(size=len(labels)))
+    options = ("evaluate", "--predictions", data / "p.npz", "--truth", data / "t.npz")
+    assert "auc" in output(*options, "--columns", "score=a,label=c")
+    assert "needs a column logit or score; found a" in fails(*options, "--columns", "label=c")
+    assert "has no column 'b'; its columns: a" in fails(*options, "--columns", "score=b,label=c")
+    assert "--columns takes KEY=NAME" in fails(*options, "--columns", "scores=a")
+    dataset = (*options[:3], "--dataset", "Toy", "--path", data, "--columns", "score=a,label=c")
+    assert "--columns label is for a file of --truth" in fails(*dataset)
+
+
+def test_scores_of_the_other_class_are_evaluated_with_a_hint(data: Path) -> None:
+    ids, scores = np.loadtxt(data / "scores.csv", delimiter=",", skiprows=1, unpack=True)
+    np.savez(data / "p.npz", event_id=ids.astype(int), score=1 - scores)
+    against = ("--predictions", data / "p.npz", "--dataset", "Toy", "--path", data)
+    for command in (("evaluate", "--json"), ("leaderboard", "add", "--name", "My net", "--to", data / "board")):
+        result = pd4ml(*command, *against)
+        assert result.exit_code == 0
+        assert "these look like scores of class 0. Nothing was changed" in result.stderr
+        if command[0] == "evaluate":
+            assert json.loads(result.stdout)["auc"]["value"] < 0.2
+
+
 def test_audit(data: Path) -> None:
     text = output("audit", "Toy", "--path", data)
     assert "exact duplicates in both train and test: 0" in text

@@ -171,7 +171,7 @@ REFUSED = {
         npz(logit=(LOGITS.astype(np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32)),
         "fits into bfloat16",
     ),
-    "rounded": (npz(score=np.round(SCORES, 1)), "only 11 different values"),
+    "rounded": (npz(score=np.round(SCORES, 1)), "rounded to multiples of 0.1, so that 100% of them are tied"),
     "saturated": (npz(score=with_values(IDS[:60], 1.0)), "15% of the predictions are 1, rounded or saturated"),
     "labels": (npz(score=LABELS), "only 0 and 1: these are labels"),
     "boolean": (npz(score=LABELS == 1), "only 0 and 1: these are labels"),
@@ -183,7 +183,7 @@ REFUSED = {
     "cube": (npz(score=SCORES.reshape(4, 10, 10)), r"needs predictions \(N,\) or \(N, 2\), found \(4, 10, 10\)"),
     "nothing": (npz(score=SCORES[:0]), "needs predictions"),
     "lengths": (npz(event_id=IDS, score=SCORES[1:]), "arrays .* of one length"),
-    "no column": (npz(y_hat=SCORES, other=SCORES), "expected a column .* found 'y_hat', 'other'"),
+    "no column": (npz(foo=SCORES, other=SCORES), "needs a column logit or score; found foo, other"),
     "regression": (npz(value=SCORES), "is a classification, which needs a column logit or score"),
     "no zip": (b"PK\x03\x04", "damaged"),
 }

@@ -12,14 +12,17 @@ import hashlib
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from pd4ml.benchmark.record import RECORD_NAME, Record, now, read_record
 from pd4ml.benchmark.run import dataset_facts, evaluate
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, Pd4mlError
+from pd4ml.evaluation.hints import hints
+from pd4ml.evaluation.names import tell
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.submission import read_submission
 from pd4ml.evaluation.truth import dataset_truth
@@ -56,6 +59,7 @@ def add_predictions(
     folder: str | Path,
     *,
     name: str,
+    columns: Mapping[str, str] = MappingProxyType({}),
     path: str | Path = "./datasets",
     source: str = "published",
     variant: str = "default",
@@ -66,14 +70,17 @@ def add_predictions(
     """Take predictions of another tool for the test split of ``dataset`` into the leaderboard in ``folder``.
 
     ``name`` is what the model is called, ``reference`` a paper or an address; what is not given is left out of
-    the record as unknown. Raises DataError for predictions that `read_submission` refuses.
+    the record as unknown. ``columns`` says which column of the file is which, see `read_submission`. Raises
+    DataError for predictions that it refuses.
     """
     if not _slug(name).strip("_"):
         raise DataError(f"name must say what the model is called, found {name!r}")
     truth = dataset_truth(dataset, "test", path, source=source, variant=variant)
-    predictions = read_submission(file, truth)
+    predictions = read_submission(file, truth, columns)
     if truth.manifest is None:
         raise DataError(f"{truth.name} has no manifest")
+    measured = truth.metrics(predictions)
+    tell(Path(file), hints(measured, truth.classes))
     record = Record(
         kind="external",
         dataset=dataset_facts(truth.manifest, dataset.card),
@@ -82,7 +89,7 @@ def add_predictions(
         seed=seed,
         events={"test": predictions.n_events},
         epochs={},
-        metrics=truth.metrics(predictions),
+        metrics=measured,
         timing={},
         predictions={},
         versions={},

@@ -16,6 +16,7 @@ from pd4ml.errors import DataError, Pd4mlError
 
 __all__ = [
     "AsJson",
+    "ColumnNames",
     "DataPath",
     "DatasetName",
     "Force",
@@ -83,6 +84,14 @@ app = typer.Typer(
 DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset's name; `pd4ml list` shows them.")]
 DataPath = Annotated[Path, typer.Option("--path", help="The folder that holds the datasets.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
+ColumnNames = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="KEY=NAME,...",
+        help="Which column is which, such as score=score_label_Top,event_id=id.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 SourceName = Annotated[str, typer.Option("--source", help="`generated` or `published` events.")]
 RunsPath = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import pd4ml
-from pd4ml.cli.app import AsJson, DataPath, DatasetName, SourceName, VariantName, app
+from pd4ml.cli.app import AsJson, ColumnNames, DataPath, DatasetName, SourceName, VariantName, app
 from pd4ml.errors import DataError
 
 if TYPE_CHECKING:
     from pd4ml.audit.audit import Audit
+    from pd4ml.card import Measurement
     from pd4ml.evaluation.predictions import Predictions
     from pd4ml.evaluation.truth import Truth
 
@@ -35,6 +36,7 @@ def evaluate(
     truth_sha256: Annotated[
         str | None, typer.Option("--truth-sha256", help="The hash that the file of --truth must have.")
     ] = None,
+    columns: ColumnNames = None,
     source: SourceName = "generated",
     variant: VariantName = "default",
     path: DataPath = Path("datasets"),
@@ -43,13 +45,18 @@ def evaluate(
     """Metrics with errors: of a run, held against its record, or of any tool's predictions.
 
     A file of predictions has columns event_id (or all events in order) and score, logit or value; of K classes
-    logit_0, logit_1, ..., of vectors value_0, ..., of labels of nodes event_id and node too.
+    logit_0, logit_1, ..., of vectors value_0, ..., of labels of nodes event_id and node too. Known names of other
+    tools are read as well, and said; for all others there is --columns.
 
     Examples: pd4ml evaluate runs/NAME ;
-    pd4ml evaluate --predictions scores.csv --dataset TopTagging --split test
+    pd4ml evaluate --predictions scores.csv --dataset TopTagging --split test ;
+    pd4ml evaluate --predictions pred.parquet --dataset TopTagging --columns score=score_label_Top,event_id=id
     """
     from pd4ml.benchmark.run import evaluate
+    from pd4ml.evaluation.hints import hints
+    from pd4ml.evaluation.names import parse_columns, tell
     from pd4ml.evaluation.submission import read_submission
+    from pd4ml.evaluation.truth import dataset_truth, file_truth
 
     if (run is None) == (predictions is None):
         raise DataError("evaluate takes the folder of a run, or --predictions FILE with --dataset or --truth")
@@ -57,8 +64,21 @@ def evaluate(
         _print_metrics(evaluate(run, path), [], as_json)
         return
     assert predictions is not None
-    known = _truth(dataset, split, truth, truth_sha256, source, variant, path)
-    _print_submission(read_submission(predictions, known), known, as_json)
+    given = parse_columns(columns)
+    of_truth = {key: given.pop(key) for key in list(given) if key.startswith(("label", "target", "weight"))}
+    if truth is not None and dataset is None:
+        known = file_truth(truth, truth_sha256, of_truth)
+    elif dataset is not None and truth is None and truth_sha256 is None:
+        if of_truth:
+            raise DataError(f"--columns {', '.join(of_truth)} is for a file of --truth")
+        found = pd4ml.Dataset.datasets_register.find(dataset)
+        known = dataset_truth(found, split, path, source=source, variant=variant)
+    else:
+        raise DataError(
+            "predictions are held against --dataset NAME or against --truth FILE (with --truth-sha256)"
+        )
+    measured = _print_submission(read_submission(predictions, known, given), known, as_json)
+    tell(predictions, hints(measured, known.classes))
 
 
 @app.command()
@@ -115,20 +135,7 @@ def _example(example: tuple[int, int] | None) -> str:
     return f", for example {example[0]} and {example[1]}" if example else ""
 
 
-def _truth(
-    dataset: str | None, split: str, file: Path | None, sha256: str | None, source: str, variant: str, path: Path
-) -> Truth:
-    from pd4ml.evaluation.truth import dataset_truth, file_truth
-
-    if dataset is not None and file is None and sha256 is None:
-        found = pd4ml.Dataset.datasets_register.find(dataset)
-        return dataset_truth(found, split, path, source=source, variant=variant)
-    if file is not None and dataset is None:
-        return file_truth(file, sha256)
-    raise DataError("predictions are held against --dataset NAME or against --truth FILE (with --truth-sha256)")
-
-
-def _print_submission(submission: Predictions, truth: Truth, as_json: bool) -> None:
+def _print_submission(submission: Predictions, truth: Truth, as_json: bool) -> dict[str, Measurement]:
     from pd4ml.metrics.regression import by_target
 
     bins = (
@@ -138,7 +145,9 @@ def _print_submission(submission: Predictions, truth: Truth, as_json: bool) -> N
     )
     if not as_json:
         print(f"{len(truth):,} {truth.rows} of {truth.name}, truth SHA-256 {truth.sha256[:16]}")
-    _print_metrics(truth.metrics(submission), bins, as_json)
+    measured = truth.metrics(submission)
+    _print_metrics(measured, bins, as_json)
+    return measured
 
 
 def _print_metrics(measured: Any, bins: list[Any], as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import pd4ml
-from pd4ml.cli.app import AsJson, DataPath, SourceName, VariantName, app, console
+from pd4ml.cli.app import AsJson, ColumnNames, DataPath, SourceName, VariantName, app, console
 from pd4ml.errors import DataError, unknown_name
 
 __all__ = ["add", "check", "leaderboard", "show"]
@@ -42,6 +42,7 @@ def add(
     reference: Annotated[str, typer.Option("--reference", help="A paper or an address of the model.")] = "",
     parameters: Annotated[int | None, typer.Option("--parameters", min=0, help="Trained parameters.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of the training, if there was one.")] = None,
+    columns: ColumnNames = None,
     source: SourceName = "generated",
     variant: VariantName = "default",
     path: DataPath = Path("datasets"),
@@ -52,6 +53,7 @@ def add(
     Another framework: pd4ml leaderboard add --predictions scores.npz --dataset TopTagging --name "My net"
     """
     from pd4ml.benchmark.leaderboard import add_predictions, add_run
+    from pd4ml.evaluation.names import parse_columns
 
     if run is not None and predictions is None:
         record = add_run(run, to, path)
@@ -61,6 +63,7 @@ def add(
             pd4ml.Dataset.datasets_register.find(dataset),
             to,
             name=name,
+            columns=parse_columns(columns),
             path=path,
             source=source,
             variant=variant,

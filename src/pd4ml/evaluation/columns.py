@@ -7,37 +7,57 @@ from __future__ import annotations
 
 import csv
 import math
-import re
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from pd4ml.errors import DataError, missing_extra, one_line
+from pd4ml.storage.casting import cast
 from pd4ml.storage.npz import open_npz
 
-__all__ = ["MAX_BYTES", "UNNAMED", "Columns", "read_columns"]
+__all__ = ["MAX_BYTES", "UNNAMED", "Columns", "Wanted", "read_columns"]
 
 # Half a million events of two classes take 6 MB; this is two hundred million.
 MAX_BYTES = 1 << 32
 # The name of a column in a file that names none.
 UNNAMED = ""
-# Columns of a CSV file whose numbers keep all their digits.
-_WHOLE = ("event_id", "node")
-
-Columns = dict[str, NDArray[Any]]
 
 
-def read_columns(file: Path, wanted: re.Pattern[str]) -> Columns:
-    """The columns whose names (in lower case) match ``wanted``, each (N,) or (N, K); others are not read.
+@dataclass(frozen=True)
+class Wanted:
+    """A column to read: what it is for (``role``), its name in the file and its place there, from 0.
 
-    A file of nothing but numbers gives one column `UNNAMED`. DataError if the file is missing, damaged, too
-    large, of an unknown kind, without any wanted column, or with columns of different lengths.
+    It must hold numbers (``number``) or whole numbers (``whole``). One that only may is left out if it does not
+    (``maybe number``, ``maybe whole``). ``ids`` are whole numbers, too, or names of events, which are left out.
+    """
+
+    role: str
+    source: str
+    place: int
+    holds: Literal["number", "whole", "maybe number", "maybe whole", "ids"]
+
+    @property
+    def maybe(self) -> bool:
+        """Whether nothing is wrong if it holds something else."""
+        return self.holds.startswith("maybe")
+
+
+Columns = dict[Wanted, NDArray[Any]]
+Choose = Callable[[Sequence[str]], list[Wanted]]
+
+
+def read_columns(file: Path, choose: Choose) -> Columns:
+    """The columns that ``choose`` picks by the names of all, each (N,) or (N, K); others are not read.
+
+    A file of nothing but numbers has the one column `UNNAMED`. DataError if the file is missing, damaged, too
+    large, of an unknown kind, with columns of different lengths or with something else than they must hold.
     """
     readers = {".csv": _csv, ".tsv": _csv, ".txt": _csv, ".npy": _npy, ".npz": _npz, ".parquet": _parquet}
     reader = readers.get(file.suffix.lower())
@@ -46,64 +66,80 @@ def read_columns(file: Path, wanted: re.Pattern[str]) -> Columns:
     with _one_line_errors(file):
         if file.stat().st_size > MAX_BYTES:
             raise DataError(f"{file} has {file.stat().st_size:,} bytes, more than the {MAX_BYTES:,} that are read")
-        columns = reader(file, wanted)
-    lengths = {len(column) if column.ndim else None for column in columns.values()}
+        columns = reader(file, choose)
+    lengths = {len(column) if column.ndim else None for wanted, column in columns.items() if not wanted.maybe}
     if len(lengths) > 1 or None in lengths:
-        shapes = ", ".join(f"{name or 'array'} {column.shape}" for name, column in columns.items())
+        shapes = ", ".join(f"{w.source or 'array'} {column.shape}" for w, column in columns.items() if not w.maybe)
         raise DataError(f"{file}: expected arrays (N,) of one length, found {shapes}")
-    return columns
+    return {wanted: column for wanted, column in columns.items() if column.ndim and len(column) in lengths}
 
 
-def _chosen(file: Path, names: Iterable[str], wanted: re.Pattern[str]) -> dict[str, str]:
-    """The wanted ones of ``names``, by their plain form."""
-    names = list(names)
-    chosen: dict[str, str] = {}
-    for name in names:
-        plain = name.strip().lower()
-        if wanted.fullmatch(plain):
-            if plain in chosen:
-                raise DataError(f"{file} has two columns {plain!r}")
-            chosen[plain] = name
-    if not chosen:
-        found = one_line(", ".join(repr(name) for name in names), 200) or "none"
-        raise DataError(f"{file}: expected a column {wanted.pattern.replace('|', ' or ')}, found {found}")
-    return chosen
-
-
-def _npy(file: Path, wanted: re.Pattern[str]) -> Columns:
+def _npy(file: Path, choose: Choose) -> Columns:
     # Mapped, so that a header which promises more than the file holds is refused without allocating.
     mapped: NDArray[Any] = npy.open_memmap(file, mode="r")
     if mapped.dtype.names is None:
-        return {UNNAMED: np.array(mapped)}
-    return {plain: np.array(mapped[name]) for plain, name in _chosen(file, mapped.dtype.names, wanted).items()}
+        return {wanted: np.array(mapped) for wanted in choose([UNNAMED])}
+    return _fitting(file, {wanted: np.array(mapped[wanted.source]) for wanted in choose(mapped.dtype.names)})
 
 
-def _npz(file: Path, wanted: re.Pattern[str]) -> Columns:
+def _npz(file: Path, choose: Choose) -> Columns:
     members = open_npz(file)
-    # numpy.savez names an array that has no name arr_0.
-    names = {UNNAMED: "arr_0"} if list(members) == ["arr_0"] else _chosen(file, members, wanted)
-    if sum(math.prod(members[n].shape) * members[n].dtype.itemsize for n in names.values()) > MAX_BYTES:
+    if list(members) == ["arr_0"]:  # what numpy.savez calls an array that has no name
+        (wanted,) = choose([UNNAMED])
+        chosen = {wanted: members["arr_0"]}
+    else:
+        chosen = {wanted: members[wanted.source] for wanted in choose(list(members))}
+    lengths = {array.shape[:1] for wanted, array in chosen.items() if not wanted.maybe}
+    chosen = {
+        w: a for w, a in chosen.items() if not w.maybe or (a.dtype.kind in "fiub" and a.shape[:1] in lengths)
+    }
+    if sum(math.prod(array.shape) * array.dtype.itemsize for array in chosen.values()) > MAX_BYTES:
         raise DataError(f"{file} holds more than the {MAX_BYTES:,} bytes that are read")
-    return {plain: members[name].read() for plain, name in names.items()}
+    return _fitting(file, {wanted: array.read() for wanted, array in chosen.items()})
 
 
-def _parquet(file: Path, wanted: re.Pattern[str]) -> Columns:
+def _parquet(file: Path, choose: Choose) -> Columns:
     try:
-        from pyarrow import ArrowException, parquet
+        from pyarrow import ArrowException, parquet, types
     except ImportError as error:
         raise missing_extra("a Parquet file", "parquet", error) from error
+    numeric = (types.is_integer, types.is_floating, types.is_boolean)
     try:
         with parquet.ParquetFile(file) as table:
-            names = _chosen(file, table.schema_arrow.names, wanted)
-            if table.metadata.num_rows * len(names) * 8 > MAX_BYTES:
+            schema = table.schema_arrow
+            chosen = [
+                w
+                for w in choose(schema.names)
+                if w.holds in ("number", "whole") or any(of(schema.field(w.place).type) for of in numeric)
+            ]
+            if table.metadata.num_rows * len(chosen) * 8 > MAX_BYTES:
                 raise DataError(f"{file} holds more than the {MAX_BYTES:,} bytes that are read")
-            read = table.read(columns=list(names.values()))
-            return {plain: read.column(name).to_numpy() for plain, name in names.items()}
+            read = table.read(columns=list({wanted.source for wanted in chosen}))
+            return _fitting(file, {wanted: read.column(wanted.source).to_numpy() for wanted in chosen})
     except ArrowException as error:
         raise DataError(f"{file} is damaged or no Parquet file: {one_line(str(error), 200)}") from error
 
 
-def _csv(file: Path, wanted: re.Pattern[str]) -> Columns:
+def _fitting(file: Path, columns: Columns) -> Columns:
+    """The columns without those that may hold something else and do; ids as int64."""
+    found: Columns = {}
+    for wanted, column in columns.items():
+        flat = column[:, 0] if column.ndim == 2 and column.shape[1] == 1 else column
+        if wanted.holds in ("number", "whole"):
+            found[wanted] = column
+        elif wanted.holds == "maybe number":
+            if column.dtype.kind in "fiub":
+                found[wanted] = column
+        elif flat.ndim == 1 and flat.dtype.kind in "fiu":
+            whole = flat.dtype.kind != "f" or bool((np.isfinite(flat) & (flat == np.trunc(flat))).all())
+            if whole:
+                found[wanted] = cast(flat, np.int64, f"{file}: {wanted.source}")
+            elif not wanted.maybe:
+                raise DataError(f"{file}: {wanted.source} names the events, so it must hold whole numbers")
+    return found
+
+
+def _csv(file: Path, choose: Choose) -> Columns:
     with file.open(encoding="utf-8-sig", newline="") as stream:
         first = stream.readline(1 << 16)
         delimiter = next((d for d in "\t;" if d in first), ",")
@@ -112,32 +148,57 @@ def _csv(file: Path, wanted: re.Pattern[str]) -> Columns:
         header = next(rows, [])
         if len(header) == 1 and _is_number(header[0]):
             stream.seek(0)
-            names, width = {UNNAMED: 0}, 1
+            header = [UNNAMED]
             rows = csv.reader(stream, strict=True)
-        else:
-            if header and all(_is_number(cell) for cell in header):
-                raise DataError(f"{file}: its first line must name the columns, such as event_id{delimiter}score")
-            positions = {plain: header.index(name) for plain, name in _chosen(file, header, wanted).items()}
-            names, width = positions, len(header)
-        return _parse(file, rows, names, width)
+        elif header and all(_is_number(cell) for cell in header):
+            raise DataError(f"{file}: its first line must name the columns, such as event_id{delimiter}score")
+        return _parse(file, rows, choose(header), len(header))
 
 
-def _parse(file: Path, rows: Any, names: dict[str, int], width: int) -> Columns:
-    """Numbers of the columns at the places ``names`` in rows of ``width`` cells; blank lines are skipped."""
-    columns: dict[str, array[Any]] = {name: array("q" if name in _WHOLE else "d") for name in names}
+def _parse(file: Path, rows: Any, chosen: list[Wanted], width: int) -> Columns:
+    """Numbers of the columns in rows of ``width`` cells; blank lines are skipped."""
+    numbers = {w: array("d" if w.holds in ("number", "maybe number") else "q") for w in chosen}
+    converters: dict[str, Callable[[str], Any]] = {
+        "number": float,
+        "maybe number": float,
+        "whole": int,
+        "maybe whole": _whole,
+        "ids": _whole,
+    }
+    reading = [(w, converters[w.holds], w.place, column.append) for w, column in numbers.items()]
+    n_rows = 0
     for row in rows:
         if not row:
             continue
         if len(row) != width:
             raise DataError(f"{file}, line {rows.line_num}: expected {width} cells, found {len(row)}")
-        for name, place in names.items():
+        n_rows += 1
+        for entry in reading:
+            wanted, convert, place, append = entry
             try:
-                columns[name].append(int(row[place]) if name in _WHOLE else float(row[place]))
+                append(convert(row[place]))
             except (ValueError, OverflowError):
-                what = "a whole number" if name in _WHOLE else "a number"
+                text = wanted.holds == "ids" and n_rows == 1 and bool(row[place]) and not _is_number(row[place])
+                if wanted.maybe or text:
+                    del numbers[wanted]
+                    continue
+                what = "a number" if wanted.holds == "number" else "a whole number"
                 cell = one_line(repr(row[place]), 40)
                 raise DataError(f"{file}, line {rows.line_num}: expected {what}, found {cell}") from None
-    return {name: np.array(column) for name, column in columns.items()}
+        if len(reading) > len(numbers):
+            reading = [entry for entry in reading if entry[0] in numbers]
+    return {wanted: np.array(column) for wanted, column in numbers.items()}
+
+
+def _whole(cell: str) -> int:
+    """A whole number, also one with a decimal point."""
+    try:
+        return int(cell)
+    except ValueError:
+        number = float(cell)
+        if number != int(number):
+            raise
+        return int(number)
 
 
 def _is_number(cell: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 
 from pd4ml.errors import DataError, one_line
 from pd4ml.evaluation.columns import UNNAMED, Columns, read_columns
+from pd4ml.evaluation.names import CHECK, OTHER, Names, choose, quoted, tell
+from pd4ml.evaluation.order import check_truth, event_ids
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.truth import Truth
 from pd4ml.storage.casting import cast
@@ -19,13 +23,36 @@ from pd4ml.storage.npz import open_npz
 __all__ = ["read_submission"]
 
 _COLUMNS = re.compile(r"event_id|node|(value|score|logit)(_\d{1,3})?")
+_ANY = ("prediction", "predictions", "pred", "preds", "ypred", "yhat", "output", "outputs")
+_SCORES = (
+    "scores",
+    "prob",
+    "probs",
+    "proba",
+    "probas",
+    "probability",
+    "probabilities",
+    "yscore",
+    "yprob",
+    "yproba",
+)
+_ALIASES = {
+    "score": {**dict.fromkeys((*_ANY, *_SCORES), "score"), "logits": "logit"},
+    "value": {**dict.fromkeys(_ANY, "value"), "values": "value"},
+}
+# Columns of the truth, by what else they can hardly be: a regression's file may have classes, and a coordinate y.
+_TARGETS = frozenset({"target", "targets", "truth", "ytrue"})
+_LABELS = _TARGETS | {"label", "labels", "class", "issignal", "issignalnew", "y", "pid"}
 # Fewer events than this say nothing about how many different scores there should be.
 _MANY = 100
 _MIN_DISTINCT = 50
 _MAX_SAME = 0.1
+_MOST_DECIMALS = 6
 
 
-def read_submission(file: str | Path, truth: Truth) -> Predictions:
+def read_submission(
+    file: str | Path, truth: Truth, columns: Mapping[str, str] = MappingProxyType({})
+) -> Predictions:
     """Predictions of all events of ``truth`` from a CSV, .npy, .npz or Parquet file.
 
     Columns: ``event_id`` (without it the events are in order) and, of a classifier, ``score`` (probability of
@@ -35,24 +62,54 @@ def read_submission(file: str | Path, truth: Truth) -> Predictions:
     each node. A file without names holds scores or values. ``split`` and ``fingerprint`` in an .npz file must be
     those of the truth.
 
+    ``columns`` says which column is which, by these names, where the file has others. Known names of other tools
+    are read, too, and so are the events' ids under another name; standard error says so. Columns that hold the
+    truth must agree with it.
+
     Raises DataError for everything that would make the numbers wrong: ids that are missing, doubled or unknown,
-    NaN, another split, half precision, rounded scores, labels in place of scores, scores outside 0 to 1.
+    rows in another order, NaN, another split, half precision, rounded scores, labels in place of scores, scores
+    outside 0 to 1.
     """
     file = Path(file)
-    columns = read_columns(file, _COLUMNS)
+    needed = ("value",) if truth.task == "regression" else ("logit", "score")
+    what = f"{truth.name} is a {truth.task}, which needs a column"
+    checked = _TARGETS if truth.task == "regression" else _LABELS
+    names = Names(_COLUMNS, needed, _ALIASES[needed[-1]], what, truth.classes, checked)
+    read = read_columns(file, lambda found: choose(file, found, names, columns))
     _check_origin(file, truth)
-    event_id, node = columns.pop("event_id", None), columns.pop("node", None)
-    kind, output = _output(file, columns, truth)
+    by_role = {wanted.role: column for wanted, column in read.items() if wanted.role not in (CHECK, OTHER)}
+    kind, output = _output(file, by_role, truth)
     _check_numbers(file, output)
     given = truth.task == "regression" or kind == "logit"
     logit: NDArray[Any] = output if given else _logit(file, output)
     _check_distinct(file, output, truth)
     if logit.ndim == 2 and truth.n_classes == 2 and truth.task == "classification":
         logit = logit[:, 1] - logit[:, 0]
-    logit = cast(logit[truth.places(event_id, len(logit), node)], np.float32, str(file))
+    places = _places(file, read, by_role, truth, names)
+    check_truth(file, read, truth, places)
+    logit = cast(logit[places], np.float32, str(file))
+    tell(file, names.said)
     if truth.task == "segmentation":
         return Predictions(truth.task, truth.event_id, logit, truth.node)
     return Predictions(truth.task, np.arange(len(truth)), logit)
+
+
+def _places(
+    file: Path, read: Columns, by_role: dict[str, NDArray[Any]], truth: Truth, names: Names
+) -> NDArray[np.int64]:
+    """Which row is that of each event, by ``event_id`` or a column of another name that is as good."""
+    n, event_id, node = len(next(iter(read.values()))), by_role.get("event_id"), by_role.get("node")
+    found = event_ids(file, read, truth.event_id) if event_id is None else None
+    if found is None:
+        return truth.places(event_id, n, node)
+    event_id, name = found
+    try:
+        places = truth.places(event_id, n, node)
+    except DataError as error:
+        what = "leave the column out if it is something else"
+        raise DataError(f"{file}: {quoted(name)} is read as event_id: {error}; {what}") from error
+    names.said.append(f"{quoted(name)} is read as event_id: rows are put in the order of the events")
+    return places
 
 
 def _check_origin(file: Path, truth: Truth) -> None:
@@ -69,7 +126,7 @@ def _check_origin(file: Path, truth: Truth) -> None:
                 )
 
 
-def _output(file: Path, columns: Columns, truth: Truth) -> tuple[str, NDArray[Any]]:
+def _output(file: Path, columns: dict[str, NDArray[Any]], truth: Truth) -> tuple[str, NDArray[Any]]:
     """``logit``, ``score`` or ``value``, (N,) or (N, K), and which of them it is."""
     kinds = ("value",) if truth.task == "regression" else ("logit", "score")
     for kind in (*kinds, UNNAMED):
@@ -90,10 +147,7 @@ def _output(file: Path, columns: Columns, truth: Truth) -> tuple[str, NDArray[An
             wanted = " or ".join(f"({rows},)" if len(s) == 1 else f"({rows}, {s[1]})" for s in shapes)
             raise DataError(f"{file}: {truth.name} needs predictions {wanted}, found {output.shape}")
         return kind, output
-    raise DataError(
-        f"{file}: {truth.name} is a {truth.task}, which needs a column {' or '.join(kinds)}; "
-        f"found {', '.join(columns) or 'none'}"
-    )
+    raise AssertionError("choose has seen to it that one of them is there")
 
 
 def _shapes(truth: Truth, n: int) -> list[tuple[int, ...]]:
@@ -148,13 +202,20 @@ def _check_distinct(file: Path, output: NDArray[Any], truth: Truth) -> None:
         raise DataError(f"{file} holds only 0 and 1: these are labels; {advice}")
     if len(output) < _MANY:
         return
+    column = output if output.ndim == 1 else output[:, min(1, output.shape[1] - 1)]
+    distinct, counts = np.unique(column, return_counts=True)
+    if truth.task != "regression" and (decimals := _decimals(output)) is not None:
+        shared = counts[counts > 1].sum() / len(output)
+        if shared > _MAX_SAME:
+            grid = f"multiples of {10.0**-decimals:g}"
+            raise DataError(
+                f"{file}: predictions were rounded to {grid}, so that {shared:.0%} of them are tied; {advice}"
+            )
     with np.errstate(over="ignore"):
         half = np.array_equal(output, output.astype(np.float16))
     # bfloat16 is float32 whose last 16 bits are zero.
     single = output.astype(np.float32)
     brain = np.array_equal(single, output) and not (single.view(np.uint32) & 0xFFFF).any()
-    column = output if output.ndim == 1 else output[:, min(1, output.shape[1] - 1)]
-    distinct, counts = np.unique(column, return_counts=True)
     if len(distinct) < _MIN_DISTINCT:
         raise DataError(
             f"{file}: {len(output):,} predictions have only {len(distinct)} different values; {advice}"
@@ -165,3 +226,17 @@ def _check_distinct(file: Path, output: NDArray[Any], truth: Truth) -> None:
     if share > _MAX_SAME:
         value = distinct[counts.argmax()]
         raise DataError(f"{file}: {share:.0%} of the predictions are {value:.6g}, rounded or saturated; {advice}")
+
+
+def _decimals(output: NDArray[Any]) -> int | None:
+    """To how few decimals, up to six, all of ``output`` were rounded; None if they were not."""
+    output = np.asarray(output if output.dtype.kind == "f" else output.astype(np.float64))
+    most, digits = float(np.abs(output).max()), np.finfo(output.dtype).eps
+    for decimals in range(_MOST_DECIMALS + 1):
+        steps = output.astype(np.float64) * 10.0**decimals
+        unsure = most * 10.0**decimals * digits  # by so much a number of this precision is off its decimals
+        if unsure > 0.05:
+            return None
+        if (np.abs(steps - np.rint(steps)) <= 2 * unsure).all():
+            return decimals
+    return None

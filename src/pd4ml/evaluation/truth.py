@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from pd4ml.card import Card, Measurement, Task
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError
-from pd4ml.evaluation.columns import UNNAMED, Columns, read_columns
+from pd4ml.evaluation.columns import UNNAMED, read_columns
+from pd4ml.evaluation.names import OTHER, Names, choose, quoted, tell
+from pd4ml.evaluation.order import event_ids, zero_and_one
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.metrics.by_task import checked_weight, metrics
 from pd4ml.storage.casting import cast
@@ -26,8 +28,15 @@ from pd4ml.storage.store import Events
 __all__ = ["Truth", "dataset_truth", "event_groups", "event_weights", "events_truth", "file_truth"]
 
 _COLUMNS = re.compile(r"event_id|node|weight|truth|label|target(_\d{1,3})?|y")
+_ALIASES = {
+    **dict.fromkeys(("labels", "class", "issignal", "issignalnew"), "label"),
+    "ytrue": "y",
+    "targets": "target",
+}
 # More are a regression's values.
 _MAX_CLASSES = 1000
+# So few different whole numbers may be labels of another kind as well as values.
+_FEW_VALUES = 20
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,8 @@ class Truth:
     values: (N,), labels 0 to ``n_classes`` - 1 or values in the target's unit; (N, D) of vectors. event_id: (N,)
     int64, different; in a dataset the places 0 to N - 1. ``name`` says in messages what this is the truth of;
     ``other_splits`` are the numbers of events of splits that predictions may be of by mistake. ``group``, (N,),
-    says which events belong together, so that errors know of it; ``weight``, (N,), what each counts.
+    says which events belong together, so that errors know of it; ``weight``, (N,), what each counts. ``classes``
+    are the names of the classes, empty where nobody told.
 
     Of a segmentation all arrays are of the M nodes that have a label, (M,): ``event_id`` is that of the node's
     event, ``node`` the node's place in it. ``group`` is there then: the event, or what it belongs to.
@@ -55,6 +65,7 @@ class Truth:
     group: NDArray[Any] | None = None
     weight: NDArray[Any] | None = None
     node: NDArray[np.int64] | None = None
+    classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of rows: events or, of a segmentation, nodes."""
@@ -101,6 +112,10 @@ class Truth:
                 raise DataError(
                     f"{n_predictions:,} predictions for the {len(self):,} {rows} of {self.name}"
                     f"{self._hint(n_predictions)}: {advice}"
+                )
+            if node is not None and self.node is not None and not np.array_equal(node, self.node):
+                raise DataError(
+                    f"node is not that of {self.name}, row by row: name the nodes with event_id as well"
                 )
             return np.arange(len(self))
         event_id = _whole(event_id, "event_id", n_predictions)
@@ -226,6 +241,7 @@ def events_truth(card: Card, events: Events) -> Truth:
         group,
         weight,
         node,
+        card.classes,
     )
 
 
@@ -241,21 +257,29 @@ def event_weights(card: Card, events: Events) -> NDArray[np.float64] | None:
     return None if weights is None else checked_weight(np.array(weights), len(events))
 
 
-def file_truth(file: str | Path, sha256: str | None = None) -> Truth:
+def file_truth(
+    file: str | Path, sha256: str | None = None, columns: Mapping[str, str] = MappingProxyType({})
+) -> Truth:
     """The truth in a file: a column ``label`` or ``target`` (``truth``, ``y``), and ``event_id`` if there is one.
 
-    Whole numbers from 0 are labels, all else is the target of a regression; ``target_0``, ``target_1``, ... or
-    (N, D) that of vectors. With columns ``event_id`` and ``node`` the labels are those of nodes. ``weight`` is
-    what each event (of nodes: the node's event) counts. ``sha256``, if given, must be the hash of the file.
+    Of ``truth`` and ``y``, whole numbers from 0, or -1 and +1, are labels, all else is the target of a regression;
+    ``target_0``, ``target_1``, ... or (N, D) that of vectors. With columns ``event_id`` and ``node`` the labels
+    are those of nodes. ``weight`` is what each event (of nodes: the node's event) counts. ``sha256``, if given,
+    must be the hash of the file; ``columns`` says which column is which, where the file has other names.
     """
     file = Path(file)
-    columns = read_columns(file, _COLUMNS)
+    names = Names(_COLUMNS, ("label", "target", "truth", "y"), _ALIASES, "a truth needs a column")
+    read = read_columns(file, lambda found: choose(file, found, names, columns))
     found = sha256_of(file)
     if sha256 is not None and found != sha256.lower():
         raise DataError(f"truth file {file} has SHA-256 {found}, expected {sha256}: it is another truth")
-    event_id, node, weight = (columns.pop(name, None) for name in ("event_id", "node", "weight"))
-    name, values = _values(file, columns)
+    by_role = {wanted.role: column for wanted, column in read.items() if wanted.role != OTHER}
+    event_id, node, weight = (by_role.pop(name, None) for name in ("event_id", "node", "weight"))
+    name, values = _values(file, by_role)
     n = len(values)
+    if event_id is None and (named := event_ids(file, read, None)):
+        event_id = named[0]
+        names.said.append(f"{quoted(named[1])} is read as event_id")
     if node is not None and event_id is None:
         raise DataError(f"{file}: labels of nodes need a column event_id, the event of each")
     ids = np.arange(n) if event_id is None else _whole(event_id, f"{file}: event_id", n)
@@ -265,13 +289,11 @@ def file_truth(file: str | Path, sha256: str | None = None) -> Truth:
     ):
         what = "event_id" if nodes is None else "nodes (from 0) of an event"
         raise DataError(f"{file}: {what} must be whole numbers, each once")
-    labels = values.ndim == 1 and name in (UNNAMED, "label", "truth", "y")
-    n_classes = _n_classes(values) if labels else 0
-    if (name == "label" or nodes is not None) and not n_classes:
-        raise DataError(f"{file}: labels must be whole numbers from 0, each of them there")
+    values, n_classes = _labels(file, name, values, nodes is not None, names)
     task: Task = "regression"
     if n_classes:
         task = "classification" if nodes is None else "segmentation"
+    tell(file, names.said)
     return Truth(
         task,
         values,
@@ -285,7 +307,31 @@ def file_truth(file: str | Path, sha256: str | None = None) -> Truth:
     )
 
 
-def _values(file: Path, columns: Columns) -> tuple[str, NDArray[Any]]:
+def _labels(file: Path, name: str, values: NDArray[Any], of_nodes: bool, names: Names) -> tuple[NDArray[Any], int]:
+    """Labels and their number of classes, or values of a regression and 0; DataError where it may be either."""
+    if name not in (UNNAMED, "label", "truth", "y") or values.ndim != 1:
+        if of_nodes:
+            raise DataError(f"{file}: labels of nodes need a column label")
+        return values, 0
+    if (binary := zero_and_one(values)) is not None:
+        names.said.append(f"{name or 'the truth'} is -1 and +1, read as the labels 0 and 1")
+        return binary, 2
+    if n_classes := _n_classes(values):
+        return values, n_classes
+    if name == "label" or of_nodes:
+        raise DataError(f"{file}: labels must be whole numbers from 0, each of them there, or -1 and +1")
+    distinct = np.unique(values)
+    if len(distinct) <= _FEW_VALUES and (distinct == np.trunc(distinct)).all():
+        some = ", ".join(f"{value:g}" for value in distinct[:5]) + (", ..." if len(distinct) > 5 else "")
+        how = f" or say --columns target={name}" if name else ""
+        raise DataError(
+            f"{file}: {name or 'the truth'} ({some}) may be labels or values: number the classes from 0, or, of "
+            f"values, name the column target{how}"
+        )
+    return values, 0
+
+
+def _values(file: Path, columns: dict[str, NDArray[Any]]) -> tuple[str, NDArray[Any]]:
     """The labels or values of a file and what they are called: one column, or ``target_0``, ``target_1``, ..."""
     numbered = [f"target_{d}" for d in range(len(columns))]
     if columns and set(numbered) == set(columns):
