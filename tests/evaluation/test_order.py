@@ -105,6 +105,18 @@ def test_ids_that_are_there_twice_are_no_doubt(tmp_path: Path) -> None:
     same(read(to_csv(frame.assign(event_id=ORDER, id=RNG.permutation(N)), tmp_path)))  # event_id is explicit
 
 
+def test_columns_of_one_name(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    rows = "\n".join(f"{s!r},{i},{i}" for s, i in zip(SCORE[ORDER].tolist(), ORDER, strict=True))
+    (tmp_path / "p.csv").write_text(f"score,id,id\n{rows}")
+    same(read(tmp_path / "p.csv"))
+    parquet.write_table(pa.table([SCORE[ORDER], ORDER, ORDER], ["score", "id", "id"]), tmp_path / "p.parquet")
+    with pytest.raises(DataError, match="has two columns 'id'"):
+        read(tmp_path / "p.parquet")
+
+
 def test_text_in_other_columns_breaks_nothing(tmp_path: Path) -> None:
     names = [f"jet {i}" for i in ORDER]
     mixed = np.where(np.arange(N) < 9, ORDER.astype(str), "x")

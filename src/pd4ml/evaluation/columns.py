@@ -114,7 +114,10 @@ def _parquet(file: Path, choose: Choose) -> Columns:
             ]
             if table.metadata.num_rows * len(chosen) * 8 > MAX_BYTES:
                 raise DataError(f"{file} holds more than the {MAX_BYTES:,} bytes that are read")
-            read = table.read(columns=list({wanted.source for wanted in chosen}))
+            for wanted in chosen:
+                if schema.names.count(wanted.source) > 1:
+                    raise DataError(f"{file} has two columns {wanted.source!r}")
+            read = table.read(columns=[wanted.source for wanted in chosen])
             return _fitting(file, {wanted: read.column(wanted.source).to_numpy() for wanted in chosen})
     except ArrowException as error:
         raise DataError(f"{file} is damaged or no Parquet file: {one_line(str(error), 200)}") from error

@@ -33,8 +33,10 @@ def event_ids(
     first, *others = found.values()
     if not all(np.array_equal(first, other) for other in others):
         several = found_names(w.source for w in found)
-        raise DataError(f"{file}: several columns put the events in other orders: {several}; say which by "
-                        f"--columns event_id=NAME, or leave out the others")  # fmt: skip
+        raise DataError(
+            f"{file}: several columns put the events in other orders: {several}; say which by "
+            "--columns event_id=NAME, or leave out the others"
+        )
     named = next((w for w in found if w.holds == "ids"), None)
     if named is None:
         name = quoted(next(iter(found)).source)
