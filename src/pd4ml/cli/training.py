@@ -35,7 +35,9 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            "--recipe", "--model", help="A recipe of this package (`pd4ml recipes`) or a TOML file of your own."
+            "--recipe",
+            "--model",
+            help="A recipe of this package (`pd4ml recipes DATASET`) or a TOML file of your own.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the weights and the order of the events.")] = 1,

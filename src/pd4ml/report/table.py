@@ -52,15 +52,13 @@ def results(records: Sequence[Record]) -> Table:
         *metric_columns(metrics, plain=True),
         *(Column.of(name) for name in ("seed", "training")),
     ]
-    groups = [group for section in sections(records) for group in section.groups]
-    rows = tuple(_row(group, metrics) for group in groups)
+    rows = tuple(_row(section.title, group, metrics) for section in sections(records) for group in section.groups)
     return Table("", tuple(columns), rows, first="dataset", n_names=2)
 
 
-def _row(group: Group, metrics: Sequence[str]) -> Row:
+def _row(name: str, group: Group, metrics: Sequence[str]) -> Row:
     """Events are those trained on; validation and test events are in the record. The time is of one training."""
     record, facts = group.first, group.first.dataset
-    variant = "" if facts["variant"] == "default" else f" {facts['variant']}"
     epochs = sorted({r.epochs["trained"] for r in group.records if r.epochs})
     seconds = [r.timing["train_seconds"] for r in group.records if r.timing]
     # Rows are of different datasets, so that a unit stands beside its number.
@@ -69,7 +67,7 @@ def _row(group: Group, metrics: Sequence[str]) -> Row:
         for name, cell in zip(metrics, metric_cells(group, metrics), strict=True)
     ]
     return Row(
-        f"{facts['name']} ({facts['source']}{variant})",
+        name,
         (
             Cell(record.recipe["name"]),
             count_cell(record.events.get("train")),
