@@ -58,6 +58,14 @@ def test_columns_go_on_below_beside_the_names_of_their_rows() -> None:
         assert [line.split()[:2] for line in block.splitlines()[2:]] == [["set0", "net0"], ["set1", "net1"]]
 
 
+def test_names_stay_where_all_else_is_shared() -> None:
+    rows = tuple(Row(f"training {i}", (Cell("waiting"), Cell("6,000 events"))) for i in range(3))
+    columns = (Column.of("state", left=True), Column.of("", left=True))
+    lines = to_text(Table("", columns, rows), 20).splitlines()
+    assert [line for line in lines if line.startswith("training")] == ["training 0", "training 1", "training 2"]
+    assert "state  waiting" in lines
+
+
 def test_one_training_is_a_list() -> None:
     lines = results_text([example_record()], 80).splitlines()
     assert lines[0] == "dataset       Toy (generated)"

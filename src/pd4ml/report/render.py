@@ -101,6 +101,8 @@ class _Lane:
 
 def _blocks(names: list[_Lane], others: list[_Lane], width: int) -> Iterator[list[_Lane]]:
     """The columns in as few blocks as there is room for, each with the names of the rows."""
+    if names and not others:
+        yield names
     while others:
         n = len(others)
         while n > 1 and _wide([lane.least for lane in (*names, *others[:n])]) > width:
@@ -135,7 +137,7 @@ def _block(lanes: Sequence[_Lane], widths: Sequence[int]) -> list[str]:
 def _lines(texts: Sequence[str], lanes: Sequence[_Lane], widths: Sequence[int]) -> list[str]:
     """A row: one line, or more where a text is broken."""
     cells = [
-        textwrap.wrap(text, w, break_long_words=False, break_on_hyphens=False) if lane.left else [text]
+        textwrap.wrap(text, max(w, 1), break_long_words=False, break_on_hyphens=False) if lane.left else [text]
         for text, lane, w in zip(texts, lanes, widths, strict=True)
     ]
     lines = []
