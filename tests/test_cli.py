@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from helpers.jets import small_card, write_npz
+from helpers.records import example_record
 from helpers.toy import Toy
 from pd4ml import Spinodal, TopTagging
 from pd4ml.cli import app
@@ -48,6 +51,13 @@ def fails(*args: object) -> str:
     assert len(lines) == 1, lines
     assert lines[0].startswith("pd4ml: ")
     return lines[0]
+
+
+def write_records(runs: Path, n: int) -> None:
+    """Records of ``n`` seeds."""
+    for seed in range(n):
+        (runs / f"run{seed}").mkdir()
+        example_record(seed=seed).write(runs / f"run{seed}" / "record.json")
 
 
 @pytest.fixture
@@ -101,7 +111,7 @@ def test_generate_info_verify(tmp_path: Path) -> None:
     assert again["folder"] == str(folder)
     assert again["events"] == {"train": 160, "test": 40}
     info = pd4ml("info", folder).stdout
-    for fact in ("generated", "simulator", '"shift": 2', "seed: 1", "versions"):
+    for fact in ("generated", "simulator", "shift 2", "seed: 1", "versions"):
         assert fact in info
     assert json.loads(pd4ml("info", folder, "--json").stdout)["provenance"]["config"]["shift"] == 2
     assert "every file is as its manifest says" in pd4ml("verify", folder).stdout
@@ -116,7 +126,9 @@ def test_generate_with_drawn_settings(tmp_path: Path) -> None:
     assert ((events["duration"] >= 3.4) & (events["duration"] <= 4.2)).all()
     assert set(events["noise"]) == {0.6, 0.7}
     info = pd4ml("info", tmp_path / "Spinodal" / "generated-own").stdout
-    assert '"duration": "uniform:3.4,4.2"' in info
+    assert re.search(r"duration drawn from uniform:3.4,4.2 for every (event|\d+ events), ", info)
+    assert "mobility 0.5" in info
+    assert "draw_events" not in info
     wrong = ("generate", "Spinodal", *path, "--variant", "other")
     assert "uniform:low,high" in fails(*wrong, "--draw", "duration=3")
     assert "--draw takes KEY=DISTRIBUTION" in fails(*wrong, "--draw", "duration")
@@ -135,11 +147,54 @@ def test_train_evaluate_results(generated: Path) -> None:
     (record,) = json.loads(pd4ml("results", runs, "--json").stdout)
     assert record["recipe"]["max_epochs"] == 1
     assert "already trained" in pd4ml(*train).stderr
-    assert record["folder"] in pd4ml("results", runs).stdout.replace("\n", "")
+    assert f"record: {record['folder']}/record.json" in pd4ml("results", runs).stdout
     assert pd4ml("results", runs, "--markdown").stdout.startswith("| dataset |")
     measured = json.loads(pd4ml("evaluate", record["folder"], "--path", generated, "--json").stdout)
     assert measured["auc"] == record["metrics"]["auc"]
     assert "auc" in pd4ml("evaluate", record["folder"], "--path", generated).stdout
+
+
+def test_recipes_of_a_dataset() -> None:
+    of_all, of_belle = pd4ml("recipes").stdout, pd4ml("recipes", "belle").stdout
+    assert re.search(r"^spinodal_cnn +Spinodal +Reference model", of_all, re.M)
+    assert re.search(r"^gbdt +any +Gradient-boosted", of_belle, re.M)
+    assert "belle_graph_net_quick" in of_belle
+    assert "spinodal_cnn" not in of_belle
+    assert "spinodal_cnn" not in pd4ml("recipes", "Belle", "--json").stdout
+    for missing in ((), ("--recipe", "belle_grph")):
+        line = fails("train", "Belle", *missing)
+        assert "belle_graph_net" in line
+        assert "spinodal_cnn" not in line
+
+
+def test_many_records_are_named_by_their_folder(tmp_path: Path) -> None:
+    write_records(tmp_path, 3)
+    text = pd4ml("results", tmp_path).stdout
+    assert text.endswith(f"3 records: {tmp_path}/*/record.json\n")
+    assert text.count("record.json") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix's")
+def test_a_terminal_is_not_overrun(tmp_path: Path) -> None:
+    """Commands on a real terminal of 80 columns."""
+    import pty
+
+    write_records(tmp_path, 2)
+    for command in (["list"], ["recipes"], ["info", "TopTagging"], ["results", "."]):
+        parent, child = pty.openpty()
+        call = [sys.executable, "-c", "from pd4ml.cli import main; main()", *command]
+        process = subprocess.Popen(call, stdout=child, env={**os.environ, "COLUMNS": "80"}, cwd=tmp_path)
+        os.close(child)
+        text = b""
+        with contextlib.suppress(OSError):  # Linux's way to say that the other side has closed
+            while part := os.read(parent, 65536):
+                text += part
+        os.close(parent)
+        assert process.wait() == 0
+        lines = text.decode().replace("\r", "").splitlines()
+        assert len(lines) > 3
+        assert "\x1b" not in text.decode()
+        assert max(map(len, lines)) <= 80
 
 
 def test_import_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

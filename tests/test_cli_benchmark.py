@@ -39,7 +39,7 @@ def test_a_plan_is_run_once(tmp_path: Path) -> None:
     options = ("--plan", plan, "--recipes", "a.toml,b", "--datasets", "toy", "--seeds", "1", "--seeds", "2")
     before = benchmark(tmp_path, *options, "--dry-run").stdout
     assert before.count("waiting") == 4
-    assert "Toy a seed 1  200 generated events" in before
+    assert "Toy a seed 1  waiting  200 generated events" in before
     assert not (tmp_path / "data").exists()
     result = benchmark(tmp_path, *options)
     assert result.exit_code == 0, result.output

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pd4ml.text import digits, html_facts, rounded, wrapped
+
 __all__ = [
     "SHARED_DATA_PAPER",
     "ArraySpec",
@@ -97,7 +99,7 @@ class Citation:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A value and its standard error.
+    """A value and its standard error; as text only the digits that mean something.
 
     Parameters
     ----------
@@ -112,6 +114,14 @@ class Measurement:
     value: float
     error: float | None
     lower_limit: bool = False
+
+    def __repr__(self) -> str:
+        if self.lower_limit:
+            return f"> {rounded(self.value, digits(self.value))}"
+        if not self.error:
+            return f"{self.value:.4g}"
+        decimals = digits(self.error)
+        return f"{rounded(self.value, decimals)} ± {rounded(self.error, decimals)}"
 
 
 @dataclass(frozen=True)
@@ -254,11 +264,35 @@ class Card:
         """All citations as BibTeX."""
         return "\n\n".join(citation.bibtex.strip() for citation in self.citations)
 
-    def describe(self) -> str:
-        """The card as plain text, one fact a line."""
-        lines = [f"{self.name}: {self.title}", "", self.description.strip(), "", f"task: {self.task}"]
+    def __repr__(self) -> str:
+        events = ", ".join(f"{n:,} {split}" for split, n in self.splits.items())
+        return f"<card of {self.name}, version {self.version}: {self.task}, {events} published events>"
+
+    def _repr_html_(self) -> str:
+        facts: list[tuple[str, str]] = [("task", self.task)]
+        facts += [("classes", self._classes)] if self.classes else []
+        facts += [(f"X[{i}]", str(spec)) for i, spec in enumerate(self.inputs)]
+        facts += [("y", str(self.target))]
+        facts += (
+            [("extras of generated events", ", ".join(spec.name for spec in self.extras))] if self.extras else []
+        )
+        facts += [(f"split {name}", f"{n:,} published events") for name, n in self.splits.items()]
+        facts += [("variants", ", ".join(self.variants)), ("licence", self.licence)]
+        facts += [("cite", ", ".join(c.key for c in self.citations))]
+        return html_facts(f"{self.name}: {self.title}", facts)
+
+    @property
+    def _classes(self) -> str:
+        return ", ".join(f"{i} = {name}" for i, name in enumerate(self.classes))
+
+    def describe(self, width: int | None = None) -> str:
+        """The card as plain text, one fact a line; lines longer than ``width`` are wrapped."""
+        prose = self.description.strip()
+        if width is not None:
+            prose = wrapped("\n\n".join(" ".join(part.split()) for part in prose.split("\n\n")), width)
+        lines = [f"{self.name}: {self.title}", "", prose, "", f"task: {self.task}"]
         if self.classes:
-            lines.append("classes: " + ", ".join(f"{i} = {name}" for i, name in enumerate(self.classes)))
+            lines.append(f"classes: {self._classes}")
         lines += [f"X[{i}]: {spec}" for i, spec in enumerate(self.inputs)]
         lines.append(f"y: {self.target}")
         lines += [f"generated events also have {spec}" for spec in self.extras]
@@ -273,4 +307,4 @@ class Card:
         lines += [f"variant {name}: {variant.description}" for name, variant in self.variants.items()]
         lines += [f"unknown: {text}" for text in self.unknown]
         lines += [f"licence: {self.licence}", "cite: " + ", ".join(c.key for c in self.citations)]
-        return "\n".join(lines)
+        return wrapped("\n".join(lines), width, hang="  ")

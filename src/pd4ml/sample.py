@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pd4ml.card import Card
-from pd4ml.errors import DataError
+from pd4ml.errors import DataError, one_line
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.graphs.packed import PackedGraphs
 from pd4ml.storage.store import Array, Events
+from pd4ml.text import html_facts
 
 if TYPE_CHECKING:
     from pd4ml.storage.manifest import Manifest
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Chosen", "FeatureView", "GraphBuilder", "Rule", "Sample", "Share"]
 
 _FORMAT = 1
+_MOST = 300  # characters of a repr, with a path in it
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class FeatureView:
     dataset: str
     values: Mapping[str, Any]
     fitted_on: str = ""
+
+    def __repr__(self) -> str:
+        values = one_line(", ".join(self.values) or "nothing")
+        return f"<features of {self.dataset}: fitted {values}, SHA-256 {self.sha256[:16]}>"
 
     @property
     def sha256(self) -> str:
@@ -177,7 +183,16 @@ class Sample:
 
     def __repr__(self) -> str:
         part = ", a part of it" if self.rules else ""
-        return f"<sample of {self.card.name}, {self.source} {self.variant} in {self.path}{part}>"
+        return one_line(f"<sample of {self._made} {self.card.name} in {self.path}{part}>", _MOST)
+
+    def _repr_html_(self) -> str:
+        facts = [("events", self._made), ("path", self.path), ("part", "yes" if self.rules else "all")]
+        return html_facts(f"sample of {self.card.name}", facts)
+
+    @property
+    def _made(self) -> str:
+        """How its events were made."""
+        return self.source if self.source == "published" else f"{self.source} ({self.variant})"
 
     @property
     def manifest(self) -> Manifest:

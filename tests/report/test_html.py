@@ -16,6 +16,7 @@ from helpers.runs import make_events, make_run
 from pd4ml.benchmark.record import Record
 from pd4ml.cli import app
 from pd4ml.report.html import write_report
+from pd4ml.training import load_recipe
 
 VOID = {"meta", "link", "img", "br", "wbr", "input"}
 
@@ -108,6 +109,20 @@ def test_an_unknown_dataset_of_any_name_gives_its_table(tmp_path: Path) -> None:
     text = (tmp_path / "out.html").read_text()
     assert "The dataset &lt;b&gt;new is not known here: its plots that need truth are left out" in text
     assert "0.9681 ± 0.0012" in text
+
+
+def test_provenance_says_what_was_done_and_no_more(tmp_path: Path) -> None:
+    """Trees have no optimiser; a drawn setting has no default."""
+    made = {"config": {"scale": 1.2345}, "draw": {"scale": "uniform:0.9,1.1"}, "draw_events": {"scale": 1}}
+    record = example_record(
+        recipe=load_recipe("gbdt").to_dict(), dataset={**example_record().dataset, "provenance": made}
+    )
+    write_report([record], tmp_path / "out.html", tmp_path)
+    text = (tmp_path / "out.html").read_text()
+    assert "drawn from uniform:0.9,1.1 for every event" in text
+    assert "max_leaf_nodes" in text
+    for absent in ("1.2345", "draw_events", "adam", "precision", "batch_size"):
+        assert absent not in text
 
 
 @pytest.mark.parametrize(

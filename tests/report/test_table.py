@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from helpers.records import example_record
 from pd4ml.evaluation import Measurement
-from pd4ml.report import format_measurement, to_json, to_markdown, to_rich
+from pd4ml.report import format_measurement, to_json, to_markdown, to_text
 from pd4ml.report.numbers import format_metric
 
 
@@ -92,10 +90,7 @@ def test_trainings_of_several_seeds_share_a_row() -> None:
 
 
 def test_terminal() -> None:
-    console = Console(file=io.StringIO(), width=200)
-    console.print(to_rich([example_record()]))
-    assert isinstance(console.file, io.StringIO)
-    text = console.file.getvalue()
+    text = to_text([example_record()], 200)
     for part in ("AUC", "0.9681 ± 0.0012", "> 700", "1 min 23 s", "12,800"):
         assert part in text
 

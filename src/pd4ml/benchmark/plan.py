@@ -224,7 +224,7 @@ class _Reader:
             if word.endswith(".toml"):
                 found.append((word, load_recipe(Path(self.name).parent / word)))
             elif word.removesuffix("_quick") != _REFERENCE:
-                found.append((word, load_recipe(word)))
+                found.append((word, load_recipe(word, dataset)))
             elif dataset.reference is not None:
                 found.append((word, load_recipe(dataset.reference + word.removeprefix(_REFERENCE))))
         return found

@@ -14,9 +14,10 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from pd4ml.errors import DataError, missing_extra
+from pd4ml.errors import DataError, missing_extra, one_line
 from pd4ml.metrics.measurement import Measurement
 from pd4ml.storage.atomic import write_text
+from pd4ml.text import html_facts
 
 __all__ = [
     "FORMAT",
@@ -106,6 +107,32 @@ class Record:
     artifacts: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
     folder: Path | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        return f"<record of {self.summary}>"
+
+    def _repr_html_(self) -> str:
+        """Two classes and values have seven metrics at most; of more classes the rest are in ``metrics``."""
+        facts: list[tuple[str, object]] = [
+            ("seed", "unknown" if self.seed is None else self.seed),
+            ("events", ", ".join(f"{n:,} {role}" for role, n in self.events.items())),
+            *list(self.metrics.items())[:7],
+            ("folder", self.folder or "none"),
+        ]
+        return html_facts(f"{self.recipe['name']} on {self._events}", facts)
+
+    @property
+    def summary(self) -> str:
+        """What was trained on what, and its first numbers, in one line."""
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        numbers = ", ".join(f"{name} {found}" for name, found in list(self.metrics.items())[:2])
+        return one_line(f"{self.recipe['name']} on {self._events}{seed}: {numbers}", 200)
+
+    @property
+    def _events(self) -> str:
+        facts = self.dataset
+        variant = "" if facts["variant"] == "default" else f" {facts['variant']}"
+        return f"{facts['name']} ({facts['source']}{variant})"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; without ``folder``, which is where the record was found."""

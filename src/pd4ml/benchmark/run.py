@@ -55,7 +55,10 @@ class Run:
     model: nn.Module | None = None
 
     def __repr__(self) -> str:
-        return f"<run of {self.record.recipe['name']} on {self.record.dataset['name']}, seed {self.record.seed}>"
+        return f"<run of {self.record.summary}>"
+
+    def _repr_html_(self) -> str:
+        return self.record._repr_html_()
 
     @property
     def folder(self) -> Path:
@@ -102,7 +105,7 @@ class Run:
         events = data.open(split) if isinstance(data, Sample) else data
         if events.manifest.dataset != self.record.dataset["name"]:
             raise DataError(
-                f"{self!r} predicts {self.record.dataset['name']}, found events of {events.manifest.dataset}"
+                f"{self.folder} predicts {self.record.dataset['name']}, found events of {events.manifest.dataset}"
             )
         return predictions_of(self.fitted, events)
 
@@ -216,7 +219,7 @@ def train_sample(
     options: Options | None = None,
 ) -> Run:
     """As `train`, for any sample, with the run itself as the result."""
-    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, sample.dataset)
     options = Options() if options is None else options
     if options.seed < 0:
         raise DataError(f"seed must not be negative, found {options.seed}")

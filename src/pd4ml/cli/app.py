@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from pd4ml.errors import DataError, Pd4mlError
+from pd4ml.text import wrapped
 
 __all__ = [
     "AsJson",
@@ -25,9 +27,10 @@ __all__ = [
     "SourceName",
     "VariantName",
     "app",
-    "console",
     "main",
+    "say",
     "settings",
+    "width",
 ]
 
 
@@ -133,11 +136,14 @@ def settings(texts: list[str] | None) -> dict[str, Any]:
     return options
 
 
-def console() -> Any:
-    """Standard output for tables: as wide as they need where there is no terminal to fit them to."""
-    from rich.console import Console
+def width() -> int | None:
+    """Columns of the terminal; None where standard output is none, and lines are as long as they need."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
-    return Console(width=None if sys.stdout.isatty() else 180)
+
+def say(text: str, hang: str = "") -> None:
+    """Print text, its long lines wrapped on a terminal and, after the first of them, indented by ``hang``."""
+    print(wrapped(text, width(), hang))
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pd4ml.cli.app import AsJson, DataPath, RunsPath, app, console
+from pd4ml.cli.app import AsJson, DataPath, RunsPath, app, say, width
 from pd4ml.errors import DataError
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def benchmark(
     elif outcome.records:
         _print_tables(outcome.records)
         where = f"{shlex.quote(str(runs))} --path {shlex.quote(str(path))}"
-        print(f"records: {runs}/*/record.json; on one page: pd4ml report {where} --out report.html")
+        print()
+        say(f"records: {runs}/*/record.json; on one page: pd4ml report {where} --out report.html")
     if outcome.failures:
         _print_failures(outcome, plan, path, runs)
         raise typer.Exit(1)
@@ -105,26 +106,29 @@ def _print_states(states: list[State], plan: Plan, as_json: bool) -> None:
         ]
         print(json.dumps(found, indent=1))
         return
-    print(f"{plan.name}: {plan.description}")
-    width = max(len(state.cell.name) for state in states) + 2
+    from pd4ml.report.render import to_text
+    from pd4ml.report.rows import Cell, Column, Row, Table
+
+    say(f"{plan.name}: {plan.description}")
+    rows = []
     for state in states:
         events = plan.events.get(state.cell.dataset.name)
         of = f"{events:,} generated events" if events else "published events"
-        print(f"{state.state:<10}{state.cell.name:<{width}}{state.reason or state.folder or of}")
+        rows.append(Row(state.cell.name, (Cell(state.state), Cell(state.reason or of))))
+    columns = (Column.of("state", left=True), Column.of("events, or why it failed", left=True))
+    print(to_text(Table("", columns, tuple(rows), first="training"), width()))
     n_finished = sum(state.state == "finished" for state in states)
     print(f"{len(states)} trainings, {n_finished} finished")
 
 
 def _print_tables(records: tuple[Record, ...]) -> None:
-    """One for each task, since they share no metric."""
     from pd4ml.report.shown import REJECTION_NOTE
-    from pd4ml.report.table import to_rich
+    from pd4ml.report.table import to_text
 
-    for task in dict.fromkeys(record.dataset["task"] for record in records):
-        console().print(to_rich([record for record in records if record.dataset["task"] == task]))
-        if task == "classification":
-            print(REJECTION_NOTE)
-    print("On the test split: mean ± bootstrap error ± spread between trainings, where there are several.")
+    print(to_text(records, width()), end="\n\n")
+    if any(record.dataset["task"] == "classification" for record in records):
+        say(REJECTION_NOTE)
+    say("On the test split: mean ± bootstrap error ± spread between trainings, where there are several.")
 
 
 def _print_failures(outcome: Outcome, plan: Plan, path: Path, runs: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import pd4ml
-from pd4ml.cli.app import AsJson, DataPath, DatasetName, Force, Settings, VariantName, app, settings
+from pd4ml.cli.app import AsJson, DataPath, DatasetName, Force, Settings, VariantName, app, say, settings, width
 from pd4ml.errors import DataError, Pd4mlError
 from pd4ml.machine import cores
 
@@ -29,8 +29,12 @@ def list_datasets(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps([{"name": c.name, "task": c.task, "title": c.title} for c in cards], indent=1))
         return
-    for card in cards:
-        print(f"{card.name:<14}{card.task:<16}{card.title}")
+    from pd4ml.report.render import to_text
+    from pd4ml.report.rows import Cell, Column, Row, Table
+
+    rows = tuple(Row(c.name, (Cell(c.task), Cell(c.title))) for c in cards)
+    columns = (Column.of("task", left=True), Column.of("what it is", left=True))
+    print(to_text(Table("", columns, rows, first="dataset"), width()))
 
 
 @app.command()
@@ -57,9 +61,9 @@ def info(
     if as_json:
         print(json.dumps({**_plain(dataset.card), "settings": _plain(settings_there)}, indent=1))
         return
-    print(dataset.card.describe())
+    print(dataset.card.describe(width()))
     for setting in settings_there:
-        print(f"setting {setting}")
+        say(f"setting {setting}", hang="  ")
 
 
 def _settings_of(dataset: type[pd4ml.Dataset]) -> tuple[Setting, ...]:
@@ -86,14 +90,22 @@ def _plain(value: Any) -> Any:
 
 
 def _print_manifest(manifest: Any) -> None:
+    from pd4ml.storage.manifest import made
+
     print(f"{manifest.dataset}, {manifest.source} events, variant {manifest.variant}, made {manifest.created}")
     print(f"fingerprint {manifest.fingerprint}")
     for split, files in manifest.arrays.items():
         print(f"{split}: {manifest.n_events(split):,} events")
         for name, entry in files.items():
             print(f"  {name} {entry.dtype} {entry.shape} sha256 {entry.sha256[:16]}...")
-    for key, value in manifest.provenance.items():
-        print(f"{key}: {value if isinstance(value, str | int | float) else json.dumps(value)}")
+    for key, value in made(manifest.provenance).items():
+        say(f"{key}: {_in_a_line(value)}", hang="  ")
+
+
+def _in_a_line(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_in_a_line(item)}" for name, item in value.items())
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 @app.command()

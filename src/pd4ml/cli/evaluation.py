@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import pd4ml
-from pd4ml.cli.app import AsJson, ColumnNames, DataPath, DatasetName, SourceName, VariantName, app
+from pd4ml.cli.app import AsJson, ColumnNames, DataPath, DatasetName, SourceName, VariantName, app, say, width
 from pd4ml.errors import DataError
 
 if TYPE_CHECKING:
@@ -100,14 +100,12 @@ def audit(
     if as_json:
         print(json.dumps({**asdict(found), "failed": found.failed}, indent=1))
     else:
-        print("\n".join(_audit_lines(found)))
+        say("\n".join(_audit_lines(found)), hang="  ")
     if found.failed:
         raise typer.Exit(1)
 
 
 def _audit_lines(found: Audit) -> list[str]:
-    from pd4ml.report.table import format_measurement
-
     facts = found.dataset
     events = ", ".join(f"{n:,} {split}" for split, n in found.events.items())
     lines = [f"{facts['name']} ({facts['source']} {facts['variant']}), {events}, {facts['fingerprint'][:16]}"]
@@ -127,7 +125,7 @@ def _audit_lines(found: Audit) -> list[str]:
     lines.append("what trivial features tell of the target:")
     for leak in found.leaks:
         flag = "  <- more than is plausible" if leak.flagged else ""
-        lines.append(f"  {leak.metric} {format_measurement(leak.score)} ({leak.on})  {leak.feature}{flag}")
+        lines.append(f"  {leak.metric} {leak.score} ({leak.on})  {leak.feature}{flag}")
     return lines
 
 
@@ -151,17 +149,27 @@ def _print_submission(submission: Predictions, truth: Truth, as_json: bool) -> d
 
 
 def _print_metrics(measured: Any, bins: list[Any], as_json: bool) -> None:
-    from pd4ml.report.numbers import format_measurement, format_metric
+    from pd4ml.report.numbers import format_metric
+    from pd4ml.report.render import to_text
+    from pd4ml.report.rows import Cell, Column, Row, Table, measured_cell
 
     if as_json:
         body: dict[str, Any] = {name: asdict(value) for name, value in measured.items()}
         told = [{k: v for k, v in asdict(b).items() if v is not None} for b in bins]
         print(json.dumps({**body, **({"by_target": told} if bins else {})}, indent=1))
         return
-    width = max(len(name) for name in measured) + 2
+    room = max(len(name) for name in measured) + 2
     for name, value in measured.items():
-        print(f"{name:<{width}}{format_metric(name, value)}")
-    for b in bins:
-        numbers = ", ".join(f"{name} {format_measurement(m)}" for name, m in b.metrics.items())
-        component = "" if b.component is None else f", component {b.component},"
-        print(f"target{component} {b.low:.6g} to {b.high:.6g} ({b.n_events:,} events): {numbers}")
+        print(f"{name:<{room}}{format_metric(name, value)}")
+    if bins:
+        names = list(dict.fromkeys(name for b in bins for name in b.metrics))
+        rows = tuple(
+            Row(
+                f"{b.low:.6g} to {b.high:.6g}" + ("" if b.component is None else f", component {b.component}"),
+                (Cell(f"{b.n_events:,}"), *(measured_cell(name, b.metrics.get(name)) for name in names)),
+            )
+            for b in bins
+        )
+        columns = tuple(Column.of(name) for name in ("events", *names))
+        print()
+        print(to_text(Table("", columns, rows, first="target"), width()))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import pd4ml
-from pd4ml.cli.app import AsJson, ColumnNames, DataPath, SourceName, VariantName, app, console
+from pd4ml.cli.app import AsJson, ColumnNames, DataPath, SourceName, VariantName, app, width
 from pd4ml.errors import DataError, unknown_name
 
 __all__ = ["add", "check", "leaderboard", "show"]
@@ -102,8 +102,7 @@ def show(
     elif markdown:
         print(ranking.to_markdown(records), end="")
     else:
-        console().print(*ranking.to_rich(records), sep="\n")
-        print(ranking.ERRORS_NOTE)
+        print(ranking.to_text(records, width()))
 
 
 @leaderboard.command()

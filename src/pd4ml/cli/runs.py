@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pd4ml.cli.app import AsJson, DataPath, SourceName, VariantName, app, console
+from pd4ml.cli.app import AsJson, DataPath, SourceName, VariantName, app, say, width
 from pd4ml.errors import DataError
 from pd4ml.machine import cores
 
@@ -94,5 +94,5 @@ def shift(
     from pd4ml.report.shift import read_shift, shift_table
 
     name = finished.record.recipe["name"]
-    console().print(render.to_rich(shift_table(f"{finished!r}", {name: read_shift(run / SHIFT_NAME)})))
-    print(f"Differences from nominal, with bootstrap errors; {run / SHIFT_NAME} has all numbers.")
+    print(render.to_text(shift_table("", {name: read_shift(run / SHIFT_NAME)}), width()))
+    say(f"Differences from nominal, with bootstrap errors; {run / SHIFT_NAME} has all numbers.")

@@ -20,8 +20,9 @@ from pd4ml.cli.app import (
     SourceName,
     VariantName,
     app,
-    console,
+    say,
     settings,
+    width,
 )
 from pd4ml.errors import DataError
 
@@ -34,7 +35,9 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            "--recipe", "--model", help="A recipe of this package (`pd4ml recipes`) or a TOML file of your own."
+            "--recipe",
+            "--model",
+            help="A recipe of this package (`pd4ml recipes DATASET`) or a TOML file of your own.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the weights and the order of the events.")] = 1,
@@ -61,11 +64,13 @@ def train(
     from pd4ml.benchmark.run import train
     from pd4ml.training.recipe import available_recipes, load_recipe
 
+    found = pd4ml.Dataset.datasets_register.find(dataset)
     if recipe is None:
-        raise DataError(f"choose what to train with --recipe: {', '.join(available_recipes())}, or a TOML file")
-    chosen = load_recipe(recipe).override(**settings(options))
+        known = ", ".join(available_recipes(found))
+        raise DataError(f"choose what to train with --recipe: {known}, or a TOML file")
+    chosen = load_recipe(recipe, found).override(**settings(options))
     record = train(
-        pd4ml.Dataset.datasets_register.find(dataset),
+        found,
         chosen,
         path=path,
         source=source,
@@ -98,16 +103,34 @@ def results(
 
 
 @app.command()
-def recipes(as_json: AsJson = False) -> None:
-    """List the recipes: which model is trained and how, and where the settings come from."""
-    from pd4ml.training.recipe import available_recipes, load_recipe
+def recipes(
+    dataset: Annotated[
+        str | None, typer.Argument(metavar="[DATASET]", help="Without those for other datasets only.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the recipes: which model is trained and how, on which dataset, and where the settings come from."""
+    from pd4ml.report.render import to_text
+    from pd4ml.report.rows import Cell, Column, Row, Table
+    from pd4ml.training.recipe import available_recipes, load_recipe, recipe_dataset
 
-    found = [load_recipe(name) for name in available_recipes()]
+    chosen = None if dataset is None else pd4ml.Dataset.datasets_register.find(dataset)
+    found = [load_recipe(name) for name in available_recipes(chosen)]
     if as_json:
         print(json.dumps([recipe.to_dict() for recipe in found], indent=1))
         return
-    for recipe in found:
-        print(f"{recipe.name:<28}{' '.join(recipe.description.split())} [{recipe.reference}]")
+    rows = [
+        Row(
+            recipe.name,
+            (
+                Cell(recipe_dataset(recipe.name) or "any"),
+                Cell(f"{' '.join(recipe.description.split())} [{recipe.reference}]"),
+            ),
+        )
+        for recipe in found
+    ]
+    columns = tuple(Column.of(name, left=True) for name in ("dataset", "what is trained [settings from]"))
+    print(to_text(Table("", columns, tuple(rows), first="recipe"), width()))
 
 
 def read_runs(runs: Path) -> list[Any]:
@@ -128,14 +151,16 @@ def read_runs(runs: Path) -> list[Any]:
 
 def _print_records(records: list[Any], as_json: bool) -> None:
     from pd4ml.report.shown import REJECTION_NOTE
-    from pd4ml.report.table import to_json, to_rich
+    from pd4ml.report.table import to_json, to_text
 
     if as_json:
         print(to_json(records))
         return
-    console().print(to_rich(records))
+    print(to_text(records, width()), end="\n\n")
     if any(record.dataset["task"] == "classification" for record in records):
-        print(REJECTION_NOTE)
-    print("On the test split, with bootstrap errors.")
-    for record in records:
-        print(f"record: {record.folder / 'record.json'}")
+        say(REJECTION_NOTE)
+    say("On the test split, with bootstrap errors.")
+    if len(records) == 1:
+        print(f"record: {records[0].folder / 'record.json'}")
+    else:
+        print(f"{len(records)} records: {records[0].folder.parent / '*' / 'record.json'}")

@@ -74,6 +74,10 @@ class Predictions:
         """Number of rows: events or, of a segmentation, nodes."""
         return len(self.event_id)
 
+    def __repr__(self) -> str:
+        output = f"{_output_name(self.task)} {self.output.shape}"
+        return f"<predictions of a {self.task}: {self.n_events:,} events, {output}>"
+
     @property
     def n_events(self) -> int:
         """Number of events."""

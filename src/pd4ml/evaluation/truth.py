@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pd4ml.card import Card, Measurement, Task
 from pd4ml.dataset import Dataset
-from pd4ml.errors import DataError
+from pd4ml.errors import DataError, one_line
 from pd4ml.evaluation.columns import UNNAMED, read_columns
 from pd4ml.evaluation.names import OTHER, Names, choose, quoted, tell
 from pd4ml.evaluation.order import event_ids, zero_and_one
@@ -70,6 +70,9 @@ class Truth:
     def __len__(self) -> int:
         """Number of rows: events or, of a segmentation, nodes."""
         return len(self.values)
+
+    def __repr__(self) -> str:
+        return f"<truth of {one_line(self.name)}: {self.task}, {len(self):,} {self.rows}>"
 
     @property
     def rows(self) -> str:

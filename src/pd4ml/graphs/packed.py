@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.errors import DataError, MissingExtraError, missing_extra
+from pd4ml.text import html_facts
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch
@@ -85,6 +86,27 @@ class PackedGraphs:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def __repr__(self) -> str:
+        return f"<{self._name}: {', '.join(f'{name} {fact}' for name, fact in self._facts)}>"
+
+    def _repr_html_(self) -> str:
+        return html_facts(self._name, self._facts)
+
+    @property
+    def _name(self) -> str:
+        return "graph" if len(self) == 1 else f"{len(self):,} graphs"
+
+    @property
+    def _facts(self) -> list[tuple[str, str]]:
+        """What there is, in words and shapes."""
+        facts = [("nodes", f"{self.nodes.shape} {self.nodes.dtype}")]
+        facts += [("edges", f"{self.edge_index.shape[1]:,}" if self.has_edges else "left out")]
+        if len(self) > 1:
+            facts += [("nodes of a graph", f"{self.sizes.min()} to {self.sizes.max()}")]
+        facts += [("kinds of nodes", f"{self.n_tokens:,}")] if self.tokens is not None else []
+        facts += [("grid", " x ".join(map(str, self.grid)))] if self.grid else []
+        return facts
 
     @property
     def sizes(self) -> NDArray[np.int64]:

@@ -54,6 +54,11 @@ class GraphBatch:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def __repr__(self) -> str:
+        edges = f"edges {self.edge_index.shape[1]:,}" if self.has_edges else "without edges"
+        nodes = f"nodes {tuple(self.nodes.shape)} {self.nodes.dtype}"
+        return f"<batch of {len(self):,} graphs: {nodes}, {edges}, on {self.nodes.device}>"
+
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> GraphBatch:
         """The same batch on ``device``."""
         nodes, edge_index, offsets = (

@@ -1,5 +1,5 @@
 """Reports, made only from records."""
 
-from pd4ml.report.table import format_measurement, to_json, to_markdown, to_rich
+from pd4ml.report.table import format_measurement, to_json, to_markdown, to_text
 
-__all__ = ["format_measurement", "to_json", "to_markdown", "to_rich"]
+__all__ = ["format_measurement", "to_json", "to_markdown", "to_text"]

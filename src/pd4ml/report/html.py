@@ -28,7 +28,9 @@ from pd4ml.report.runs import Outputs, open_events, read_outputs
 from pd4ml.report.shift import descriptions, shift_table, shifts_of
 from pd4ml.report.speed import speed_table
 from pd4ml.storage.atomic import write_text
+from pd4ml.storage.manifest import made
 from pd4ml.storage.store import Events
+from pd4ml.training.recipe import used_settings
 
 __all__ = ["write_report"]
 
@@ -102,7 +104,7 @@ def _environment() -> Any:
         lstrip_blocks=True,
     )
     filters = (_breakable, _data_uri, _pretty, _provenance, _slug, _subscript)
-    environment.filters.update({f.__name__[1:]: f for f in filters})
+    environment.filters.update({f.__name__[1:]: f for f in filters}, made=made, used_settings=used_settings)
     return environment
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from pd4ml.card import Measurement
 from pd4ml.report.groups import Summary
 
@@ -16,12 +14,7 @@ FEW = "*"
 
 def format_measurement(measured: Measurement) -> str:
     """``value ± error``, the error with two significant digits up to 35 and one above; limits as ``> value``."""
-    if measured.lower_limit:
-        return f"> {_round(measured.value, _decimals(measured.value))}"
-    if not measured.error:
-        return f"{measured.value:.4g}"
-    decimals = _decimals(measured.error)
-    return f"{_round(measured.value, decimals)} ± {_round(measured.error, decimals)}"
+    return repr(measured)
 
 
 def format_metric(name: str, measured: Measurement) -> str:
@@ -49,14 +42,3 @@ def format_duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def _decimals(error: float) -> int:
-    """Decimal places that show ``error`` with one or two significant digits; negative: tens, hundreds."""
-    magnitude = math.floor(math.log10(error))
-    leading = error / 10 ** (magnitude - 1)
-    return 1 - magnitude if leading < 35.5 else -magnitude
-
-
-def _round(value: float, decimals: int) -> str:
-    return f"{round(value, decimals):,.{max(decimals, 0)}f}"

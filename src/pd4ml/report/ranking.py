@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from pd4ml.benchmark.record import Record
 from pd4ml.card import PublishedScore
@@ -15,13 +15,11 @@ from pd4ml.errors import UnknownNameError
 from pd4ml.report import render
 from pd4ml.report.escape import one_line, plain_markdown
 from pd4ml.report.groups import Group, Section, Summary, sections
-from pd4ml.report.rows import Cell, Row, Table, metric_cells, metric_columns, published_cells
+from pd4ml.report.rows import Cell, Column, Row, Table, metric_cells, metric_columns, published_cells
 from pd4ml.report.shown import REJECTION_NOTE, shown_metrics
+from pd4ml.text import wrapped
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-__all__ = ["ERRORS_NOTE", "LITERATURE_NOTE", "Place", "rank", "to_json", "to_markdown", "to_rich"]
+__all__ = ["ERRORS_NOTE", "LITERATURE_NOTE", "Place", "rank", "to_json", "to_markdown", "to_text"]
 
 # The number that decides, and whether more is better; the first that the records have.
 _DECIDES = (("auc", True), ("auc_macro", True), ("iou_macro", True), ("mse", False))
@@ -64,15 +62,13 @@ def rank(section: Section) -> list[Place]:
     return places
 
 
-def to_rich(records: Iterable[Record]) -> list[RenderableType]:
-    """Titles and tables for the terminal."""
-    from rich.text import Text
-
-    found: list[RenderableType] = []
+def to_text(records: Iterable[Record], width: int | None = None) -> str:
+    """Titles and tables as plain text for a ``width``, and what the numbers mean."""
+    parts: list[str] = []
     for section in sections(records):
-        found.append(Text(one_line(_title(section)), style="bold"))
-        found += [render.to_rich(table, fold=True) for table in _tables(section)]
-    return found
+        parts += [wrapped(one_line(_title(section)), width)]
+        parts += [render.to_text(table, width) for table in _tables(section)]
+    return "\n\n".join([*parts, wrapped(ERRORS_NOTE, width)])
 
 
 def to_markdown(records: Iterable[Record]) -> str:
@@ -109,25 +105,24 @@ def to_json(records: Iterable[Record]) -> str:
 def _tables(section: Section) -> list[Table]:
     """The ranking and, if there are any, the published scores."""
     metrics = shown_metrics((name for record in section.records for name in record.metrics), details=False)
-    headings = ["model", *metrics, "trained on", "seeds", "recipe", "code"]
     rows = [
         Row(f"{place.rank}{'=' if place.tied else ''}", _cells(place.group, metrics)) for place in rank(section)
     ]
-    tables = [_table(headings, rows, "", "")]
+    columns = (Column.of("model", left=True), *_columns(metrics, "trained on", "seeds", "recipe", "code"))
+    tables = [Table("", columns, tuple(rows), first="rank", n_names=2)]
     if literature := _literature(section):
         metrics = shown_metrics((name for score in literature for name in score.metrics), details=False)
         rows = [
             Row(score.model, (*published_cells(score, metrics, "g", "g"), Cell(score.reference)))
             for score in literature
         ]
-        tables.append(_table([*metrics, "source"], rows, "model", LITERATURE_NOTE))
+        tables.append(Table("", _columns(metrics, "source"), tuple(rows), note=LITERATURE_NOTE))
     return tables
 
 
-def _table(names: Sequence[str], rows: Sequence[Row], first: str, note: str) -> Table:
-    """Columns of metrics and of text, all to the left."""
-    columns = [replace(column, left=True) for column in metric_columns(names, plain=True)]
-    return Table("", tuple(columns), tuple(rows), first, note)
+def _columns(metrics: Sequence[str], *texts: str) -> tuple[Column, ...]:
+    """Columns of numbers, then of texts."""
+    return (*metric_columns(metrics, plain=True), *(Column.of(name, left=True) for name in texts))
 
 
 def _cells(group: Group, metrics: Sequence[str]) -> tuple[Cell, ...]:

@@ -70,13 +70,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """``first`` is the heading of the rows' names, ``note`` stands below."""
+    """``first`` is the heading of the rows' names, ``note`` stands below.
+
+    The first ``n_names`` columns, that of the rows' names among them, say together what a row is of.
+    """
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     first: str = "model"
     note: str = ""
+    n_names: int = 1
 
 
 def metric_columns(metrics: Sequence[str], unit: str = "1", *, plain: bool = False) -> list[Column]:

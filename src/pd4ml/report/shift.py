@@ -129,7 +129,7 @@ def shift_table(title: str, shifts: Mapping[str, Shifts]) -> Table:
         note += "; its error is smaller where events are the same"
     if any("_efficiency_at_" in name for name in metrics):
         note = f"Thresholds are those of nominal events. {note}"
-    return Table(title, tuple(columns), tuple(rows), note=note)
+    return Table(title, tuple(columns), tuple(rows), note=note, n_names=2)
 
 
 def _cells(variation: Variation, metrics: Sequence[str], *, varied: bool) -> tuple[Cell, ...]:

@@ -1,4 +1,4 @@
-"""The results table of records: for the terminal, as Markdown, as JSON.
+"""The results table of records: as plain text, as Markdown, as JSON.
 
 Trainings that differ in their seed only share a row: mean ± bootstrap error of the test events ± their spread.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pd4ml.benchmark.record import Record
 from pd4ml.report import render
@@ -17,9 +17,6 @@ from pd4ml.report.numbers import format_duration, format_measurement, format_sum
 from pd4ml.report.rows import ABSENT, Cell, Column, Row, Table, count_cell, metric_cells, metric_columns
 from pd4ml.report.shown import in_unit, shown_metrics
 
-if TYPE_CHECKING:
-    from rich.table import Table as RichTable
-
 __all__ = [
     "format_duration",
     "format_measurement",
@@ -27,13 +24,13 @@ __all__ = [
     "results",
     "to_json",
     "to_markdown",
-    "to_rich",
+    "to_text",
 ]
 
 
-def to_rich(records: Sequence[Record]) -> RichTable:
-    """The table for the terminal."""
-    return render.to_rich(results(records))
+def to_text(records: Sequence[Record], width: int | None = None) -> str:
+    """Tables as plain text for a ``width``, one for each set of events."""
+    return "\n\n".join(render.to_text(results(section.records), width) for section in sections(records))
 
 
 def to_markdown(records: Sequence[Record]) -> str:
@@ -55,14 +52,13 @@ def results(records: Sequence[Record]) -> Table:
         *metric_columns(metrics, plain=True),
         *(Column.of(name) for name in ("seed", "training")),
     ]
-    groups = [group for section in sections(records) for group in section.groups]
-    return Table("", tuple(columns), tuple(_row(group, metrics) for group in groups), first="dataset")
+    rows = tuple(_row(section.title, group, metrics) for section in sections(records) for group in section.groups)
+    return Table("", tuple(columns), rows, first="dataset", n_names=2)
 
 
-def _row(group: Group, metrics: Sequence[str]) -> Row:
+def _row(name: str, group: Group, metrics: Sequence[str]) -> Row:
     """Events are those trained on; validation and test events are in the record. The time is of one training."""
     record, facts = group.first, group.first.dataset
-    variant = "" if facts["variant"] == "default" else f" {facts['variant']}"
     epochs = sorted({r.epochs["trained"] for r in group.records if r.epochs})
     seconds = [r.timing["train_seconds"] for r in group.records if r.timing]
     # Rows are of different datasets, so that a unit stands beside its number.
@@ -71,7 +67,7 @@ def _row(group: Group, metrics: Sequence[str]) -> Row:
         for name, cell in zip(metrics, metric_cells(group, metrics), strict=True)
     ]
     return Row(
-        f"{facts['name']} ({facts['source']}{variant})",
+        name,
         (
             Cell(record.recipe["name"]),
             count_cell(record.events.get("train")),

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pd4ml.errors import StoreError
+from pd4ml.errors import StoreError, one_line
 
-__all__ = ["MANIFEST_NAME", "ArrayFile", "Manifest"]
+__all__ = ["MANIFEST_NAME", "ArrayFile", "Manifest", "made"]
 
 MANIFEST_NAME = "manifest.json"
 _FORMAT = 1
@@ -48,6 +48,11 @@ class Manifest:
     arrays: Mapping[str, Mapping[str, ArrayFile]]
     provenance: Mapping[str, Any]
     created: str
+
+    def __repr__(self) -> str:
+        events = ", ".join(f"{self.n_events(split):,} {split}" for split in self.arrays)
+        made = one_line(f"{self.source} {self.dataset}, variant {self.variant}")
+        return f"<manifest of {made}: {events}, fingerprint {self.fingerprint[:16]}>"
 
     @property
     def fingerprint(self) -> str:
@@ -92,6 +97,21 @@ class Manifest:
         if fingerprint != manifest.fingerprint:
             raise StoreError(f"{path} is damaged: its fingerprint does not match its hashes")
         return manifest
+
+
+def made(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Provenance for people: a setting that was drawn says so in place of a default that no event has."""
+    config, drawn = provenance.get("config"), provenance.get("draw")
+    if not isinstance(config, Mapping) or not isinstance(drawn, Mapping):
+        return dict(provenance)
+    facts = {key: value for key, value in provenance.items() if key not in ("draw", "draw_events")}
+    many = provenance.get("draw_events")
+    each = {name: many.get(name, 1) if isinstance(many, Mapping) else 1 for name in drawn}
+    said = {
+        name: f"drawn from {text} for every {'event' if each[name] == 1 else f'{each[name]} events'}"
+        for name, text in drawn.items()
+    }
+    return {**facts, "config": {**config, **said}}
 
 
 def _array_file(

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pd4ml.errors import StoreError, unknown_name
+from pd4ml.errors import StoreError, one_line, unknown_name
 from pd4ml.progress import progress
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.manifest import ArrayFile, Manifest
+from pd4ml.text import html_facts
 
 if TYPE_CHECKING:
     from pd4ml.storage.torch_view import TorchEvents
@@ -80,7 +81,15 @@ class Events:
         return self.manifest.n_events(self.split) if self.index is None else len(self.index)
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} {self.manifest.source} {self.manifest.dataset} events, split {self.split}>"
+        made = one_line(f"{self.manifest.source} {self.manifest.dataset}")
+        return f"<{len(self):,} {made} events, split {self.split}>"
+
+    def _repr_html_(self) -> str:
+        files = self.manifest.arrays[self.split]
+        facts = [
+            (name, f"{self[name].shape} {self[name].dtype}" + ", extra" * files[name].extra) for name in files
+        ]
+        return html_facts(repr(self)[1:-1], facts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.folder is None:
@@ -187,6 +196,9 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self.manifest = Manifest.read(self.folder)
+
+    def __repr__(self) -> str:
+        return f"<store in {one_line(str(self.folder), 300)}: {self.manifest!r}>"
 
     def events(self, split: str) -> Events:
         """The events of ``split``, memory-mapped; StoreError if a file does not match the manifest."""

@@ -81,6 +81,9 @@ class Fitted(abc.ABC):
     def __init__(self, dataset: type[Dataset], task: Task, view: FeatureView, facts: Facts | None) -> None:
         self.dataset, self.task, self.view, self._facts = dataset, task, view, facts
 
+    def __repr__(self) -> str:
+        return f"<trained model of {self.dataset.name}: {self.n_parameters:,} parameters>"
+
     @property
     def facts(self) -> Facts:
         """What the training took; DataError where it was loaded, since the record says it."""

@@ -16,7 +16,18 @@ from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, unknown_name
 from pd4ml.training.objectives import OBJECTIVES, Objective, Supervised
 
-__all__ = ["TREES", "Constant", "OneCycle", "Plateau", "Recipe", "Steps", "available_recipes", "load_recipe"]
+__all__ = [
+    "TREES",
+    "Constant",
+    "OneCycle",
+    "Plateau",
+    "Recipe",
+    "Steps",
+    "available_recipes",
+    "load_recipe",
+    "recipe_dataset",
+    "used_settings",
+]
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,9 @@ _SCHEDULES: dict[str, type[AnySchedule]] = {
     "steps": Steps,
 }
 TREES = "gbdt"  # the model that is no network
+_NOT_OF_TREES = ("batch_size", "schedule", "method", "optimiser", "l2", "precision")
 _OPTIMISERS = ("adam", "adamax", "amsgrad")
+_IN_A_LINE = ("learning_rate", "batch_size", "optimiser", "patience")
 _PRECISIONS = ("32", "bf16-mixed")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")  # a part of the name of a run's folder
 
@@ -209,6 +222,12 @@ class Recipe:
         fraction = self.validation_fraction
         _require(0 < fraction < 1, "validation_fraction", fraction, "between 0 and 1")
 
+    def __repr__(self) -> str:
+        rounds = "trees" if self.model == TREES else "epochs"
+        settings = {name: value for name, value in used_settings(self.to_dict()).items() if name in _IN_A_LINE}
+        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
+        return f"<recipe {self.name}: {self.model}, at most {self.max_epochs:,} {rounds}, {told}>"
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Make a recipe from plain values, as in a TOML file or a record; unknown or missing keys are errors."""
@@ -240,24 +259,44 @@ class Recipe:
         return self.from_dict({**self.to_dict(), "name": name, **changes})
 
 
-def available_recipes() -> tuple[str, ...]:
+def available_recipes(dataset: type[Dataset] | None = None) -> tuple[str, ...]:
     """The recipes of this package and of the datasets' rooms.
+
+    Parameters
+    ----------
+    dataset : type[Dataset], optional
+        Without those that other datasets' rooms have for their own reference models.
 
     Returns
     -------
     tuple[str, ...]
         Their names, sorted.
     """
-    return tuple(sorted(_recipe_files()))
+    found = _recipe_files()
+    return tuple(sorted(name for name, (_, of) in found.items() if dataset is None or of in (None, dataset)))
 
 
-def load_recipe(recipe: str | Path) -> Recipe:
+def recipe_dataset(recipe: str) -> str:
+    """The dataset whose reference model one of `available_recipes` is for; nothing if it is for any."""
+    of = _recipe_files()[recipe][1]
+    return "" if of is None else of.name
+
+
+def used_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """What a recipe's plain values say of its model: trees have no batches, optimiser or precision."""
+    trees = recipe.get("model") == TREES
+    return {name: value for name, value in recipe.items() if not (trees and name in _NOT_OF_TREES)}
+
+
+def load_recipe(recipe: str | Path, dataset: type[Dataset] | None = None) -> Recipe:
     """A recipe of this package, of a dataset's room, or of a TOML file.
 
     Parameters
     ----------
     recipe : str or Path
         One of `available_recipes`, or a file that ends in ``.toml``.
+    dataset : type[Dataset], optional
+        What it is for; an unknown name is answered with recipes that fit.
 
     Returns
     -------
@@ -275,8 +314,8 @@ def load_recipe(recipe: str | Path) -> Recipe:
     if Path(recipe).suffix != ".toml":
         known = _recipe_files()
         if str(recipe) not in known:
-            raise unknown_name("recipe", str(recipe), known)
-        path = known[str(recipe)]
+            raise unknown_name("recipe", str(recipe), available_recipes(dataset))
+        path = known[str(recipe)][0]
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -288,12 +327,15 @@ def load_recipe(recipe: str | Path) -> Recipe:
         raise DataError(f"recipe {recipe}: {error}") from error
 
 
-def _recipe_files() -> dict[str, Traversable]:
+def _recipe_files() -> dict[str, tuple[Traversable, type[Dataset] | None]]:
     """The TOML files of ``recipes/`` here and in the rooms of datasets with a reference model, by name."""
-    rooms = [dataset.__module__ for dataset in Dataset.datasets_register if dataset.reference is not None]
-    folders = [resources.files(room).joinpath("recipes") for room in ("pd4ml.training", *rooms)]
-    files = [file for folder in folders for file in folder.iterdir() if file.name.endswith(".toml")]
-    return {Path(file.name).stem: file for file in files}
+    rooms = {dataset.__module__: dataset for dataset in Dataset.datasets_register if dataset.reference is not None}
+    return {
+        Path(file.name).stem: (file, rooms.get(room))
+        for room in ("pd4ml.training", *rooms)
+        for file in resources.files(room).joinpath("recipes").iterdir()
+        if file.name.endswith(".toml")
+    }
 
 
 def _of_kind(table: str, values: Mapping[str, Any], known: Mapping[str, type[Any]]) -> Any:
