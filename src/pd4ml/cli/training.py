@@ -18,6 +18,7 @@ from pd4ml.cli.app import (
     RunsPath,
     Settings,
     SourceName,
+    ThreadNumber,
     VariantName,
     app,
     console,
@@ -48,6 +49,7 @@ def train(
     runs: RunsPath = Path("runs"),
     device: Annotated[str, typer.Option(help="`cpu`, `cuda`, or `auto`: a GPU where there is one.")] = "auto",
     devices: Annotated[int, typer.Option(help="Processes that share each batch, on GPUs where there are.")] = 1,
+    threads: ThreadNumber = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard too.")] = False,
     force: Force = False,
     as_json: AsJson = False,
@@ -77,6 +79,7 @@ def train(
         devices=devices,
         device=device,
         tensorboard=tensorboard,
+        threads=threads,
     )
     _print_records([record], as_json)
 
