@@ -67,7 +67,8 @@ class Seen(torch.nn.Module):
     def forward(self, batch: GraphBatch) -> torch.Tensor:
         """(B,)."""
         self.threads.append(torch.get_num_threads())
-        return self.inner(batch.to_dense().mean(dim=1)[:, :2])[:, 0]
+        output: torch.Tensor = self.inner(batch.to_dense().mean(dim=1)[:, :2])
+        return output[:, 0]
 
 
 def seen_in_training(sample: Sample, folder: Path, **options: Any) -> tuple[set[int], Any]:

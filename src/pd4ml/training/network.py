@@ -100,8 +100,9 @@ class NetworkEstimator:
         """Train on the sample of the role ``train``, keeping state in ``folder``.
 
         A training that was stopped there goes on from its last whole epoch; the result is that of one that was
-        never stopped. A model of the user's is any module from `GraphBatch` to the shape that the task needs. Of
-        several processes only the first returns, the others end here.
+        never stopped, with the same bits where the number of threads is set. A model of the user's is any module
+        from `GraphBatch` to the shape that the task needs. Of several processes only the first returns, the others
+        end here.
         """
         accelerator = _accelerator(options.device)
         where = processes(options.devices)
