@@ -148,7 +148,7 @@ def test_what_is_expected_is_taken_where_it_is_free() -> None:
     for free, taken in ((8.0, 4), (2.2, 2), (0.3, 1)):
         choice = ThreadChoice(8, expected=4)
         assert choice.next() == 1  # nobody has looked yet
-        choice.took(0.1, 10)
+        choice.took(0.1, 0)  # events without a node
         choice.see(free)
         assert choice.next() == taken
     assert ThreadChoice(2, expected=16).next() == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,19 @@ def test_numbers_that_are_not_to_be_measured(monkeypatch: pytest.MonkeyPatch, me
     assert fixed_threads(None, processes=3) == caller
     with pytest.raises(DataError, match="whole number from 1, found 0"):
         fixed_threads(0)
+
+
+def test_the_environment_is_left_as_it_was(measured: None) -> None:
+    with Threads(2):
+        os.environ["OMP_NUM_THREADS"] = "2"  # as Lightning does before it starts processes
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_histories_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    columns, rows = "epoch,train_loss,valid_loss,learning_rate,seconds", "0,0.5,0.6,0.1,2.0\n1,0.4,0.5\n"
+    (tmp_path / "history.csv").write_text(f"{columns}\n{rows}")
+    (row,) = read_history(tmp_path / "history.csv")
+    assert list(row.values()) == [0, 0.5, 0.6, 0.1, 2.0]
 
 
 def test_more_threads_are_used_where_they_help(

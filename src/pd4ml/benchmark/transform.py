@@ -56,6 +56,7 @@ def transform(run: Run, how: Transform, sample: Sample, *, runs_dir: str | Path 
             return Run(read_record(folder), run.model, run.threads)
         folder.mkdir(parents=True, exist_ok=True)
         fitted = how.apply(run.fitted, {"train": sample}, folder)
+        fitted.threads = run.threads
         fitted.save(folder)
         split = "valid" if "valid" in sample.card.splits else "train"
         ids = Predictions.read(run.folder / VALID_PREDICTIONS, record.dataset["task"]).event_id

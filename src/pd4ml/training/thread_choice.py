@@ -63,7 +63,7 @@ class ThreadChoice:
         self._largest = max(self._largest, size)
         if self._skip > 0:
             self._skip -= 1
-        elif size >= self._largest / 2:  # the rest at the end of an epoch is another kind of step
+        elif size >= max(self._largest / 2, 1):  # the rest at the end of an epoch is another kind of step
             self._judge(seconds, seconds / size)
         more = min(2 * self.n, self.most)
         enough = len(self._recent) >= _FEW and self._free >= more - _CORES
