@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 SCRIPTS = (
     *("features", "generation", "airshower", "airshower_network", "belle", "hydro", "graph_net", "particle_net"),
-    *("neighbours", "evaluation", "memory", "import_time"),
+    *("neighbours", "threads", "evaluation", "memory", "import_time"),
 )
 PACKAGES = ("numpy", "numba", "pythia8mc", "fastjet", "awkward", "torch", "lightning")
 

@@ -46,6 +46,7 @@ def train(
     devices: int = 1,
     force: bool = False,
     tensorboard: bool = False,
+    threads: int | None = None,
 ) -> Run:
     """Train a recipe on a sample, evaluate it on the sample's test split, and leave a record.
 
@@ -73,6 +74,8 @@ def train(
         Start again.
     tensorboard : bool
         Log for TensorBoard, too.
+    threads : int, optional
+        Threads of each process; measured, and chosen again as the machine gets busy or free, if not given.
 
     Returns
     -------
@@ -89,11 +92,11 @@ def train(
     from pd4ml.benchmark.run import train_sample
     from pd4ml.training.fitted import Options
 
-    options = Options(seed, n_train, model, devices, device, tensorboard)
+    options = Options(seed, n_train, model, devices, device, tensorboard, threads)
     return train_sample(sample, recipe, runs_dir=runs_dir, force=force, options=options)
 
 
-def load_run(folder: str | Path, model: nn.Module | None = None) -> Run:
+def load_run(folder: str | Path, model: nn.Module | None = None, *, threads: int | None = None) -> Run:
     """The finished run in ``folder``, ready to predict; see `pd4ml.benchmark.load_run`.
 
     Parameters
@@ -102,6 +105,8 @@ def load_run(folder: str | Path, model: nn.Module | None = None) -> Run:
         The folder that a training left.
     model : torch.nn.Module, optional
         For a run of a module of one's own: such a module, which takes the trained weights.
+    threads : int, optional
+        Threads that predict; measured if not given.
 
     Returns
     -------
@@ -115,4 +120,4 @@ def load_run(folder: str | Path, model: nn.Module | None = None) -> Run:
     """
     from pd4ml.benchmark.run import load_run
 
-    return load_run(folder, model)
+    return load_run(folder, model, threads=threads)

@@ -56,11 +56,12 @@ def leave_record(
     method: dict[str, Any],
     parents: tuple[str, ...] = (),
     on_cpu: bool = False,
+    threads: Mapping[str, Any] | None = None,
 ) -> Record:
     """Predict the test split of ``sample`` and the ``valid`` events, and write all of it, the record last.
 
-    ``events`` and ``epochs`` are what the record says of the training; ``parents`` are the hashes of the records
-    that the run builds on. ``folder`` holds the model already.
+    ``events``, ``epochs`` and ``threads`` are what the record says of the training; ``parents`` are the hashes of
+    the records that the run builds on. ``folder`` holds the model already.
     """
     card, test = sample.card, sample.open("test")
     start = time.monotonic()
@@ -79,7 +80,7 @@ def leave_record(
         timing=_timing(train_seconds, events["train"] * epochs["trained"], seconds, len(test)),
         predictions={"file": _PREDICTIONS, "sha256": sha256_of(folder / _PREDICTIONS)},
         versions=versions(),
-        machine={**machine(), **({} if on_cpu else graphics_card())},
+        machine={**machine(), **(threads or {}), **({} if on_cpu else graphics_card())},
         created=now(),
         code=code_state(),
         method=method,

@@ -66,7 +66,7 @@ class Record:
     versions : dict[str, str]
         Of Python and of the packages that numbers depend on.
     machine : dict[str, Any]
-        Processor, cores, platform, GPU.
+        Processor, cores, platform, GPU; threads of the training, and whether their number was measured.
     created : str
         When, in UTC.
     kind : str

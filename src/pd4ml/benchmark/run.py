@@ -30,6 +30,7 @@ from pd4ml.storage.store import Events, Store
 from pd4ml.training.fitted import FEATURES_NAME, MODEL_FILES, Fitted, Options, estimator_of, load_fitted
 from pd4ml.training.processes import is_first_process, started_from_outside
 from pd4ml.training.recipe import TREES, Recipe, load_recipe
+from pd4ml.training.thread_choice import checked_threads
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,10 +50,13 @@ class Run:
         Read from the run's folder.
     model : torch.nn.Module, optional
         Takes the weights where the trained model was a module of the user's own.
+    threads : int, optional
+        Threads that predict; measured if not given.
     """
 
     record: Record
     model: nn.Module | None = None
+    threads: int | None = None
 
     def __repr__(self) -> str:
         return f"<run of {self.record.summary}>"
@@ -74,7 +78,9 @@ class Run:
             wanted, file = self.record.artifacts.get(name), self.folder / name
             if wanted is not None and (not file.exists() or sha256_of(file) != wanted):
                 raise DataError(f"{file} is missing or not the one of the record: train again with force")
-        return load_fitted(self.folder, self.model)
+        fitted = load_fitted(self.folder, self.model)
+        fitted.threads = self.threads
+        return fitted
 
     @property
     def view(self) -> FeatureView:
@@ -110,7 +116,7 @@ class Run:
         return predictions_of(self.fitted, events)
 
 
-def load_run(folder: str | Path, model: nn.Module | None = None) -> Run:
+def load_run(folder: str | Path, model: nn.Module | None = None, *, threads: int | None = None) -> Run:
     """The finished run in ``folder``, ready to predict.
 
     Parameters
@@ -119,6 +125,8 @@ def load_run(folder: str | Path, model: nn.Module | None = None) -> Run:
         The folder that `train` left, with its ``record.json``.
     model : torch.nn.Module, optional
         For a run of a module of one's own: such a module, which takes the trained weights.
+    threads : int, optional
+        Threads that predict; measured if not given.
 
     Returns
     -------
@@ -132,7 +140,7 @@ def load_run(folder: str | Path, model: nn.Module | None = None) -> Run:
     """
     if Path(folder).is_dir() and not (Path(folder) / RECORD_NAME).exists():
         raise DataError(f"{folder} is no finished run: it has no {RECORD_NAME}")
-    run = Run(read_record(Path(folder)), model)
+    run = Run(read_record(Path(folder)), model, checked_threads(threads))
     _ = run.fitted
     return run
 
@@ -152,6 +160,7 @@ def train(
     devices: int = 1,
     device: str = "auto",
     tensorboard: bool = False,
+    threads: int | None = None,
 ) -> Record:
     """Train, predict the test split, and write the record into a folder of its own below ``runs_dir``.
 
@@ -186,6 +195,8 @@ def train(
         ``cpu``, ``cuda``, or ``auto``: a GPU where there is one.
     tensorboard : bool
         Log for TensorBoard, too.
+    threads : int, optional
+        Threads of each process; measured, and chosen again as the machine gets busy or free, if not given.
 
     Returns
     -------
@@ -206,7 +217,7 @@ def train(
         recipe,
         runs_dir=runs_dir,
         force=force,
-        options=Options(seed, n_train, model, devices, device, tensorboard),
+        options=Options(seed, n_train, model, devices, device, tensorboard, threads),
     ).record
 
 
@@ -240,7 +251,7 @@ def train_sample(
             shutil.rmtree(training.folder)
         if (training.folder / RECORD_NAME).exists():
             print(f"already trained: {training.folder / RECORD_NAME} (--force trains it again)", file=sys.stderr)
-            return Run(read_record(training.folder), options.model)
+            return Run(read_record(training.folder), options.model, options.threads)
         return training.run()
 
 
@@ -367,8 +378,9 @@ class _Training:
             valid=self.sample.open(facts.valid_split).choose(facts.valid_index),
             method=self.recipe.to_dict()["method"],
             on_cpu=self.options.device == "cpu",
+            threads={"threads": facts.threads, "threads_measured": facts.threads_measured},
         )
-        run = Run(record)
+        run = Run(record, threads=self.options.threads)
         run.__dict__["fitted"] = fitted  # it need not be loaded again
         return run
 

@@ -53,9 +53,10 @@ def transform(run: Run, how: Transform, sample: Sample, *, runs_dir: str | Path 
     folder = Path(runs_dir) / f"{run.folder.name.rpartition('-')[0]}-{how.kind}-{digest}"
     with one_writer(folder, f"another process is making {folder}: wait for it, or choose another folder"):
         if (folder / RECORD_NAME).exists():
-            return Run(read_record(folder), run.model)
+            return Run(read_record(folder), run.model, run.threads)
         folder.mkdir(parents=True, exist_ok=True)
         fitted = how.apply(run.fitted, {"train": sample}, folder)
+        fitted.threads = run.threads
         fitted.save(folder)
         split = "valid" if "valid" in sample.card.splits else "train"
         ids = Predictions.read(run.folder / VALID_PREDICTIONS, record.dataset["task"]).event_id
@@ -74,4 +75,4 @@ def transform(run: Run, how: Transform, sample: Sample, *, runs_dir: str | Path 
             method=method,
             parents=(record.sha256,),
         )
-        return Run(left, run.model)
+        return Run(left, run.model, run.threads)

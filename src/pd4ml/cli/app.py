@@ -25,6 +25,7 @@ __all__ = [
     "RunsPath",
     "Settings",
     "SourceName",
+    "ThreadNumber",
     "VariantName",
     "app",
     "main",
@@ -100,6 +101,9 @@ SourceName = Annotated[str, typer.Option("--source", help="`generated` or `publi
 RunsPath = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")
+]
+ThreadNumber = Annotated[
+    int | None, typer.Option("--threads", help="Threads of each process; measured, and adapted, if not given.")
 ]
 VariantName = Annotated[str, typer.Option("--variant", help="Which generated variant; see `pd4ml info DATASET`.")]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pd4ml.cli.app import AsJson, DataPath, SourceName, VariantName, app, say, width
+from pd4ml.cli.app import AsJson, DataPath, SourceName, ThreadNumber, VariantName, app, say, width
 from pd4ml.errors import DataError
 from pd4ml.machine import cores
 
@@ -29,6 +29,7 @@ def predict(
     source: SourceName = "generated",
     variant: VariantName = "default",
     path: DataPath = Path("datasets"),
+    threads: ThreadNumber = None,
     as_json: AsJson = False,
 ) -> None:
     """Apply a trained model to any variant, split, dataset folder or file of the same schema.
@@ -43,7 +44,7 @@ def predict(
 
     if out.suffix.lower() not in (".npz", ".csv"):
         raise DataError(f"expected --out FILE that ends in .npz or .csv, found {out.name!r}")
-    finished = load_run(run)
+    finished = load_run(run, threads=threads)
     dataset = finished.fitted.dataset
     if data is not None:
         events = open_data(dataset, data, split)
@@ -71,6 +72,7 @@ def shift(
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes that generate; 0 is one for each core.")] = 0,
     path: DataPath = Path("datasets"),
+    threads: ThreadNumber = None,
     as_json: AsJson = False,
 ) -> None:
     """Say how far each systematic variation moves a finished run, with errors; the report shows it, too.
@@ -85,7 +87,7 @@ def shift(
     from pd4ml.benchmark.shift import shift as compare
 
     chosen = [name for text in variants or [] for name in text.split(",") if name]
-    finished = load_run(run)
+    finished = load_run(run, threads=threads)
     found = compare(finished, path, n_events=events, variants=chosen, workers=workers or cores())
     if as_json:
         print(json.dumps(found, indent=1))

@@ -18,6 +18,7 @@ from pd4ml.cli.app import (
     RunsPath,
     Settings,
     SourceName,
+    ThreadNumber,
     VariantName,
     app,
     say,
@@ -51,6 +52,7 @@ def train(
     runs: RunsPath = Path("runs"),
     device: Annotated[str, typer.Option(help="`cpu`, `cuda`, or `auto`: a GPU where there is one.")] = "auto",
     devices: Annotated[int, typer.Option(help="Processes that share each batch, on GPUs where there are.")] = 1,
+    threads: ThreadNumber = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard too.")] = False,
     force: Force = False,
     as_json: AsJson = False,
@@ -82,6 +84,7 @@ def train(
         devices=devices,
         device=device,
         tensorboard=tensorboard,
+        threads=threads,
     )
     _print_records([record], as_json)
 

@@ -21,6 +21,7 @@ from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.store import Events
 from pd4ml.tasks import Task
 from pd4ml.training.recipe import TREES, Recipe
+from pd4ml.training.thread_choice import checked_threads
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,6 +46,7 @@ class Facts:
     """What a training took: ``seconds`` of all epochs, also before a resume; ``best_epoch`` counts from 1.
 
     ``valid_index`` (V,) are the places in the split ``valid_split`` of the events that were validated on.
+    ``threads`` is their number in most epochs, ``threads_measured`` whether it was measured, not set.
     """
 
     n_train: int
@@ -54,6 +56,8 @@ class Facts:
     seconds: float
     valid_split: str
     valid_index: NDArray[np.int64]
+    threads: int
+    threads_measured: bool
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Options:
 
     ``n_events`` takes the first events of the train split only, validation included. ``model`` is trained in place
     of the recipe's. ``devices`` processes share each batch, on ``device`` (``auto``, ``cpu`` or ``cuda``).
+    ``threads`` is their number in each process, measured if it is None.
     """
 
     seed: int = 1
@@ -70,13 +75,20 @@ class Options:
     devices: int = 1
     device: str = "auto"
     tensorboard: bool = False
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        checked_threads(self.threads)
 
 
 class Fitted(abc.ABC):
     """A trained model of any kind: a network, trees, later what methods make of them.
 
-    ``view`` is what its features were fitted to, which are never fitted again.
+    ``view`` is what its features were fitted to, which are never fitted again. ``threads`` is their number in
+    predictions, measured if it is None.
     """
+
+    threads: int | None = None
 
     def __init__(self, dataset: type[Dataset], task: Task, view: FeatureView, facts: Facts | None) -> None:
         self.dataset, self.task, self.view, self._facts = dataset, task, view, facts

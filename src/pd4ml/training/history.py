@@ -14,21 +14,25 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from pd4ml.progress import Progress, progress
 from pd4ml.storage.atomic import write_text
+from pd4ml.training.threads import Threads
 
 __all__ = ["History", "read_history"]
 
-_COLUMNS = ("epoch", "train_loss", "valid_loss", "learning_rate", "seconds")
+_COLUMNS = ("epoch", "train_loss", "valid_loss", "learning_rate", "seconds", "threads")
 
 
 def read_history(file: Path) -> list[dict[str, float]]:
-    """Rows of ``file``: epoch, mean training loss, validation loss, learning rate of its last step, seconds."""
+    """Rows of ``file``: epoch, mean training loss, validation loss, learning rate of its last step, seconds.
+
+    Then the threads of most of its steps, which runs of earlier versions did not note.
+    """
     if not file.exists():
         return []
     with file.open(newline="", encoding="utf-8") as text:
         rows = list(csv.DictReader(text))
     # A row cut off by a crash or a full disk belongs to an epoch that is trained again.
-    numbers = ([_number(row.get(name)) for name in _COLUMNS] for row in rows)
-    return [dict(zip(_COLUMNS, row, strict=True)) for row in numbers if None not in row]  # type: ignore[arg-type]
+    found = [{name: value for name in _COLUMNS if (value := _number(row.get(name))) is not None} for row in rows]
+    return [row for row in found if row.keys() >= set(_COLUMNS[:-1])]
 
 
 def _number(text: str | None) -> float | None:
@@ -44,8 +48,8 @@ class History(Callback):
     Lightning's own CSV logger deletes the file of a training that is resumed; this one goes on.
     """
 
-    def __init__(self, file: Path, title: str) -> None:
-        self.file, self.title = file, title
+    def __init__(self, file: Path, title: str, threads: Threads) -> None:
+        self.file, self.title, self.threads = file, title, threads
         self._stack = ExitStack()
         self._bar: Progress | None = None
         self._epoch_start = 0.0
@@ -83,6 +87,7 @@ class History(Callback):
             "valid_loss": float(metrics["valid_loss"]),
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "seconds": round(time.monotonic() - self._epoch_start, 3),
+            "threads": self.threads.used.most_common(1)[0][0],
         }
         if not trainer.is_global_zero:
             return

@@ -39,6 +39,7 @@ from pd4ml.training.material import Material, prepare
 from pd4ml.training.module import TaskLoss, TrainingModule
 from pd4ml.training.processes import Processes, leave_group, processes
 from pd4ml.training.recipe import Recipe
+from pd4ml.training.threads import Threads, ThreadWatch, fixed_threads
 
 __all__ = ["ESTIMATOR", "Network", "NetworkEstimator", "make_model", "model_inputs", "predict_graphs"]
 
@@ -70,7 +71,8 @@ class Network(Fitted):
     def predict(self, events: Events, batch_size: int = 512) -> NDArray[np.float32]:
         """The network's output for all ``events``, (N,), (N, K) or (M, K), on the device where its weights are."""
         graphs = LazyGraphs(events, GraphBuilder(self.dataset, self.view))
-        return predict_graphs(self.model, graphs, batch_size)
+        expected = 1 if self._facts is None else self._facts.threads
+        return predict_graphs(self.model, graphs, batch_size, threads=self.threads, expected=expected)
 
     def n_nodes(self, events: Events) -> NDArray[np.int64]:
         """(N,) the number of nodes of each event's graph."""
@@ -98,18 +100,23 @@ class NetworkEstimator:
         """Train on the sample of the role ``train``, keeping state in ``folder``.
 
         A training that was stopped there goes on from its last whole epoch; the result is that of one that was
-        never stopped. A model of the user's is any module from `GraphBatch` to the shape that the task needs. Of
-        several processes only the first returns, the others end here.
+        never stopped, with the same bits where the number of threads is set. A model of the user's is any module
+        from `GraphBatch` to the shape that the task needs. Of several processes only the first returns, the others
+        end here.
         """
         accelerator = _accelerator(options.device)
+        where = processes(options.devices)
+        on_cpu = accelerator == "cpu" or not (torch.cuda.is_available() or torch.backends.mps.is_available())
+        fixed = fixed_threads(options.threads, on_cpu=on_cpu, processes=where.per_node)
         material = prepare(samples, recipe, options.n_events)
         history = folder / "history.csv"
         # The user's random state is left alone.
-        with torch.random.fork_rng(devices=[]), quiet_lightning():
+        with torch.random.fork_rng(devices=[]), quiet_lightning(), Threads(fixed) as threads:
             model = _model(material, recipe, options)
             folder.mkdir(parents=True, exist_ok=True)  # nothing is left of what was refused
             if not (folder / _WEIGHTS).exists():
-                _train(model, material, recipe, folder, options, accelerator)
+                trainer = _trainer(recipe, folder, where, options.tensorboard, accelerator, threads)
+                _train(model, material, recipe, folder, options.seed, trainer)
             else:
                 _load_state(model, _read_weights(folder / _WEIGHTS)["state"], folder / _WEIGHTS)
         rows = read_history(history)
@@ -121,9 +128,12 @@ class NetworkEstimator:
             seconds=sum(row["seconds"] for row in rows),
             valid_split=material.valid_split,
             valid_index=material.valid.index,
+            threads=_most_common([int(row["threads"]) for row in rows if "threads" in row] or [threads.number]),
+            threads_measured=fixed is None,
         )
         assert material.view is not None
         network = Network(material.dataset, material.task, material.view, facts, model, recipe)
+        network.threads = options.threads
         if not (folder / _WEIGHTS).exists():
             network.save(folder)
             # What was needed to go on is not needed any more.
@@ -151,8 +161,13 @@ class NetworkEstimator:
 ESTIMATOR = NetworkEstimator()
 
 
-def predict_graphs(model: nn.Module, graphs: LazyGraphs, batch_size: int = 512) -> NDArray[np.float32]:
-    """What ``model`` gives for all ``graphs``, batch by batch, in their order."""
+def predict_graphs(
+    model: nn.Module, graphs: LazyGraphs, batch_size: int = 512, *, threads: int | None = None, expected: int = 1
+) -> NDArray[np.float32]:
+    """What ``model`` gives for all ``graphs``, batch by batch, in their order.
+
+    Without ``threads`` their number is measured; ``expected`` are taken as soon as so many cores are seen free.
+    """
     n_events = len(graphs)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     if not getattr(model, "needs_edges", True):
@@ -160,13 +175,19 @@ def predict_graphs(model: nn.Module, graphs: LazyGraphs, batch_size: int = 512) 
     parts = []
     was_training = model.training
     model.eval()
-    with torch.inference_mode(), progress("predicting", n_events) as bar:
+    counted = Threads(fixed_threads(threads, on_cpu=device.type == "cpu"), expected)
+    with torch.inference_mode(), counted, progress("predicting", n_events) as bar:
         for index in EventOrder(np.arange(n_events), batch_size):
             batch = GraphBatch.from_packed(graphs[index]).to(device)
-            parts.append(model(batch).float().cpu().numpy())
+            with counted.step(len(batch.nodes)):
+                parts.append(model(batch).float().cpu().numpy())
             bar.advance(len(index))
     model.train(was_training)
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def _most_common(numbers: list[int]) -> int:
+    return max(set(numbers), key=numbers.count)
 
 
 def model_inputs(graphs: LazyGraphs, task: Task) -> ModelInputs:
@@ -249,22 +270,20 @@ def _balance(material: Material, recipe: Recipe) -> Tensor | None:
 
 
 def _train(
-    model: nn.Module, material: Material, recipe: Recipe, folder: Path, options: Options, accelerator: str
+    model: nn.Module, material: Material, recipe: Recipe, folder: Path, seed: int, trainer: Trainer
 ) -> None:
     """Train ``model``, which has its best weights afterwards."""
     data = TrainingData(
         material,
         batch_size=recipe.batch_size,
-        seed=options.seed,
+        seed=seed,
         arrays=recipe.method.arrays(material.card),
         edges=getattr(model, "needs_edges", True),
     )
     loss = TaskLoss(material.task, _balance(material, recipe))
-    module = TrainingModule(model, recipe, material.task, options.seed, loss)
+    module = TrainingModule(model, recipe, material.task, seed, loss)
     resumed, data.train_order.epoch = _resume(folder / "last.ckpt")
     with interruptible():
-        where = processes(options.devices)
-        trainer = _trainer(recipe, folder, folder / "history.csv", where, options.tensorboard, accelerator)
         trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
     leave_group()
     state = _read_checkpoint(folder / "best.ckpt")["state_dict"]
@@ -301,7 +320,7 @@ def _accelerator(device: str) -> str:
 
 
 def _trainer(
-    recipe: Recipe, folder: Path, history: Path, where: Processes, tensorboard: bool, accelerator: str
+    recipe: Recipe, folder: Path, where: Processes, tensorboard: bool, accelerator: str, threads: Threads
 ) -> Trainer:
     monitored: dict[str, Any] = {"monitor": "valid_loss", "mode": "min"}
     return Trainer(
@@ -313,7 +332,8 @@ def _trainer(
         use_distributed_sampler=False,  # batches are shared out by `SharedOrder`
         precision=recipe.precision,  # type: ignore[arg-type]
         callbacks=[
-            History(history, f"training {recipe.name}"),
+            ThreadWatch(threads),
+            History(folder / "history.csv", f"training {recipe.name}", threads),
             EarlyStopping(
                 **monitored,
                 min_delta=recipe.min_delta,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError
+from pd4ml.machine import free_cores
 from pd4ml.progress import progress
 from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.atomic import write_bytes
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["ESTIMATOR", "BoostedTrees", "Forest", "TreesEstimator"]
 
 _FILE = "trees.npz"
+_VARIABLE = "OMP_NUM_THREADS"
 _NODE = {
     "feature": np.int32,
     "threshold": np.float64,
@@ -161,7 +165,9 @@ class TreesEstimator:
             )
         folder.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
-        models = _grow(material, recipe, options.seed)
+        threads = _threads(options)
+        with threadpool_limits(threads, user_api="openmp"):
+            models = _grow(material, recipe, options.seed)
         # Before the first tree there is a score too. Scores are losses with a minus; of a regression half the MSE.
         factor = -2 if task.scaled else -1
         scores = [
@@ -170,7 +176,7 @@ class TreesEstimator:
         best = [int(np.argmin(valid)) + 1 for _, valid in scores]
         seconds = time.monotonic() - start
         losses = _mean_losses(scores)
-        _write_history(folder, losses, recipe, seconds)
+        _write_history(folder, losses, recipe, seconds, threads)
         facts = Facts(
             n_train=len(material.train.index),
             n_valid=len(material.valid.index),
@@ -179,6 +185,8 @@ class TreesEstimator:
             seconds=seconds,
             valid_split=material.valid_split,
             valid_index=material.valid.index,
+            threads=threads,
+            threads_measured=options.threads is None and _VARIABLE not in os.environ,
         )
         view = FeatureView(material.card.name, {}, samples["train"].fingerprint)
         trees = BoostedTrees(material.dataset, task, view, facts, Forest.of(models, best))
@@ -200,6 +208,15 @@ class TreesEstimator:
 
 
 ESTIMATOR = TreesEstimator()
+
+
+def _threads(options: Options) -> int:
+    """Threads to grow trees with: those that are set, else as many as cores are free now; trees take seconds."""
+    if options.threads is not None:
+        return options.threads
+    if _VARIABLE in os.environ:
+        return max(int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "openmp")
+    return max(1, round(free_cores(0.2)))
 
 
 def _grow(material: Material, recipe: Recipe, seed: int) -> list[Any]:
@@ -256,10 +273,11 @@ def _mean_losses(scores: list[list[NDArray[Any]]]) -> list[NDArray[Any]]:
     return [np.mean([pair[i] for pair in padded], axis=0) for i in (0, 1)]
 
 
-def _write_history(folder: Path, losses: list[NDArray[Any]], recipe: Recipe, seconds: float) -> None:
+def _write_history(folder: Path, losses: list[NDArray[Any]], recipe: Recipe, seconds: float, threads: int) -> None:
     """One row a tree, with the columns of a network's history."""
     with (folder / "history.csv").open("w", newline="", encoding="utf-8") as text:
         writer = csv.writer(text)
-        writer.writerow(("epoch", "train_loss", "valid_loss", "learning_rate", "seconds"))
+        writer.writerow(("epoch", "train_loss", "valid_loss", "learning_rate", "seconds", "threads"))
         for epoch, (train, valid) in enumerate(zip(*losses, strict=True)):
-            writer.writerow((epoch, train, valid, recipe.learning_rate, round(seconds / len(losses[0]), 4)))
+            each = round(seconds / len(losses[0]), 4)
+            writer.writerow((epoch, train, valid, recipe.learning_rate, each, threads))
