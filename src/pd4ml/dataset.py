@@ -17,6 +17,7 @@ from warnings import warn
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.arguments import as_name, as_path
 from pd4ml.card import Card
 from pd4ml.errors import DataError, FetchError, StoreError, UnknownNameError, unknown_name
 from pd4ml.generation.simulator import Simulator
@@ -51,7 +52,7 @@ class Register:
     def find(self, name: str) -> type[Dataset]:
         """The dataset called ``name``, in any case and with or without underscores."""
         for dataset in self:
-            if _plain_name(dataset.name) == _plain_name(name):
+            if isinstance(name, str) and _plain_name(dataset.name) == _plain_name(name):
                 return dataset
         raise unknown_name("dataset", name, self._datasets)
 
@@ -308,13 +309,12 @@ class Dataset:
         UnknownNameError
             For another source, and for a variant that is no name of a folder.
         """
-        if source == "published":
-            return Path(path) / cls.name / "published"
-        if source != "generated":
-            raise unknown_name("source", source, ("published", "generated"))
-        if not _VARIANT_NAME.fullmatch(variant):
+        root = as_path(path) / cls.name
+        if as_name("source", source, ("published", "generated")) == "published":
+            return root / "published"
+        if not isinstance(variant, str) or not _VARIANT_NAME.fullmatch(variant):
             raise UnknownNameError(f"variant {variant!r}: use letters, digits and any of _ . + -")
-        return Path(path) / cls.name / f"generated-{variant}"
+        return root / f"generated-{variant}"
 
     @classmethod
     def load(
@@ -451,7 +451,7 @@ class Dataset:
             For another source, and for a variant that is no name of a folder.
         """
         cls.folder(path, source, variant)  # refuses names that cannot be
-        return Sample(cls, Path(path), source, variant)
+        return Sample(cls, as_path(path), source, variant)
 
     @classmethod
     def graphs(
@@ -717,21 +717,20 @@ class Dataset:
         """
         from pd4ml.storage.published import import_file
 
-        return import_file(cls.card, Path(file), Path(path))
+        return import_file(cls.card, as_path(file, "file"), as_path(path))
 
     # ----------------------------------------------------------------------------------------------------
 
     @classmethod
     def _check_split(cls, split: str) -> None:
-        if split not in cls.card.splits:
-            raise unknown_name("split", split, cls.card.splits)
+        as_name("split", split, cls.card.splits)
 
     @classmethod
     def _published(cls, path: str | Path, *, force: bool = False) -> Published:
         from pd4ml.storage.published import fetch_published
 
         try:
-            return fetch_published(cls.card, Path(path), force=force)
+            return fetch_published(cls.card, as_path(path), force=force)
         except FetchError as error:
             hint = cls._generate_hint("events of the same schema can be generated: {}", path, "default")
             raise FetchError(f"{error}; {hint}") from error

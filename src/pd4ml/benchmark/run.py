@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pd4ml.arguments import as_path, as_whole
 from pd4ml.benchmark.outcome import dataset_facts, leave_record, predictions_of
 from pd4ml.benchmark.record import RECORD_NAME, Record, read_record
 from pd4ml.dataset import Dataset
@@ -127,9 +128,10 @@ def load_run(folder: str | Path, model: nn.Module | None = None) -> Run:
     DataError
         If there is no finished run, if a file is not the one of the record, or if an earlier version left it.
     """
-    if Path(folder).is_dir() and not (Path(folder) / RECORD_NAME).exists():
+    folder = as_path(folder, "folder")
+    if folder.is_dir() and not (folder / RECORD_NAME).exists():
         raise DataError(f"{folder} is no finished run: it has no {RECORD_NAME}")
-    run = Run(read_record(Path(folder)), model)
+    run = Run(read_record(folder), model)
     _ = run.fitted
     return run
 
@@ -216,16 +218,16 @@ def train_sample(
     options: Options | None = None,
 ) -> Run:
     """As `train`, for any sample, with the run itself as the result."""
+    if not isinstance(sample, Sample):
+        raise DataError(f"expected a sample, such as DATASET.at('datasets'), found {sample!r}"[:200])
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    options = Options() if options is None else options
-    if options.seed < 0:
-        raise DataError(f"seed must not be negative, found {options.seed}")
+    options = _checked(Options() if options is None else options)
     train_events, test = sample.open("train"), sample.open("test")
     if options.model is not None:
         recipe = _recipe_of(options.model, recipe)
     manifest = train_events.manifest
     name = run_name(manifest, recipe, options.seed, options.n_events, sample.fingerprint)
-    training = _Training(sample, recipe, test, Path(runs_dir) / name, options)
+    training = _Training(sample, recipe, test, as_path(runs_dir, "runs_dir") / name, options)
     if force and started_from_outside() and any((training.folder / name).exists() for name in _STATE):
         raise DataError(f"several processes cannot start {training.folder} again together: delete it first")
     if not is_first_process():  # it helps the first one, which writes
@@ -261,8 +263,9 @@ def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, 
     DataError
         If predictions, events or metrics are not those of the record.
     """
-    record = read_record(Path(run_dir))
-    file = Path(run_dir) / record.predictions["file"]
+    run_dir = as_path(run_dir, "run_dir")
+    record = read_record(run_dir)
+    file = run_dir / record.predictions["file"]
     if not file.exists() or sha256_of(file) != record.predictions["sha256"]:
         raise DataError(f"predictions {file} are missing or not those of the record: train again with force")
     facts = record.dataset
@@ -292,6 +295,7 @@ def open_data(dataset: type[Dataset], what: Path, split: str) -> Events:
 
     Such a file may lack the target and all extras. Raises DataError or StoreError, in one line, for anything else.
     """
+    what = as_path(what, "data")
     if what.suffix.lower() == ".npz":
         card = dataset.card
         return memory_events(card, read_npz(what))
@@ -316,6 +320,17 @@ def run_name(
     facts = [fingerprint or manifest.fingerprint, recipe.to_dict(), seed, n_train]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
     return f"{manifest.dataset}-{manifest.source}-{manifest.variant}-{recipe.name}-seed{seed}-{digest}"
+
+
+def _checked(options: Options) -> Options:
+    """The options with plain whole numbers; DataError for those that nothing can be trained with."""
+    n_events = None if options.n_events is None else as_whole("n_train", options.n_events)
+    return replace(
+        options,
+        seed=as_whole("seed", options.seed, 0, 2**63 - 1),
+        n_events=n_events,
+        devices=as_whole("devices", options.devices, 1),
+    )
 
 
 def _recipe_of(model: nn.Module, recipe: Recipe) -> Recipe:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.arguments import as_path
 from pd4ml.errors import DataError, one_line
 from pd4ml.evaluation.columns import UNNAMED, Columns, read_columns
 from pd4ml.evaluation.predictions import Predictions
@@ -38,7 +39,7 @@ def read_submission(file: str | Path, truth: Truth) -> Predictions:
     Raises DataError for everything that would make the numbers wrong: ids that are missing, doubled or unknown,
     NaN, another split, half precision, rounded scores, labels in place of scores, scores outside 0 to 1.
     """
-    file = Path(file)
+    file = as_path(file, "file")
     columns = read_columns(file, _COLUMNS)
     _check_origin(file, truth)
     event_id, node = columns.pop("event_id", None), columns.pop("node", None)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.arguments import as_path
 from pd4ml.card import Card, Measurement, Task
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError
@@ -248,7 +249,7 @@ def file_truth(file: str | Path, sha256: str | None = None) -> Truth:
     (N, D) that of vectors. With columns ``event_id`` and ``node`` the labels are those of nodes. ``weight`` is
     what each event (of nodes: the node's event) counts. ``sha256``, if given, must be the hash of the file.
     """
-    file = Path(file)
+    file = as_path(file, "file")
     columns = read_columns(file, _COLUMNS)
     found = sha256_of(file)
     if sha256 is not None and found != sha256.lower():

@@ -247,7 +247,7 @@ def read_record(target: Path) -> dict[str, object]:
         ``size`` in bytes, ``mtime_ns``, ``md5``, ``sha256`` and ``url``; empty if nothing was noted.
     """
     try:
-        record = json.loads(_record_path(target).read_text())
+        record = json.loads(_record_path(target).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}

@@ -20,8 +20,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pd4ml.arguments import as_name
 from pd4ml.dataset import Dataset
-from pd4ml.errors import DataError, missing_extra, unknown_name
+from pd4ml.errors import DataError, missing_extra
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.models import ModelInputs, build
 from pd4ml.models.base import Model
@@ -102,6 +103,7 @@ class NetworkEstimator:
         several processes only the first returns, the others end here.
         """
         accelerator = _accelerator(options.device)
+        where = processes(options.devices)
         material = prepare(samples, recipe, options.n_events)
         history = folder / "history.csv"
         # The user's random state is left alone.
@@ -109,7 +111,7 @@ class NetworkEstimator:
             model = _model(material, recipe, options)
             folder.mkdir(parents=True, exist_ok=True)  # nothing is left of what was refused
             if not (folder / _WEIGHTS).exists():
-                _train(model, material, recipe, folder, options, accelerator)
+                _train(model, material, recipe, folder, options, where, accelerator)
             else:
                 _load_state(model, _read_weights(folder / _WEIGHTS)["state"], folder / _WEIGHTS)
         rows = read_history(history)
@@ -249,7 +251,13 @@ def _balance(material: Material, recipe: Recipe) -> Tensor | None:
 
 
 def _train(
-    model: nn.Module, material: Material, recipe: Recipe, folder: Path, options: Options, accelerator: str
+    model: nn.Module,
+    material: Material,
+    recipe: Recipe,
+    folder: Path,
+    options: Options,
+    where: Processes,
+    accelerator: str,
 ) -> None:
     """Train ``model``, which has its best weights afterwards."""
     data = TrainingData(
@@ -263,7 +271,6 @@ def _train(
     module = TrainingModule(model, recipe, material.task, options.seed, loss)
     resumed, data.train_order.epoch = _resume(folder / "last.ckpt")
     with interruptible():
-        where = processes(options.devices)
         trainer = _trainer(recipe, folder, folder / "history.csv", where, options.tensorboard, accelerator)
         trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
     leave_group()
@@ -293,8 +300,7 @@ def _read_weights(file: Path) -> dict[str, Any]:
 
 def _accelerator(device: str) -> str:
     """Lightning's name for where it is trained."""
-    if device not in _DEVICES:
-        raise unknown_name("device", device, _DEVICES)
+    as_name("device", device, _DEVICES)
     if device == "cuda" and not torch.cuda.is_available():
         raise DataError("no CUDA device can be used here: choose device cpu, or auto")
     return {"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[device]
