@@ -157,9 +157,9 @@ class Sample:
     path : Path
         The folder that holds the datasets.
     source : str
-        ``published`` or ``generated``.
+        ``published``, ``generated`` or ``imported``.
     variant : str
-        Of generated events: which ones.
+        Of generated or imported events: which ones.
     rules : tuple[Rule, ...]
         Which part of it, one after the other; none for all. `subset` and `shards` add them.
     """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pd4ml.arguments import as_path, as_whole
+from pd4ml.arguments import as_path
 from pd4ml.benchmark.outcome import dataset_facts, leave_record, predictions_of
 from pd4ml.benchmark.record import RECORD_NAME, Record, read_record
 from pd4ml.dataset import Dataset
@@ -25,8 +25,7 @@ from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.lock import one_writer
 from pd4ml.storage.manifest import Manifest
-from pd4ml.storage.memory import memory_events
-from pd4ml.storage.npz import read_npz
+from pd4ml.storage.memory import read_own
 from pd4ml.storage.store import Events, Store
 from pd4ml.training.fitted import FEATURES_NAME, MODEL_FILES, Fitted, Options, estimator_of, load_fitted
 from pd4ml.training.processes import is_first_process, started_from_outside
@@ -165,9 +164,9 @@ def train(
     path : str or Path
         The folder that holds the datasets.
     source : str
-        ``published`` or ``generated``.
+        ``published``, ``generated`` or ``imported``.
     variant : str
-        Of generated events: which ones.
+        Of generated or imported events: which ones.
     seed : int
         Of the weights and of the order of events; not negative.
     runs_dir : str or Path
@@ -221,7 +220,7 @@ def train_sample(
     if not isinstance(sample, Sample):
         raise DataError(f"expected a sample, such as DATASET.at('datasets'), found {sample!r}"[:200])
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    options = _checked(Options() if options is None else options)
+    options = (Options() if options is None else options).checked()
     train_events, test = sample.open("train"), sample.open("test")
     if options.model is not None:
         recipe = _recipe_of(options.model, recipe)
@@ -297,8 +296,7 @@ def open_data(dataset: type[Dataset], what: Path, split: str) -> Events:
     """
     what = as_path(what, "data")
     if what.suffix.lower() == ".npz":
-        card = dataset.card
-        return memory_events(card, read_npz(what))
+        return read_own(dataset.card, what)
     if what.exists() and not what.is_dir():
         raise DataError(f"expected a dataset folder, or an .npz file of arrays named as on the card, found {what}")
     store = Store(what)
@@ -320,17 +318,6 @@ def run_name(
     facts = [fingerprint or manifest.fingerprint, recipe.to_dict(), seed, n_train]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
     return f"{manifest.dataset}-{manifest.source}-{manifest.variant}-{recipe.name}-seed{seed}-{digest}"
-
-
-def _checked(options: Options) -> Options:
-    """The options with plain whole numbers; DataError for those that nothing can be trained with."""
-    n_events = None if options.n_events is None else as_whole("n_train", options.n_events)
-    return replace(
-        options,
-        seed=as_whole("seed", options.seed, 0, 2**63 - 1),
-        n_events=n_events,
-        devices=as_whole("devices", options.devices, 1),
-    )
 
 
 def _recipe_of(model: nn.Module, recipe: Recipe) -> Recipe:

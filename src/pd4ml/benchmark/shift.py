@@ -147,9 +147,8 @@ def _nominal(run: Run, dataset: type[Dataset], path: Path) -> Sample:
     """The generated default events: those that the run was made on, or, of a run on published ones, others."""
     sample = dataset.at(path, source="generated")
     if not dataset.folder(path, "generated").exists():
-        raise DataError(
-            f"nominal events of {dataset.name} are not in {path}: `pd4ml generate {dataset.name} --path {path}`"
-        )
+        hint = dataset._generate_hint("{} makes them", path, "default")
+        raise DataError(f"nominal events of {dataset.name} are not in {path}: {hint}")
     facts = run.record.dataset
     if (facts["source"], facts["variant"]) == ("generated", "default") and sample.manifest.fingerprint != facts[
         "fingerprint"

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.models import CommandFunctionType
 
+from pd4ml.arguments import as_path
+from pd4ml.cli.streams import prepare_streams
 from pd4ml.errors import DataError, Pd4mlError
 
 __all__ = [
+    "App",
     "AsJson",
     "DataPath",
     "DatasetName",
@@ -56,7 +61,25 @@ def _fail(message: str) -> None:
     raise typer.Exit(2)
 
 
-app = typer.Typer(
+class _Command(TyperCommand):
+    """Takes ``~`` for the home folder in every path, also where no shell has seen it, as in ``--path=~/x``."""
+
+    def invoke(self, ctx: Any) -> Any:
+        ctx.params = {
+            n: as_path(value, n) if isinstance(value, Path) else value for n, value in ctx.params.items()
+        }
+        return super().invoke(ctx)
+
+
+class App(typer.Typer):
+    """A command line whose commands know ``~``."""
+
+    def command(self, *args: Any, **options: Any) -> Callable[[CommandFunctionType], CommandFunctionType]:
+        """As Typer's."""
+        return super().command(*args, cls=_Command, **options)
+
+
+app = App(
     cls=_Group,
     no_args_is_help=True,
     add_completion=False,
@@ -84,12 +107,14 @@ DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset's
 DataPath = Annotated[Path, typer.Option("--path", help="The folder that holds the datasets.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
-SourceName = Annotated[str, typer.Option("--source", help="`generated` or `published` events.")]
+SourceName = Annotated[str, typer.Option("--source", help="`generated`, `published` or `imported` events.")]
 RunsPath = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")
 ]
-VariantName = Annotated[str, typer.Option("--variant", help="Which generated variant; see `pd4ml info DATASET`.")]
+VariantName = Annotated[
+    str, typer.Option("--variant", help="Which generated variant (`pd4ml info DATASET`), or which import.")
+]
 
 
 def _print_version(wanted: bool) -> None:
@@ -133,6 +158,7 @@ def console() -> Any:
 
 def main() -> None:
     """Run the command line."""
+    prepare_streams()
     try:
         app()
     except KeyboardInterrupt:

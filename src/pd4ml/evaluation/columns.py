@@ -66,7 +66,8 @@ def _chosen(file: Path, names: Iterable[str], wanted: re.Pattern[str]) -> dict[s
             chosen[plain] = name
     if not chosen:
         found = one_line(", ".join(repr(name) for name in names), 200) or "none"
-        raise DataError(f"{file}: expected a column {wanted.pattern.replace('|', ' or ')}, found {found}")
+        known = re.findall(r"[a-z]+(?:_[a-z]+)*", wanted.pattern.replace(r"\d", ""))
+        raise DataError(f"{file}: expected a column {' or '.join(known)}, found {found}")
     return chosen
 
 

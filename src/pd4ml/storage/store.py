@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from pd4ml.arguments import as_path, as_whole
 from pd4ml.errors import DataError, StoreError, unknown_name
 from pd4ml.progress import progress
+from pd4ml.storage.disk import refused
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.manifest import ArrayFile, Manifest
 
@@ -227,7 +228,11 @@ class Store:
         path = self.folder / entry.file
         try:
             array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except FileNotFoundError:
+            raise StoreError(f"{path} is missing: delete the folder and make it again") from None
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read: {refused(error)}") from error
+        except (ValueError, EOFError) as error:
             raise StoreError(f"{path} cannot be read ({error}): delete the folder and make it again") from error
         if array.shape != entry.shape or array.dtype != np.dtype(entry.dtype):
             raise StoreError(

@@ -8,13 +8,14 @@ from __future__ import annotations
 import abc
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.arguments import as_whole
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, missing_extra
 from pd4ml.sample import FeatureView, Sample
@@ -70,6 +71,15 @@ class Options:
     devices: int = 1
     device: str = "auto"
     tensorboard: bool = False
+
+    def checked(self) -> Options:
+        """With plain whole numbers; DataError for those that nothing can be trained with."""
+        return replace(
+            self,
+            seed=as_whole("seed", self.seed, 0, 2**63 - 1),
+            n_events=None if self.n_events is None else as_whole("n_train", self.n_events),
+            devices=as_whole("devices", self.devices, 1),
+        )
 
 
 class Fitted(abc.ABC):

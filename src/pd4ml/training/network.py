@@ -220,8 +220,8 @@ def _check_output(model: nn.Module, batch: GraphBatch, task: Task) -> None:
     try:
         with torch.no_grad():
             output = model(batch)
-    except (TypeError, RuntimeError, AttributeError, IndexError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except Exception as error:  # a model of the user's may raise anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise DataError(
             f"{type(model).__name__} fails on a batch ({reason}): it is called with a GraphBatch; wrap a module "
             "on padded features (B, max_nodes, F) in pd4ml.models.dense.Dense"

@@ -195,6 +195,17 @@ def _hdf5() -> Any:
     return h5py
 
 
+def _no_table(path: Path, key: str, file: Any) -> str:
+    """What is there in place of a table that can be read by columns."""
+    group = file.get(key)
+    if group is not None and "pandas_type" in group.attrs:  # pandas' other way to write the same frame
+        return (
+            f"{path} holds {key!r} in pandas' fixed format, expected its table format: "
+            f"write it with to_hdf(file, key={key!r}, format='table')"
+        )
+    return f"{path} holds no pandas table {key!r}; it holds {one_line(', '.join(file)) or 'nothing'}"
+
+
 @contextlib.contextmanager
 def _dataset(path: Path, key: str) -> Iterator[Any]:
     """The compound dataset of a table; what HDF5 says about a damaged file becomes one line."""
@@ -206,10 +217,7 @@ def _dataset(path: Path, key: str) -> Iterator[Any]:
         with h5py.File(path, "r") as file:
             table = file.get(f"{key}/table")
             if not isinstance(table, h5py.Dataset) or table.dtype.names is None or table.ndim != 1:
-                message = (
-                    f"{path} holds no pandas table {key!r}; it holds {one_line(', '.join(file)) or 'nothing'}"
-                )
-                raise DataError(message)
+                raise DataError(_no_table(path, key, file))
             yield table
     except DataError:
         raise
