@@ -183,7 +183,7 @@ REFUSED = {
     "cube": (npz(score=SCORES.reshape(4, 10, 10)), r"needs predictions \(N,\) or \(N, 2\), found \(4, 10, 10\)"),
     "nothing": (npz(score=SCORES[:0]), "needs predictions"),
     "lengths": (npz(event_id=IDS, score=SCORES[1:]), "arrays .* of one length"),
-    "no column": (npz(y_hat=SCORES, other=SCORES), "expected a column .* found 'y_hat', 'other'"),
+    "no column": (npz(y_hat=SCORES, other=SCORES), r"expected a column [a-z_ ]+, found 'y_hat', 'other'"),
     "regression": (npz(value=SCORES), "is a classification, which needs a column logit or score"),
     "no zip": (b"PK\x03\x04", "damaged"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 from pd4ml.arguments import as_whole
@@ -25,7 +26,7 @@ def processes(devices: int) -> Processes:
     """Those that torchrun or Slurm started; else ``devices`` that are to be started on this machine."""
     devices = as_whole("devices", devices, 1)
     if not started_from_outside():
-        if devices > 1 and not hasattr(sys.modules["__main__"], "__file__"):
+        if devices > 1 and not Path(getattr(sys.modules["__main__"], "__file__", "")).is_file():
             raise DataError(
                 f"devices={devices} starts the program again in each process, and what is typed or comes from a "
                 "notebook or `python -c` is no file to start: put it into a script, or use devices=1"
