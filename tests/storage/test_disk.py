@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import zipfile
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from typing import Any
 import filelock
 import pytest
 
+from helpers.jets import small_card, write_npz
 from helpers.published_file import published
 from helpers.toy import Toy
+from pd4ml import TopTagging
 from pd4ml.errors import Pd4mlError, StoreError
 from pd4ml.storage.disk import refused, size_text
 from pd4ml.storage.fetch import fetch
@@ -99,6 +102,27 @@ def test_a_colleagues_dataset_is_not_called_damaged(
     with pytest.raises(Pd4mlError, match=r"cannot be read: Permission denied: .*ask its owner") as error:
         Store(file.parents[len(Path(name).parts) - 1]).events("train")
     assert not {"damaged", "again", "delete"} & set(str(error.value).split())
+
+
+@pytest.mark.parametrize("read", [0, 1], ids=["when it is checked", "when it is opened"])
+def test_a_colleagues_file_is_not_to_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: int
+) -> None:
+    monkeypatch.setattr(TopTagging, "card", small_card())
+    monkeypatch.setenv("PD4ML_OFFLINE", "1")
+    write_npz(file := tmp_path / "1_top_tagging_2M.npz")
+    if read:
+        TopTagging.download(tmp_path)  # notes that it was verified
+
+    def forbidden(*args: Any, **options: Any) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", str(file))
+
+    monkeypatch.setattr(zipfile, "ZipFile", forbidden)
+    if not read:
+        monkeypatch.setattr(Path, "open", forbidden)
+    with pytest.raises(StoreError, match=r"cannot be read: Permission denied: .*ask its owner") as error:
+        TopTagging.load("train", tmp_path)
+    assert "remove" not in str(error.value)
 
 
 def test_a_missing_array_is_made_again(tmp_path: Path) -> None:

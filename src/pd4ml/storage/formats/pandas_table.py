@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from pd4ml.errors import DataError, missing_extra, one_line, unknown_name
+from pd4ml.errors import DataError, StoreError, missing_extra, one_line, unknown_name
 from pd4ml.storage.casting import cast
+from pd4ml.storage.disk import refused
 from pd4ml.storage.formats.base import Format, Part, register
 from pd4ml.storage.store import Array
 
@@ -221,6 +222,8 @@ def _dataset(path: Path, key: str) -> Iterator[Any]:
             yield table
     except DataError:
         raise
+    except PermissionError as error:
+        raise StoreError(f"{path} cannot be read: {refused(error)}") from error
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         message = f"{path} is damaged or not an HDF5 file: {one_line(str(error))}"
         raise DataError(message) from error
