@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -18,7 +19,7 @@ from typer.testing import CliRunner, Result
 from helpers.jets import small_card, write_npz
 from helpers.records import example_record
 from helpers.toy import Toy
-from pd4ml import Spinodal, TopTagging
+from pd4ml import Dataset, Spinodal, TopTagging
 from pd4ml.cli import app
 
 COMMANDS = (
@@ -235,12 +236,46 @@ def test_an_error_page_is_refused_with_its_first_line(tmp_path: Path) -> None:
     assert not (tmp_path / "data" / page.name).exists()
 
 
-def test_a_wrong_hash_is_refused(tmp_path: Path) -> None:
+def test_a_wrong_hash_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = dataclasses.replace(small_card(), sources=TopTagging.card.sources)  # which have the published hashes
+    monkeypatch.setattr(TopTagging, "card", card)
     write_npz(tmp_path / "1_top_tagging_2M.npz")
     message = fails(
         "import", tmp_path / "1_top_tagging_2M.npz", "--dataset", "TopTagging", "--path", tmp_path / "d"
     )
     assert "expected md5 708a8369d75ceff2229bd8c46b47afea, found" in message
+
+
+def test_a_dataset_without_a_simulator_never_recommends_to_generate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Dataset.datasets_register, "_datasets", {})
+    type("NoSimulator", (Dataset,), {"card": dataclasses.replace(Toy.card, name="NoSimulator")})
+    path = ("--path", tmp_path)
+    assert "its events cannot be generated" in fails("generate", "NoSimulator", *path)
+    for line in (
+        ("train", "NoSimulator", "--recipe", "fcn_quick", *path),
+        ("plot", "NoSimulator", *path),
+        ("audit", "NoSimulator", "--source", "published", *path),
+        ("download", "NoSimulator", *path),
+    ):
+        message = fails(*line)
+        assert "NoSimulator has no simulator" in message
+        assert "pd4ml generate" not in message
+
+
+def test_generated_events_are_pointed_at_where_published_ones_are_not(generated: Path) -> None:
+    message = fails("train", "Toy", "--recipe", "fcn_quick", "--source", "published", "--path", generated)
+    assert f"generated events lie in {generated / 'Toy' / 'generated-default'}: source='generated'" in message
+    (generated / "Toy" / "generated-default").rename(generated / "Toy" / "generated-far")
+    message = fails("audit", "Toy", "--source", "published", "--path", generated)
+    assert message.endswith("source='generated', variant='far' takes them")
+
+
+def test_a_reference_recipe_says_which_dataset_it_is_for(generated: Path, tmp_path: Path) -> None:
+    message = fails("train", "Toy", "--recipe", "lstm_residual", "--path", generated, "--runs", tmp_path / "runs")
+    assert "lstm_residual cannot be built: it is the reference model of Airshower" in message
+    assert "ModelInputs" not in message
 
 
 def test_ctrl_c_is_one_line(tmp_path: Path) -> None:

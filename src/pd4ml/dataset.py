@@ -17,6 +17,7 @@ from warnings import warn
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.arguments import as_name, as_path
 from pd4ml.card import Card
 from pd4ml.errors import DataError, FetchError, StoreError, UnknownNameError, unknown_name
 from pd4ml.generation.simulator import Simulator
@@ -51,7 +52,7 @@ class Register:
     def find(self, name: str) -> type[Dataset]:
         """The dataset called ``name``, in any case and with or without underscores."""
         for dataset in self:
-            if _plain_name(dataset.name) == _plain_name(name):
+            if isinstance(name, str) and _plain_name(dataset.name) == _plain_name(name):
                 return dataset
         raise unknown_name("dataset", name, self._datasets)
 
@@ -83,8 +84,9 @@ class Dataset:
     """A dataset. Subclasses set ``card``; the modules beside it say how events are simulated and become graphs.
 
     Everything is a class method: ``dataset.load('train', path)``. ``path`` is a folder that may hold many
-    datasets. ``source`` is ``'published'`` (files that were published) or ``'generated'`` (made by ``generate``,
-    one folder per ``variant``); one never stands in silently for the other.
+    datasets. ``source`` is ``'published'`` (files that were published), ``'generated'`` (made by ``generate``,
+    one folder per ``variant``) or ``'imported'`` (a part of the published events, its name as ``variant``); one
+    never stands in silently for the other.
     """
 
     card: ClassVar[Card]
@@ -294,27 +296,26 @@ class Dataset:
         path : str or Path
             A folder that may hold many datasets.
         source : str
-            ``published`` or ``generated``.
+            ``published``, ``generated`` or ``imported``.
         variant : str
-            Of generated events: which ones.
+            Of generated or imported events: which ones.
 
         Returns
         -------
         Path
-            ``<path>/<name>/published`` or ``<path>/<name>/generated-<variant>``.
+            ``<path>/<name>/published``, ``<path>/<name>/generated-<variant>`` or ``.../imported-<variant>``.
 
         Raises
         ------
         UnknownNameError
             For another source, and for a variant that is no name of a folder.
         """
-        if source == "published":
-            return Path(path) / cls.name / "published"
-        if source != "generated":
-            raise unknown_name("source", source, ("published", "generated"))
-        if not _VARIANT_NAME.fullmatch(variant):
+        root = as_path(path) / cls.name
+        if as_name("source", source, ("published", "generated", "imported")) == "published":
+            return root / "published"
+        if not isinstance(variant, str) or not _VARIANT_NAME.fullmatch(variant):
             raise UnknownNameError(f"variant {variant!r}: use letters, digits and any of _ . + -")
-        return Path(path) / cls.name / f"generated-{variant}"
+        return root / f"{source}-{variant}"
 
     @classmethod
     def load(
@@ -337,9 +338,9 @@ class Dataset:
         force_download : bool
             Fetch the published files again.
         source : str
-            ``published`` or ``generated``; one never stands in for the other.
+            ``published``, ``generated`` or ``imported``; one never stands in for the other.
         variant : str
-            Of generated events: which ones.
+            Of generated or imported events: which ones.
 
         Returns
         -------
@@ -392,9 +393,9 @@ class Dataset:
         path : str or Path
             The folder that holds the datasets.
         source : str
-            ``published`` or ``generated``.
+            ``published``, ``generated`` or ``imported``.
         variant : str
-            Of generated events: which ones.
+            Of generated or imported events: which ones.
 
         Returns
         -------
@@ -409,6 +410,9 @@ class Dataset:
         cls._check_split(split)
         folder = cls.folder(path, source, variant)
         if not folder.exists():
+            if source == "imported":
+                line = f"pd4ml import FILE --dataset {cls.name} --variant {variant} --path {path}"
+                raise StoreError(f"no imported {cls.name} called {variant!r} in {path}: `{line}` takes a file")
             if source == "generated":
                 advice = cls._generate_hint("make it with {}", path, variant)
                 if variant not in cls.card.variants:
@@ -417,7 +421,7 @@ class Dataset:
             cls._published(path).convert(folder)
         store = Store(folder)
         found = (store.manifest.dataset, store.manifest.card_version)
-        version = cls.card.version if source == "generated" else cls.card.published.version
+        version = (cls.card if source == "generated" else cls.card.published).version
         if found != (cls.name, version):
             raise StoreError(
                 f"{folder} holds {found[0]} (card version {found[1]}), expected {cls.name} ({version}): "
@@ -436,9 +440,9 @@ class Dataset:
         path : str or Path
             The folder that holds the datasets.
         source : str
-            ``published`` or ``generated``.
+            ``published``, ``generated`` or ``imported``.
         variant : str
-            Of generated events: which ones.
+            Of generated or imported events: which ones.
 
         Returns
         -------
@@ -451,7 +455,7 @@ class Dataset:
             For another source, and for a variant that is no name of a folder.
         """
         cls.folder(path, source, variant)  # refuses names that cannot be
-        return Sample(cls, Path(path), source, variant)
+        return Sample(cls, as_path(path), source, variant)
 
     @classmethod
     def graphs(
@@ -472,9 +476,9 @@ class Dataset:
         path : str or Path
             The folder that holds the datasets.
         source : str
-            ``published`` or ``generated``.
+            ``published``, ``generated`` or ``imported``.
         variant : str
-            Of generated events: which ones.
+            Of generated or imported events: which ones.
         view : FeatureView, optional
             What features must know of the data, as of a trained model (``run.view``). Without it that is fitted on
             the train split of the same folder, whichever split is asked for.
@@ -519,9 +523,9 @@ class Dataset:
         force_download : bool
             Fetch the published files again.
         source : str
-            ``published`` or ``generated``.
+            ``published``, ``generated`` or ``imported``.
         variant : str
-            Of generated events: which ones.
+            Of generated or imported events: which ones.
 
         Returns
         -------
@@ -695,8 +699,11 @@ class Dataset:
         return published.paths
 
     @classmethod
-    def import_file(cls, file: str | Path, path: str | Path = "./datasets") -> Path:
+    def import_file(cls, file: str | Path, path: str | Path = "./datasets", *, variant: str | None = None) -> Path:
         """Verify a published file that one already has and place it where `download` looks for it.
+
+        With a ``variant`` the file holds only a part of the published events, in their layout: they are converted
+        and are found by ``source='imported'`` and that name, never as the published dataset.
 
         Parameters
         ----------
@@ -704,36 +711,45 @@ class Dataset:
             Known by its name; it stays as it is.
         path : str or Path
             The folder that holds the datasets.
+        variant : str, optional
+            What a part of the published events is to be called.
 
         Returns
         -------
         Path
-            The file in ``path``.
+            The file in ``path``; of a part the folder of its store.
 
         Raises
         ------
         DataError
-            If it is not one of the card's files, or not as it was published.
+            If it is not one of the card's files, or not as it was published; of a part, if it has another layout.
+        StoreError
+            If there are other events of that name.
         """
-        from pd4ml.storage.published import import_file
+        from pd4ml.storage.published import import_file, import_part
 
-        return import_file(cls.card, Path(file), Path(path))
+        if variant is not None:
+            return import_part(cls.card, as_path(file, "file"), cls.folder(path, "imported", variant), variant)
+        return import_file(cls.card, as_path(file, "file"), as_path(path))
 
     # ----------------------------------------------------------------------------------------------------
 
     @classmethod
     def _check_split(cls, split: str) -> None:
-        if split not in cls.card.splits:
-            raise unknown_name("split", split, cls.card.splits)
+        as_name("split", split, cls.card.splits)
 
     @classmethod
     def _published(cls, path: str | Path, *, force: bool = False) -> Published:
         from pd4ml.storage.published import fetch_published
 
         try:
-            return fetch_published(cls.card, Path(path), force=force)
+            return fetch_published(cls.card, as_path(path), force=force)
         except FetchError as error:
             hint = cls._generate_hint("events of the same schema can be generated: {}", path, "default")
+            if there := sorted((as_path(path) / cls.name).glob("generated-*/manifest.json")):
+                name = there[0].parent.name.partition("-")[2]
+                option = "" if name == "default" else f", variant={name!r}"
+                hint = f"generated events lie in {there[0].parent}: source='generated'{option} takes them"
             raise FetchError(f"{error}; {hint}") from error
 
     @classmethod

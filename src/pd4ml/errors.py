@@ -47,11 +47,11 @@ class UnknownNameError(Pd4mlError, ValueError):
     """A dataset, split, model, variant or option that does not exist."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """Make the error for an unknown ``kind`` called ``name``, with the nearest of ``known`` suggested."""
     names = list(known)
     by_lower = {candidate.lower(): candidate for candidate in names}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.5)
     hint = f"; did you mean {by_lower[near[0]]!r}?" if near else ""
     return UnknownNameError(f"unknown {kind} {name!r}{hint} (known: {', '.join(names) or 'none'})")
 

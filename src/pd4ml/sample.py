@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pd4ml.arguments import as_name, as_whole
 from pd4ml.card import Card
 from pd4ml.errors import DataError, one_line
 from pd4ml.graphs.lazy import LazyGraphs
@@ -162,9 +163,9 @@ class Sample:
     path : Path
         The folder that holds the datasets.
     source : str
-        ``published`` or ``generated``.
+        ``published``, ``generated`` or ``imported``.
     variant : str
-        Of generated events: which ones.
+        Of generated or imported events: which ones.
     rules : tuple[Rule, ...]
         Which part of it, one after the other; none for all. `subset` and `shards` add them.
     """
@@ -265,6 +266,8 @@ class Sample:
             For a view that was fitted on another dataset.
         """
         view = self.view() if view is None else view
+        if not isinstance(view, FeatureView):
+            raise DataError(f"view must be a FeatureView, such as run.view, found {view!r}"[:200])
         if view.dataset != self.card.name:
             raise DataError(f"features fitted on {view.dataset} are no features of {self.card.name}")
         return LazyGraphs(self.open(split), GraphBuilder(self.dataset, view))
@@ -293,10 +296,12 @@ class Sample:
         DataError
             For a fraction out of range, and for places that are no whole numbers.
         """
-        if isinstance(part, float):
+        as_name("split", split, self.card.splits)
+        seed = as_whole("seed", seed, 0)
+        if isinstance(part, float | np.floating):
             if not 0 < part <= 1:
                 raise DataError(f"a fraction must be above 0 and at most 1, found {part}")
-            return self._with(Share(0.0, part, seed))
+            return self._with(Share(0.0, float(part), seed))
         index = np.asarray(part)
         index = np.flatnonzero(index) if index.dtype == bool else index
         if index.dtype.kind not in "iu" or index.ndim != 1 or (len(index) and index.min() < 0):
@@ -327,8 +332,9 @@ class Sample:
         DataError
             For less than one part, a skew out of range, or a skew without ``by``.
         """
-        if n < 1 or not 0 <= skew <= 1:
-            raise DataError(f"expected at least one part and a skew from 0 to 1, found {n} and {skew}")
+        n, seed = as_whole("n", n, 1), as_whole("seed", seed, 0)
+        if not isinstance(skew, int | float) or not 0 <= skew <= 1:
+            raise DataError(f"skew must be a number from 0 to 1, found {skew!r}")
         if skew and not by:
             raise DataError("skew needs `by`, the name of the array in which parts are to differ")
         return tuple(self._with(Share(i / n, (i + 1) / n, seed, by, skew)) for i in range(n))

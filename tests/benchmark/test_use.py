@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import pd4ml
+from helpers.jets import random_jets
 from helpers.learnable import Classes, Values
 from pd4ml.benchmark import Run, shift
 from pd4ml.benchmark.run import open_data
@@ -102,6 +103,9 @@ def test_own_files_and_folders_are_predicted(run: Run, data: Path, tmp_path: Pat
     events = open_data(Values, tmp_path / "mine.npz", "test")
     expected = run.predict(Values.at(data, source="generated")).output[:9]
     np.testing.assert_allclose(run.predict(events).output, expected, rtol=1e-6)
+    with pytest.raises(DataError, match=r"mine\.npz holds no events"):
+        np.savez(tmp_path / "mine.npz", points=arrays["points"][:0], n_points=arrays["n_points"][:0])
+        open_data(Values, tmp_path / "mine.npz", "test")
     folder = Values.folder(data, "generated", "scaled")
     assert len(run.predict(open_data(Values, folder, "train"))) == 400
     with pytest.raises(StoreError, match=r"holds LearnClasses .*expected LearnValues"):
@@ -111,6 +115,17 @@ def test_own_files_and_folders_are_predicted(run: Run, data: Path, tmp_path: Pat
         open_data(Values, tmp_path / "less.npz", "test")
     with pytest.raises(DataError, match="predicts LearnValues, found events of LearnClasses"):
         run.predict(Classes.at(data, source="generated"))
+
+
+def test_own_events_of_padding_alone_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    jets = random_jets(5)
+    for empty, said in ((0, ""), (2, "2 of 5 events hold nothing but padding"), (5, "5 of 5 events")):
+        jets["constituents"][:empty] = 0
+        np.savez(tmp_path / "mine.npz", constituents=jets["constituents"], ttv=jets["ttv"])
+        assert len(open_data(pd4ml.TopTagging, tmp_path / "mine.npz", "test")) == 5
+        err = capsys.readouterr().err
+        assert said in err
+        assert bool(err) == bool(empty)
 
 
 def test_damaged_or_foreign_runs_are_refused_in_one_line(data: Path, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,33 @@ from pd4ml.errors import FetchError
 from pd4ml.storage.fetch import fetch
 
 pytestmark = pytest.mark.usefixtures("impatient")
+
+
+def test_a_name_that_cannot_be_resolved_is_not_tried_again(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Offline it is called temporary; seconds do not help. A connection that is refused is another matter."""
+    real = socket.getaddrinfo
+    for number in (socket.EAI_AGAIN, socket.EAI_NONAME):
+
+        def resolve(host: str, *more: Any, number: int = number, **options: Any) -> Any:
+            if host == "mirror.invalid":
+                raise socket.gaierror(number, "no such name")
+            return real(host, *more, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        good = server.on("/good", server_that.well(BODY))
+        assert fetch(published("http://mirror.invalid/x", good), tmp_path / str(number)).read_bytes() == BODY
+        message = refusal(tmp_path / "alone", "http://mirror.invalid/x")
+        assert message.endswith("tried mirror.invalid: connection failed, no such name")
+    assert "trying again" not in capsys.readouterr().err
+
+
+def test_a_refused_connection_is_tried_again(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert "(3 attempts)" in refusal(tmp_path, f"http://127.0.0.1:{port}/x")
 
 
 def test_mirrors_are_tried_in_order_and_force_fetches_again(server: Server, tmp_path: Path) -> None:

@@ -176,6 +176,13 @@ def test_no_such_table(path: Path, tmp_path: Path) -> None:
         open_pandas_table(tmp_path / "none.h5")
 
 
+def test_a_table_in_the_fixed_format(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pandas.DataFrame({"E_0": [1.0, 2.0]}).to_hdf(tmp_path / "fixed.h5", key="table")
+    with pytest.raises(DataError, match=r"holds 'table' in pandas' fixed format, .* to_hdf\(.*format='table'\)"):
+        open_pandas_table(tmp_path / "fixed.h5")
+
+
 @pytest.mark.parametrize("keep", [0, 10, 3000, 0.5, 0.99])
 def test_truncated(path: Path, keep: float) -> None:
     content = path.read_bytes()

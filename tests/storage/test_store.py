@@ -224,7 +224,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_finished(
 
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", full)
-            with pytest.raises(StoreError, match="No space left on device; choose another path"):
+            with pytest.raises(StoreError, match="No space left on device: make room, or choose another path"):
                 writer.write("train", 1, 20, toy_arrays(10, 1))
     with StoreWriter(folder, Toy.card, SPLITS, PLAN) as writer:
         assert writer.done == {("train", 0)}

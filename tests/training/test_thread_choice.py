@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from pd4ml.errors import DataError
-from pd4ml.training.thread_choice import ThreadChoice, checked_threads
+from pd4ml.training.thread_choice import ThreadChoice
 
 FIRST_LOOK, LOOK = 0.1, 0.5  # s after which free cores are seen, as in a training
 
@@ -152,9 +151,3 @@ def test_what_is_expected_is_taken_where_it_is_free() -> None:
         choice.see(free)
         assert choice.next() == taken
     assert ThreadChoice(2, expected=16).next() == 1
-
-
-@pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2"])
-def test_a_number_of_threads_is_checked(threads: object) -> None:
-    with pytest.raises(DataError, match=f"threads must be a whole number from 1, found {threads!r}"):
-        checked_threads(threads)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from pd4ml.arguments import as_path, as_whole
 from pd4ml.benchmark.estimate import TimeLeft, expected_cost, time_left_text
 from pd4ml.benchmark.plan import Cell, Plan
 from pd4ml.benchmark.record import RECORD_NAME, Record, read_record
@@ -119,9 +120,10 @@ def plan_states(plan: Plan, path: str | Path = "./datasets", runs_dir: str | Pat
     StoreError
         If the events that are there are not those of the plan.
     """
+    path, runs_dir = as_path(path), as_path(runs_dir, "runs_dir")
     for dataset in plan.datasets:
-        _check_events(plan, dataset, Path(path))
-    return [_state(cell, Path(path), Path(runs_dir)) for cell in plan.cells]
+        _check_events(plan, dataset, path)
+    return [_state(cell, path, runs_dir) for cell in plan.cells]
 
 
 def run_plan(
@@ -162,9 +164,9 @@ def run_plan(
     DataError
         For less than one worker.
     """
-    if not isinstance(workers, Executor) and workers < 1:
-        raise DataError(f"workers must be at least 1, found {workers}")
-    path, runs_dir = Path(path), Path(runs_dir)
+    if not isinstance(workers, Executor):
+        as_whole("workers", workers, 1)
+    path, runs_dir = as_path(path), as_path(runs_dir, "runs_dir")
     reasons = _prepare(plan, path, workers)
     failures = {cell.name: reasons[cell.dataset.name] for cell in plan.cells if cell.dataset.name in reasons}
     states = [_state(cell, path, runs_dir) for cell in plan.cells if cell.name not in failures]

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from pd4ml.arguments import as_path
 from pd4ml.benchmark.record import RECORD_NAME, Record, now, read_record
 from pd4ml.benchmark.run import dataset_facts, evaluate
 from pd4ml.dataset import Dataset
@@ -47,10 +48,11 @@ def add_run(run_dir: str | Path, folder: str | Path, path: str | Path = "./datas
     ``path`` holds the datasets. Raises DataError if predictions, events or metrics are not those of the record.
     """
     measured = evaluate(run_dir, path)
-    record = read_record(Path(run_dir))
-    predictions = Predictions.read(Path(run_dir) / record.predictions["file"], record.dataset["task"])
+    run_dir = as_path(run_dir, "run_dir")
+    record = read_record(run_dir)
+    predictions = Predictions.read(run_dir / record.predictions["file"], record.dataset["task"])
     name = f"{record.recipe['name']}-seed{record.seed}"
-    return _store(replace(record, metrics=measured), predictions, Path(folder), name)
+    return _store(replace(record, metrics=measured), predictions, as_path(folder, "folder"), name)
 
 
 def add_predictions(
@@ -96,12 +98,12 @@ def add_predictions(
         machine={},
         created=now(),
     )
-    return _store(record, predictions, Path(folder), name)
+    return _store(record, predictions, as_path(folder, "folder"), name)
 
 
 def entries(folder: str | Path) -> list[Path]:
     """The folders of the entries, by dataset and name."""
-    return sorted(file.parent for file in Path(folder).glob(f"*/*/{RECORD_NAME}"))
+    return sorted(file.parent for file in as_path(folder, "folder").glob(f"*/*/{RECORD_NAME}"))
 
 
 def check(folder: str | Path, path: str | Path = "./datasets") -> Iterator[Check]:

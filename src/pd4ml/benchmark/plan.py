@@ -27,6 +27,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
+from pd4ml.arguments import as_path
 from pd4ml.card import Task
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, Pd4mlError, unknown_name
@@ -139,8 +140,9 @@ def load_plan(
     DataError
         For a file that cannot be read, keys, names or numbers that do not fit, or if nothing is left to train.
     """
-    file: Path | Traversable = Path(plan)
-    if Path(plan).suffix != ".toml":
+    plan = as_path(plan, "plan")
+    file: Path | Traversable = plan
+    if plan.suffix != ".toml":
         known = _plan_files()
         if str(plan) not in known:
             raise unknown_name("plan", str(plan), known)

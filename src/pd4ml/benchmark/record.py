@@ -14,6 +14,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
+from pd4ml.arguments import as_path
 from pd4ml.errors import DataError, missing_extra, one_line
 from pd4ml.metrics.measurement import Measurement
 from pd4ml.storage.atomic import write_text
@@ -166,12 +167,12 @@ class Record:
         write_text(file, json.dumps(body, indent=1, allow_nan=False) + "\n")
 
 
-def read_record(file: Path) -> Record:
+def read_record(file: str | Path) -> Record:
     """Read a record.
 
     Parameters
     ----------
-    file : Path
+    file : str or Path
         Its file, or the folder of its run.
 
     Returns
@@ -186,6 +187,7 @@ def read_record(file: Path) -> Record:
     MissingExtraError
         If what checks the schema is not installed.
     """
+    file = as_path(file, "record")
     file = file / RECORD_NAME if file.is_dir() else file
     try:
         record = Record.from_dict(json.loads(file.read_text(encoding="utf-8")))
@@ -195,12 +197,12 @@ def read_record(file: Path) -> Record:
     return dataclasses.replace(record, folder=file.parent)
 
 
-def find_records(runs_dir: Path) -> list[Path]:
+def find_records(runs_dir: str | Path) -> list[Path]:
     """The records below a folder of runs, one for each finished run.
 
     Parameters
     ----------
-    runs_dir : Path
+    runs_dir : str or Path
         The folder that holds the runs.
 
     Returns
@@ -208,7 +210,7 @@ def find_records(runs_dir: Path) -> list[Path]:
     list[Path]
         Their files, sorted.
     """
-    return sorted(runs_dir.glob(f"*/{RECORD_NAME}"))
+    return sorted(as_path(runs_dir, "runs_dir").glob(f"*/{RECORD_NAME}"))
 
 
 def versions() -> dict[str, str]:

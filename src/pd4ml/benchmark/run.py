@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pd4ml.arguments import as_path, as_whole
 from pd4ml.benchmark.outcome import dataset_facts, leave_record, predictions_of
 from pd4ml.benchmark.record import RECORD_NAME, Record, read_record
 from pd4ml.dataset import Dataset
@@ -24,13 +25,11 @@ from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.lock import one_writer
 from pd4ml.storage.manifest import Manifest
-from pd4ml.storage.memory import memory_events
-from pd4ml.storage.npz import read_npz
+from pd4ml.storage.memory import read_own
 from pd4ml.storage.store import Events, Store
 from pd4ml.training.fitted import FEATURES_NAME, MODEL_FILES, Fitted, Options, estimator_of, load_fitted
 from pd4ml.training.processes import is_first_process, started_from_outside
 from pd4ml.training.recipe import TREES, Recipe, load_recipe
-from pd4ml.training.thread_choice import checked_threads
 
 if TYPE_CHECKING:
     from torch import nn
@@ -138,9 +137,10 @@ def load_run(folder: str | Path, model: nn.Module | None = None, *, threads: int
     DataError
         If there is no finished run, if a file is not the one of the record, or if an earlier version left it.
     """
-    if Path(folder).is_dir() and not (Path(folder) / RECORD_NAME).exists():
+    folder = as_path(folder, "folder")
+    if folder.is_dir() and not (folder / RECORD_NAME).exists():
         raise DataError(f"{folder} is no finished run: it has no {RECORD_NAME}")
-    run = Run(read_record(Path(folder)), model, checked_threads(threads))
+    run = Run(read_record(folder), model, None if threads is None else as_whole("threads", threads, 1))
     _ = run.fitted
     return run
 
@@ -175,9 +175,9 @@ def train(
     path : str or Path
         The folder that holds the datasets.
     source : str
-        ``published`` or ``generated``.
+        ``published``, ``generated`` or ``imported``.
     variant : str
-        Of generated events: which ones.
+        Of generated or imported events: which ones.
     seed : int
         Of the weights and of the order of events; not negative.
     runs_dir : str or Path
@@ -230,16 +230,16 @@ def train_sample(
     options: Options | None = None,
 ) -> Run:
     """As `train`, for any sample, with the run itself as the result."""
+    if not isinstance(sample, Sample):
+        raise DataError(f"expected a sample, such as DATASET.at('datasets'), found {sample!r}"[:200])
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, sample.dataset)
-    options = Options() if options is None else options
-    if options.seed < 0:
-        raise DataError(f"seed must not be negative, found {options.seed}")
+    options = (Options() if options is None else options).checked()
     train_events, test = sample.open("train"), sample.open("test")
     if options.model is not None:
         recipe = _recipe_of(options.model, recipe)
     manifest = train_events.manifest
     name = run_name(manifest, recipe, options.seed, options.n_events, sample.fingerprint)
-    training = _Training(sample, recipe, test, Path(runs_dir) / name, options)
+    training = _Training(sample, recipe, test, as_path(runs_dir, "runs_dir") / name, options)
     if force and started_from_outside() and any((training.folder / name).exists() for name in _STATE):
         raise DataError(f"several processes cannot start {training.folder} again together: delete it first")
     if not is_first_process():  # it helps the first one, which writes
@@ -275,8 +275,9 @@ def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, 
     DataError
         If predictions, events or metrics are not those of the record.
     """
-    record = read_record(Path(run_dir))
-    file = Path(run_dir) / record.predictions["file"]
+    run_dir = as_path(run_dir, "run_dir")
+    record = read_record(run_dir)
+    file = run_dir / record.predictions["file"]
     if not file.exists() or sha256_of(file) != record.predictions["sha256"]:
         raise DataError(f"predictions {file} are missing or not those of the record: train again with force")
     facts = record.dataset
@@ -306,9 +307,9 @@ def open_data(dataset: type[Dataset], what: Path, split: str) -> Events:
 
     Such a file may lack the target and all extras. Raises DataError or StoreError, in one line, for anything else.
     """
+    what = as_path(what, "data")
     if what.suffix.lower() == ".npz":
-        card = dataset.card
-        return memory_events(card, read_npz(what))
+        return read_own(dataset.card, what)
     if what.exists() and not what.is_dir():
         raise DataError(f"expected a dataset folder, or an .npz file of arrays named as on the card, found {what}")
     store = Store(what)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from pd4ml.arguments import as_path
 from pd4ml.benchmark.record import now
 from pd4ml.benchmark.run import Run
 from pd4ml.card import Measurement
@@ -73,13 +74,14 @@ def shift(
     """
     dataset = Dataset.datasets_register.find(run.record.dataset["name"])
     names = _variants(dataset, variants)
-    nominal = _nominal(run, dataset, Path(path))
-    present = _make(dataset, names, Path(path), nominal, n_events, workers)
+    path = as_path(path)
+    nominal = _nominal(run, dataset, path)
+    present = _make(dataset, names, path, nominal, n_events, workers)
     if not present:
         raise DataError(
             f"no variant of {dataset.name} is in {path}: give a number of events to make them (--events)"
         )
-    body = _compared(run, dataset, nominal, present, Path(path))
+    body = _compared(run, dataset, nominal, present, path)
     write_text(run.folder / SHIFT_NAME, json.dumps(body, indent=1, allow_nan=False) + "\n")
     return body
 
@@ -145,9 +147,8 @@ def _nominal(run: Run, dataset: type[Dataset], path: Path) -> Sample:
     """The generated default events: those that the run was made on, or, of a run on published ones, others."""
     sample = dataset.at(path, source="generated")
     if not dataset.folder(path, "generated").exists():
-        raise DataError(
-            f"nominal events of {dataset.name} are not in {path}: `pd4ml generate {dataset.name} --path {path}`"
-        )
+        hint = dataset._generate_hint("{} makes them", path, "default")
+        raise DataError(f"nominal events of {dataset.name} are not in {path}: {hint}")
     facts = run.record.dataset
     if (facts["source"], facts["variant"]) == ("generated", "default") and sample.manifest.fingerprint != facts[
         "fingerprint"

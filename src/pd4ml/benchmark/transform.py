@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pd4ml.arguments import as_path
 from pd4ml.benchmark.outcome import VALID_PREDICTIONS, leave_record
 from pd4ml.benchmark.record import RECORD_NAME, read_record
 from pd4ml.benchmark.run import Run
@@ -50,7 +51,7 @@ def transform(run: Run, how: Transform, sample: Sample, *, runs_dir: str | Path 
         raise DataError(f"{sample!r} is not the sample that {run!r} was trained on")
     method = {"kind": how.kind, **asdict(how)}
     digest = hashlib.sha256(json.dumps([record.sha256, method], sort_keys=True).encode()).hexdigest()[:8]
-    folder = Path(runs_dir) / f"{run.folder.name.rpartition('-')[0]}-{how.kind}-{digest}"
+    folder = as_path(runs_dir, "runs_dir") / f"{run.folder.name.rpartition('-')[0]}-{how.kind}-{digest}"
     with one_writer(folder, f"another process is making {folder}: wait for it, or choose another folder"):
         if (folder / RECORD_NAME).exists():
             return Run(read_record(folder), run.model, run.threads)

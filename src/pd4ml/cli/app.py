@@ -6,17 +6,22 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.models import CommandFunctionType
 
+from pd4ml.arguments import as_path
+from pd4ml.cli.streams import prepare_streams
 from pd4ml.errors import DataError, Pd4mlError
 from pd4ml.text import wrapped
 
 __all__ = [
+    "App",
     "AsJson",
     "ColumnNames",
     "DataPath",
@@ -61,7 +66,25 @@ def _fail(message: str) -> None:
     raise typer.Exit(2)
 
 
-app = typer.Typer(
+class _Command(TyperCommand):
+    """Takes ``~`` for the home folder in every path, also where no shell has seen it, as in ``--path=~/x``."""
+
+    def invoke(self, ctx: Any) -> Any:
+        ctx.params = {
+            n: as_path(value, n) if isinstance(value, Path) else value for n, value in ctx.params.items()
+        }
+        return super().invoke(ctx)
+
+
+class App(typer.Typer):
+    """A command line whose commands know ``~``."""
+
+    def command(self, *args: Any, **options: Any) -> Callable[[CommandFunctionType], CommandFunctionType]:
+        """As Typer's."""
+        return super().command(*args, cls=_Command, **options)
+
+
+app = App(
     cls=_Group,
     no_args_is_help=True,
     add_completion=False,
@@ -97,7 +120,7 @@ ColumnNames = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
-SourceName = Annotated[str, typer.Option("--source", help="`generated` or `published` events.")]
+SourceName = Annotated[str, typer.Option("--source", help="`generated`, `published` or `imported` events.")]
 RunsPath = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")
@@ -105,7 +128,9 @@ Settings = Annotated[
 ThreadNumber = Annotated[
     int | None, typer.Option("--threads", help="Threads of each process; measured, and adapted, if not given.")
 ]
-VariantName = Annotated[str, typer.Option("--variant", help="Which generated variant; see `pd4ml info DATASET`.")]
+VariantName = Annotated[
+    str, typer.Option("--variant", help="Which generated variant (`pd4ml info DATASET`), or which import.")
+]
 
 
 def _print_version(wanted: bool) -> None:
@@ -152,6 +177,7 @@ def say(text: str, hang: str = "") -> None:
 
 def main() -> None:
     """Run the command line."""
+    prepare_streams()
     try:
         app()
     except KeyboardInterrupt:

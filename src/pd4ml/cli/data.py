@@ -130,13 +130,20 @@ def download(
 def import_file(
     file: Annotated[Path, typer.Argument(help="A published file that you already have.")],
     dataset: Annotated[str, typer.Option("--dataset", help="The dataset it belongs to.")],
+    variant: Annotated[
+        str | None, typer.Option("--variant", help="For a part of the published events: what to call it.")
+    ] = None,
     path: DataPath = Path("datasets"),
 ) -> None:
     """Verify a published file that you already have and put it where the package looks for it.
 
-    Example: pd4ml import ~/Downloads/1_top_tagging_2M.npz --dataset TopTagging
+    A file with a part of the published events, in the same layout, is taken under a name of its own, which
+    --source imported --variant NAME then finds.
+
+    Examples: pd4ml import ~/Downloads/1_top_tagging_2M.npz --dataset TopTagging ;
+    pd4ml import first_thousand.npz --dataset TopTagging --variant first_thousand
     """
-    print(pd4ml.Dataset.datasets_register.find(dataset).import_file(file, path))
+    print(pd4ml.Dataset.datasets_register.find(dataset).import_file(file, path, variant=variant))
 
 
 @app.command()

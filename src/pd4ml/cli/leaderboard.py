@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 import pd4ml
-from pd4ml.cli.app import AsJson, ColumnNames, DataPath, SourceName, VariantName, app, width
+from pd4ml.cli.app import App, AsJson, ColumnNames, DataPath, SourceName, VariantName, app, width
 from pd4ml.errors import DataError, unknown_name
 
 __all__ = ["add", "check", "leaderboard", "show"]
 
-leaderboard = typer.Typer(
+leaderboard = App(
     no_args_is_help=True,
     help="""A folder of records in git is the leaderboard; nobody types numbers.
 

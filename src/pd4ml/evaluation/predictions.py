@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.arguments import as_path
 from pd4ml.card import Task
 from pd4ml.errors import DataError
 from pd4ml.metrics.classification import sigmoid
@@ -96,13 +97,14 @@ class Predictions:
             return np.asarray(np.exp(logit - np.logaddexp.reduce(logit, axis=1, keepdims=True)))
         return sigmoid(logit)
 
-    def write(self, file: Path, *, compress: bool = False) -> None:
+    def write(self, file: str | Path, *, compress: bool = False) -> None:
         """Write an .npz without pickles, or a .csv, by the name of ``file``.
 
         Columns are ``event_id`` (and ``node``), and ``logit`` and ``score``, or ``value``. A CSV file has a column
         for each class or component (``logit_0``, ``value_0``), and ``score`` of two classes. ``compress`` makes a
         small .npz file and leaves ``score`` out, which follows from ``logit``.
         """
+        file = as_path(file, "file")
         if file.suffix.lower() not in (".npz", ".csv"):
             raise DataError(f"expected a file that ends in .npz or .csv, found {file.name!r}")
         arrays: dict[str, NDArray[Any]] = {"event_id": self.event_id}
@@ -118,9 +120,9 @@ class Predictions:
                 (np.savez_compressed if compress else np.savez)(stream, allow_pickle=False, **arrays)
 
     @classmethod
-    def read(cls, file: Path, task: Task) -> Predictions:
+    def read(cls, file: str | Path, task: Task) -> Predictions:
         """Read an .npz that `write` wrote; DataError if the file is missing, damaged or of another task."""
-        name = _output_name(task)
+        file, name = as_path(file, "file"), _output_name(task)
         names = ["event_id", name, *(["node"] if task == "segmentation" else [])]
         try:
             if task == "classification" and "node" in open_npz(file):

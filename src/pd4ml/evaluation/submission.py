@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.arguments import as_path
 from pd4ml.errors import DataError, one_line
 from pd4ml.evaluation.columns import UNNAMED, Columns, read_columns
 from pd4ml.evaluation.names import CHECK, OTHER, Names, choose, quoted, tell
@@ -70,7 +71,7 @@ def read_submission(
     rows in another order, NaN, another split, half precision, rounded scores, labels in place of scores, scores
     outside 0 to 1.
     """
-    file = Path(file)
+    file = as_path(file, "file")
     needed = ("value",) if truth.task == "regression" else ("logit", "score")
     what = f"{truth.name} is a {truth.task}, which needs a column"
     checked = _TARGETS if truth.task == "regression" else _LABELS

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.arguments import as_path
 from pd4ml.card import Card, Measurement, Task
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, one_line
@@ -270,7 +271,7 @@ def file_truth(
     are those of nodes. ``weight`` is what each event (of nodes: the node's event) counts. ``sha256``, if given,
     must be the hash of the file; ``columns`` says which column is which, where the file has other names.
     """
-    file = Path(file)
+    file = as_path(file, "file")
     names = Names(_COLUMNS, ("label", "target", "truth", "y"), _ALIASES, "a truth needs a column")
     read = read_columns(file, lambda found: choose(file, found, names, columns))
     found = sha256_of(file)

@@ -85,6 +85,8 @@ def parse_draws(draw: Mapping[str, str] | None, simulator: Simulator, card: Card
     ``config`` holds the settings that are not drawn. The draws come in the order of the settings.
     """
     known = {setting.name: setting for setting in simulator.settings}
+    if not isinstance(draw or {}, Mapping):
+        raise DataError(f"draw must map settings to distributions, {{'NAME': 'uniform:0.9,1.1'}}, found {draw!r}")
     for name in draw or {}:
         if name not in known:
             raise unknown_name("setting", name, known)

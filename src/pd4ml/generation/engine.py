@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.arguments import as_whole
 from pd4ml.errors import DataError
 from pd4ml.generation.draws import Draw
 from pd4ml.generation.pieces import simulate_chunk
@@ -80,8 +81,7 @@ def _simulated(
     work: Callable[[Chunk], Arrays], chunks: list[Chunk], workers: int | Executor
 ) -> Iterator[tuple[Chunk, Arrays]]:
     if not isinstance(workers, Executor):
-        if workers < 1:
-            raise DataError(f"workers must be at least 1, found {workers}")
+        workers = as_whole("workers", workers, 1)
         if workers == 1 or len(chunks) <= 1:
             for chunk in chunks:
                 yield chunk, work(chunk)

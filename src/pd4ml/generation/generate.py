@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import operator
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+from pd4ml.arguments import as_whole
 from pd4ml.card import Card
 from pd4ml.errors import DataError, StoreError, unknown_name
 from pd4ml.generation.draws import parse_draws
@@ -44,9 +44,7 @@ def generate(
     settings = simulator.config(_options(card, variant, config or {}, draw or {}))
     draws = parse_draws(draw, simulator, card, settings)
     card = dataclasses.replace(card, extras=(*card.extras, *(d.spec for d in draws)))
-    splits, seed = split_events(card, n_events), _whole("seed", seed)
-    if seed < 0:
-        raise DataError(f"seed must not be negative, found {seed}")
+    splits, seed = split_events(card, n_events), as_whole("seed", seed, 0)
     plan = {
         "dataset": card.name,
         "card_version": card.version,
@@ -80,7 +78,7 @@ def split_events(card: Card, n_events: int) -> dict[str, int]:
 
     A split's seed follows from its place, so that train and test come first.
     """
-    n_events, total = _whole("n_events", n_events), sum(card.splits.values())
+    n_events, total = as_whole("n_events", n_events), sum(card.splits.values())
     others = ["test", *(name for name in card.splits if name not in ("train", "test"))]
     rest = {name: round(n_events * round(card.splits[name] / total, 2)) for name in others}
     splits = {"train": n_events - sum(rest.values()), **rest}
@@ -116,11 +114,3 @@ def _same(store: Store, plan: Mapping[str, Any], variant: str) -> Store:
                 f"name than variant {variant!r}, or replace it with force (--force)"
             )
     return store
-
-
-def _whole(name: str, value: object) -> int:
-    """A whole number, NumPy's included."""
-    try:
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise DataError(f"{name} must be a whole number, found {value!r}") from None

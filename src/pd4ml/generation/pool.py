@@ -40,7 +40,7 @@ def _prepare_worker(parent: int, quiet: bool) -> None:
     """Leave Ctrl-C to the parent, and never outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if quiet:
-        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  open as long as the process lives
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  open as long as the process lives
 
     def watch() -> None:
         while os.getppid() == parent:

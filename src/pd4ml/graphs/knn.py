@@ -9,9 +9,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numba import get_num_threads, njit
+from numba import get_num_threads
 from numpy.typing import NDArray
 
+from pd4ml.compiled import njit
 from pd4ml.errors import DataError
 from pd4ml.graphs.blocks import BLOCK, over_blocks
 from pd4ml.graphs.symmetric import check_offsets, symmetric_edges

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pd4ml.arguments import as_whole
 from pd4ml.errors import missing_extra
 from pd4ml.graphs.packed import PackedGraphs
 
@@ -57,6 +58,7 @@ class LazyGraphs:
 
     def batches(self, size: int) -> Iterator[PackedGraphs]:
         """Packs of ``size`` graphs, in order; the last may be smaller."""
+        size = as_whole("size", size, 1)
         return (self[start : start + size] for start in range(0, len(self), size))
 
     def pack(self) -> PackedGraphs:

@@ -6,9 +6,9 @@ This module imports numba, and what it compiles at the first call is cached; lig
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pd4ml.compiled import njit
 from pd4ml.errors import DataError
 from pd4ml.graphs.blocks import BLOCK, over_blocks
 

@@ -34,6 +34,7 @@ class Model(nn.Module, abc.ABC):
 
     permutation_invariant: ClassVar[bool]
     made_for: ClassVar[ModelInputs | None] = None  # the only inputs that it takes, if it is made for one dataset
+    made_for_dataset: ClassVar[str] = ""  # its name
     needs_edges: bool = True
     has_nodes: bool = False
     head: nn.Module
@@ -44,7 +45,10 @@ class Model(nn.Module, abc.ABC):
     def __init__(self, inputs: ModelInputs) -> None:
         super().__init__()
         if self.made_for is not None and inputs != self.made_for:
-            raise ValueError(f"it is made for {self.made_for}, found {inputs}")
+            raise ValueError(
+                f"it is the reference model of {self.made_for_dataset} and takes no other events: choose another "
+                "recipe, `pd4ml recipes` shows them"
+            )
         if inputs.n_outputs < 1:
             raise ValueError(f"a model needs at least one output, found {inputs.n_outputs}")
         if inputs.per_node and not self.has_nodes:

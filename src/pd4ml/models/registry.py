@@ -143,7 +143,8 @@ def build(name: str, inputs: ModelInputs, **hyperparameters: Any) -> Model:
         return cls(inputs, **hyperparameters)
     except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{name} cannot be built with {hyperparameters}: {reason}") from error
+        how = f" with {hyperparameters}" if hyperparameters else ""
+        raise DataError(f"{name} cannot be built{how}: {reason}") from error
 
 
 def _import_models() -> None:

@@ -17,9 +17,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pd4ml.compiled import njit
 from pd4ml.physics.kinematics import pseudorapidity
 from pd4ml.physics.pythia import Particles
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from pd4ml.compiled import njit
 
 __all__ = ["delta_phi", "delta_r", "pseudorapidity", "pt_eta_phi_mass"]
 

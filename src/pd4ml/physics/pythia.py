@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pd4ml.compiled import njit
 from pd4ml.errors import DataError, missing_extra
 from pd4ml.physics.kinematics import pseudorapidity
 

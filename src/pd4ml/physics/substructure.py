@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pd4ml.compiled import njit
 from pd4ml.physics.kinematics import delta_r
 
 __all__ = ["BETA", "Z_CUT", "Substructure", "substructure"]

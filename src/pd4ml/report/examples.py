@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from pd4ml.arguments import as_path
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError
 from pd4ml.report.style import CLASS_COLOURS, Picture, house_style, new_figure, picture, plain_text, save
@@ -34,11 +35,12 @@ def example_pictures(dataset: type[Dataset], events: Events, name: str) -> list[
     return pictures
 
 
-def plot_dataset(dataset: type[Dataset], train: Events, test: Events, n_events: int, file: Path) -> None:
+def plot_dataset(dataset: type[Dataset], train: Events, test: Events, n_events: int, file: str | Path) -> None:
     """Draw ``n_events`` events of each class and the distributions of what one looks at, into ``file``.
 
     By class as colours; the train split as areas, the test split as points, with Poisson errors.
     """
+    file = as_path(file, "file")
     suffix = file.suffix[1:].lower()
     if suffix not in FORMATS:
         raise DataError(f"expected a file that ends in .{', .'.join(FORMATS)}, found {file.name!r}")

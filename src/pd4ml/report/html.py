@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from pd4ml.arguments import as_path
 from pd4ml.benchmark.record import Record
 from pd4ml.dataset import Dataset
 from pd4ml.errors import missing_extra
@@ -55,7 +56,7 @@ class Part:
     examples: list[Any] = field(default_factory=list)
 
 
-def write_report(records: Sequence[Record], out: Path, path: Path | None = None) -> None:
+def write_report(records: Sequence[Record], out: str | Path, path: str | Path | None = None) -> None:
     """Write the report of ``records`` to ``out``, whole or not at all.
 
     ``path`` is the folder that holds the datasets: truth and example events come from there. What is not there,
@@ -66,11 +67,12 @@ def write_report(records: Sequence[Record], out: Path, path: Path | None = None)
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise missing_extra("a report", "plot", error) from error
+    out, path = as_path(out, "out"), None if path is None else as_path(path)
     found = sections(records)
     with progress("drawing", len(records), "runs") as bar:
         parts = [_part(f"s{i + 1}", section, path, bar.advance) for i, section in enumerate(found)]
     script, style = (
-        resources.files("pd4ml.report").joinpath(f"templates/report.{e}").read_text() for e in ("js", "css")
+        resources.files("pd4ml.report").joinpath(f"templates/report.{e}").read_text("utf-8") for e in ("js", "css")
     )
     page = (
         _environment()

@@ -10,6 +10,7 @@ import http.client
 import importlib.metadata
 import re
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from pd4ml.card import PublishedFile
 from pd4ml.errors import DataError, FetchError, StoreError, one_line
 from pd4ml.progress import progress
 from pd4ml.storage import fetch_settings
+from pd4ml.storage.disk import refused, size_text
 from pd4ml.storage.formats import OPENING_BYTES, file_format
 from pd4ml.storage.partial import Origin, Partial
 
@@ -258,15 +260,14 @@ def _receive(
                 out.write(chunk)
                 bar.advance(len(chunk))
     except OSError as error:
-        reason = error.strerror or str(error)
-        message = f"cannot write {name} to {partial.path.parent}: {reason}; what has arrived is kept"
+        message = f"cannot write {name} to {partial.path.parent}: {refused(error)}; what has arrived is kept"
         raise StoreError(message) from error
 
 
 def _check_space(name: str, folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
-        message = f"{name} needs {needed / 1e6:,.0f} MB more in {folder}, where {free / 1e6:,.0f} MB are free"
+        message = f"{name} needs {size_text(needed)} more in {folder}, where {size_text(free)} are free"
         raise StoreError(message)
 
 
@@ -292,6 +293,7 @@ def _after_request_error(error: requests.RequestException) -> Exception:
     lasting = not isinstance(error, (requests.ConnectionError, requests.Timeout)) or isinstance(
         error, requests.exceptions.SSLError
     )
+    lasting |= isinstance(_root(error), socket.gaierror)  # no such name, or no network: seconds change neither
     return (_GiveUpError if lasting else _TryAgainError)(_network_reason(error))
 
 
@@ -301,10 +303,15 @@ def _network_reason(error: Exception) -> str:
         return f"no connection within {fetch_settings.SETTINGS.connect_timeout:g} s"
     if isinstance(error, (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)):
         return f"silent for {fetch_settings.SETTINGS.read_timeout:g} s"
-    root: BaseException = error
-    while inner := root.__cause__ or root.__context__:
-        root = inner
+    root = _root(error)
     if isinstance(root, http.client.IncompleteRead):
         return "cut off before its end"
     text = root.strerror if isinstance(root, OSError) and root.strerror else str(root)
     return one_line(f"connection failed, {text or type(root).__name__}", 90)
+
+
+def _root(error: BaseException) -> BaseException:
+    """What the network libraries' nested errors began with."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return error

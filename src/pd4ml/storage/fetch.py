@@ -8,17 +8,18 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from pd4ml.card import PublishedFile
 from pd4ml.errors import DataError, FetchError, LockedError, Pd4mlError, StoreError
 from pd4ml.progress import progress
 from pd4ml.storage import fetch_settings
 from pd4ml.storage.atomic import write_text
+from pd4ml.storage.disk import refused
 from pd4ml.storage.formats import file_format
 from pd4ml.storage.hashing import file_hashes
+from pd4ml.storage.lock import locked
 from pd4ml.storage.partial import Partial
 
 __all__ = ["fetch", "place", "read_record"]
@@ -157,29 +158,22 @@ def _disk_errors(target: Path) -> Iterator[None]:
     except Pd4mlError:
         raise  # FetchError is an OSError too
     except OSError as error:
-        message = f"cannot use {target.parent} for {target.name}: {error.strerror or error}"
+        message = f"cannot use {target.parent} for {target.name}: {refused(error)}"
         raise StoreError(message) from error
 
 
 @contextlib.contextmanager
 def _writer(target: Path) -> Iterator[None]:
     """Be the only process that writes ``target``; the lock of a killed process is free again."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(target.with_name(target.name + ".lock"))
-    seconds = fetch_settings.SETTINGS.lock_timeout
-    try:
+    lock, seconds = target.with_name(target.name + ".lock"), fetch_settings.SETTINGS.lock_timeout
+    with ExitStack() as stack:
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
+            stack.enter_context(locked(lock, ""))
+        except LockedError:
             print(f"{target.name}: another process is fetching it; waiting", file=sys.stderr, flush=True)
-            lock.acquire(timeout=seconds)
-    except Timeout as error:
-        message = f"another process still holds {error.lock_file} after {seconds:g} s; try again later"
-        raise LockedError(message) from error
-    try:
+            busy = f"another process still holds {lock} after {seconds:g} s; try again later"
+            stack.enter_context(locked(lock, busy, seconds))
         yield
-    finally:
-        lock.release()
 
 
 def _copy(given: Path, copy: Path) -> None:
@@ -247,7 +241,7 @@ def read_record(target: Path) -> dict[str, object]:
         ``size`` in bytes, ``mtime_ns``, ``md5``, ``sha256`` and ``url``; empty if nothing was noted.
     """
     try:
-        record = json.loads(_record_path(target).read_text())
+        record = json.loads(_record_path(target).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pd4ml.errors import StoreError, one_line
+from pd4ml.storage.disk import refused
 
 __all__ = ["MANIFEST_NAME", "ArrayFile", "Manifest", "made"]
 
@@ -90,9 +91,11 @@ class Manifest:
                 manifest.n_events(split)
         except FileNotFoundError:
             raise StoreError(f"{folder} is not a dataset folder: it has no {MANIFEST_NAME}") from None
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read: {refused(error)}") from error
         except StoreError:
             raise
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             raise StoreError(f"{path} is damaged ({error!r}): generate or convert the dataset again") from error
         if fingerprint != manifest.fingerprint:
             raise StoreError(f"{path} is damaged: its fingerprint does not match its hashes")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -11,9 +13,10 @@ from pd4ml.card import Card
 from pd4ml.errors import DataError
 from pd4ml.storage.casting import cast
 from pd4ml.storage.manifest import ArrayFile, Manifest
+from pd4ml.storage.npz import read_npz
 from pd4ml.storage.store import Array, Events
 
-__all__ = ["memory_events"]
+__all__ = ["memory_events", "read_own"]
 
 
 def memory_events(card: Card, arrays: Mapping[str, Array], name: str = "own") -> Events:
@@ -48,3 +51,17 @@ def memory_events(card: Card, arrays: Mapping[str, Array], name: str = "own") ->
     }
     manifest = Manifest(card.name, card.version, "own", name, card.target.name, {name: files}, {}, "")
     return Events(taken, manifest, name)
+
+
+def read_own(card: Card, file: Path) -> Events:
+    """The events of an own file; those that are nothing but padding are counted on standard error."""
+    events = memory_events(card, read_npz(file))
+    if not len(events):
+        raise DataError(f"{file} holds no events")
+    padded = [spec for spec in card.inputs if spec.per_event and spec.padding is not None and spec.shape]
+    empty = np.ones(len(events), bool)
+    for spec in padded:
+        empty &= (events[spec.name] == spec.padding).reshape(len(events), -1).all(axis=1)
+    if padded and empty.any():
+        print(f"{file}: {empty.sum():,} of {len(events):,} events hold nothing but padding", file=sys.stderr)
+    return events

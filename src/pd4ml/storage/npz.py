@@ -19,8 +19,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import DTypeLike, NDArray
 
-from pd4ml.errors import DataError, one_line
+from pd4ml.errors import DataError, StoreError, one_line
 from pd4ml.storage.casting import cast
+from pd4ml.storage.disk import refused
 
 __all__ = ["NpzArray", "open_npz", "read_npz"]
 
@@ -181,6 +182,8 @@ def _one_line_errors(path: Path) -> Iterator[None]:
         yield
     except DataError:
         raise
+    except PermissionError as error:
+        raise StoreError(f"{path} cannot be read: {refused(error)}") from error
     except OSError as error:
         message = f"cannot read {path}: {error.strerror or error}"
         raise DataError(message) from error

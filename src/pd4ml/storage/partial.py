@@ -37,7 +37,7 @@ class Partial:
     def origin(self) -> Origin | None:
         """Where the bytes that are here come from; None if there are none or nobody knows."""
         try:
-            return Origin(**json.loads(self._origin_path.read_text())) if self.size else None
+            return Origin(**json.loads(self._origin_path.read_text("utf-8"))) if self.size else None
         except (OSError, ValueError, TypeError):
             return None
 

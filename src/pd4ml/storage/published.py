@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pd4ml.card import Card, PublishedFile, PublishedSource
-from pd4ml.errors import DataError, FetchError, MissingExtraError
+from pd4ml.errors import DataError, FetchError, MissingExtraError, StoreError
 from pd4ml.progress import progress
 from pd4ml.storage.fetch import fetch, place, read_record
 from pd4ml.storage.formats import Format, Part, file_format, gather
-from pd4ml.storage.store import Array
+from pd4ml.storage.hashing import sha256_of
+from pd4ml.storage.store import Array, Store
 from pd4ml.storage.writer import StoreWriter, check_arrays
 
-__all__ = ["Published", "fetch_published", "import_file"]
+__all__ = ["Published", "fetch_published", "import_file", "import_part"]
 
 _CHUNK_EVENTS = 10_000
 
@@ -85,6 +86,12 @@ class Published:
             "published_source": self.source.name,
             "files": {path.name: _origin(path) for path in self.paths},
         }
+        self.write(folder, "published", "default", provenance, force=force)
+
+    def write(
+        self, folder: Path, source: str, variant: str, provenance: Mapping[str, object], *, force: bool = False
+    ) -> None:
+        """As `convert`, for events of a ``source`` and ``variant`` that the manifest is to name."""
         plan = {**provenance, "card_version": self.card.version}
         # Another process that is already converting does what this one wants: wait for it.
         with StoreWriter(
@@ -98,7 +105,7 @@ class Published:
                         if (split, number) not in writer.done:
                             writer.write(split, number, start, arrays)
                         bar.advance(len(arrays[self.card.target.name]))
-            writer.finish("published", "default", provenance)
+            writer.finish(source, variant, provenance)
 
     def _parts(self, split: str) -> list[tuple[Format, Part]]:
         return [
@@ -182,15 +189,77 @@ def import_file(card: Card, given: Path, folder: Path) -> Path:
         if given.name in {file.name, *(unquote(Path(urlsplit(url).path).name) for url in file.mirrors)}:
             if given.is_file():
                 file_format(file.layout).check(given)
-                for split in file.splits:
-                    reader, part = _part(file, given, card, split)
-                    reader.n_events(part)
+                _check_numbers(card, file, given, folder)
             return place(file, given, folder)
     if not given.is_file():
         raise DataError(f"no file at {given}")
     raise DataError(
         f"{given.name} is no published file of {card.name}: expected one named {', '.join(f.name for f in files)}"
     )
+
+
+def import_part(card: Card, given: Path, folder: Path, variant: str) -> Path:
+    """Write a file that holds a part of the published events into a store of its own, which says so.
+
+    Parameters
+    ----------
+    card : Card
+        Says what the layout is; a source of one file has to have it.
+    given : Path
+        The file, of any name; it stays as it is.
+    folder : Path
+        Of the store.
+    variant : str
+        What the part is called.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    DataError
+        When the file has not the layout of the published one, or more events.
+    StoreError
+        When the folder holds something else.
+    """
+    source = next((source for source in card.sources if len(source.files) == 1), None)
+    if source is None:
+        raise DataError(f"{card.name} has no published source of one file, so that no file can be a part of it")
+    if not given.is_file():
+        raise DataError(f"no file at {given}")
+    (file,) = source.files
+    reader = file_format(file.layout)
+    reader.check(given)
+    found = {split: reader.n_events(Part(given, card, split, file.columns)) for split in card.splits}
+    if any(not 0 < n <= card.splits[split] for split, n in found.items()):
+        raise DataError(f"{given} holds {found} events, expected some of each split of {dict(card.splits)}")
+    provenance = {
+        "part_of": f"the published {card.name}, says who imported it; which of its events these are is not known",
+        "files": {given.name: {"sha256": sha256_of(given)}},
+    }
+    if folder.exists() and Store(folder).manifest.provenance != provenance:
+        raise StoreError(f"{folder} holds other events: import {given.name} under another name than {variant!r}")
+    files = (replace(file, name=given.name),)
+    part = Published(replace(card.published, splits=found), replace(source, files=files), given.parent)
+    part.write(folder, "imported", variant, provenance)
+    return folder
+
+
+def _check_numbers(card: Card, file: PublishedFile, given: Path, folder: Path) -> None:
+    """DataError unless ``given`` can be ``file``: events are counted where all files of a split are at hand."""
+    source = next(source for source in card.sources if any(f is file for f in source.files))
+    for split in file.splits:
+        files = [f for f in source.files if split in f.splits]
+        paths = [given if f is file else folder / f.name for f in files]
+        here = [_part(f, p, card, split) for f, p in zip(files, paths, strict=True) if p.is_file()]
+        found, expected = sum(reader.n_events(part) for reader, part in here), card.splits[split]
+        if found > expected or (len(here) == len(paths) and found < expected):
+            raise DataError(
+                f"{given} is not {file.name}: expected {expected:,} events of split {split}, found {found:,}; a "
+                "part of the published events gets a name of its own (variant='...', --variant NAME)"
+            )
 
 
 def _origin(path: Path) -> dict[str, object]:

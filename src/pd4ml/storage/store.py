@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import mmap
-import operator
 from collections.abc import ItemsView, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
@@ -12,8 +11,10 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pd4ml.errors import StoreError, one_line, unknown_name
+from pd4ml.arguments import as_path, as_whole
+from pd4ml.errors import DataError, StoreError, one_line, unknown_name
 from pd4ml.progress import progress
+from pd4ml.storage.disk import refused
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.manifest import ArrayFile, Manifest
 from pd4ml.text import html_facts
@@ -30,9 +31,10 @@ class Events:
     """The events of one split, memory-mapped: nothing is read until it is used.
 
     ``events['constituents'][:10]`` reads ten events; ``events.X`` is the list of input arrays in the order of
-    the card and ``events.y`` the target, (N,). ``events[3]`` is one event, its arrays by name, and iterating gives
-    one after the other. Pickled, events of a ``folder`` are its name and are mapped again where they arrive; of a
-    folder that has changed in the meantime they are refused. ``index`` are the places of some events of the split.
+    the card and ``events.y`` the target, (N,). ``events[3]`` is one event, its arrays by name, the target among
+    them, and iterating gives one after the other; ``events[:100]``, places and masks give some of the events.
+    Pickled, events of a ``folder`` are its name and are mapped again where they arrive; of a folder that has
+    changed in the meantime they are refused. ``index`` are the places of some events of the split.
     """
 
     def __init__(
@@ -53,9 +55,13 @@ class Events:
     def __getitem__(self, name: str) -> Array: ...
     @overload
     def __getitem__(self, name: int) -> dict[str, Array]: ...
-    def __getitem__(self, name: str | int) -> Array | dict[str, Array]:
+    @overload
+    def __getitem__(self, name: slice | list[int] | NDArray[Any]) -> Events: ...
+    def __getitem__(self, name: str | int | slice | list[int] | NDArray[Any]) -> Array | dict[str, Array] | Events:
+        if isinstance(name, slice) or np.ndim(name) == 1:
+            return self.choose(name)
         if not isinstance(name, str):
-            place = operator.index(name)
+            place = as_whole("an event's place", name)
             if not -len(self) <= place < len(self):
                 raise IndexError(f"event {place} of {len(self):,}")
             return self._event(place % len(self))
@@ -116,8 +122,8 @@ class Events:
         return np.arange(len(self)) if self.index is None else self.index
 
     def take(self, index: ArrayLike | slice) -> dict[str, Array]:
-        """Copy the events at ``index`` (integers or a slice) into memory, all arrays."""
-        rows = index if isinstance(index, slice) else np.asarray(index)
+        """Copy the events at ``index`` (places, a mask or a slice) into memory, all arrays."""
+        rows = index if isinstance(index, slice) else _places(index)
         if self.index is not None:
             rows = self.index[rows]
         taken = {name: np.array(a[rows] if self._file(name).per_event else a) for name, a in self._arrays.items()}
@@ -125,9 +131,9 @@ class Events:
             _release(array)
         return taken
 
-    def choose(self, index: ArrayLike) -> Events:
-        """The events at ``index`` (places or a mask) as events of their own; nothing is copied."""
-        chosen = np.arange(len(self))[np.asarray(index)]
+    def choose(self, index: ArrayLike | slice) -> Events:
+        """The events at ``index`` (places, a mask or a slice) as events of their own; nothing is copied."""
+        chosen = np.arange(len(self))[index if isinstance(index, slice) else _places(index)]
         places = chosen if self.index is None else self.index[chosen]
         return Events(self._arrays, self.manifest, self.split, self.folder, places)
 
@@ -143,6 +149,16 @@ class Events:
 
     def _file(self, name: str) -> ArrayFile:
         return self.manifest.arrays[self.split][name]
+
+
+def _places(index: ArrayLike) -> NDArray[Any]:
+    """Places (n,) or a mask (N,); DataError for anything else."""
+    places = np.asarray(index)
+    if places.size == 0:
+        places = places.astype(np.int64)  # an empty list has no type of its own
+    if places.dtype.kind not in "iub" or places.ndim != 1:
+        raise DataError(f"events are chosen by places (n,), a mask (N,) or a slice, found {index!r}"[:200])
+    return places
 
 
 class ChosenRows:
@@ -193,8 +209,8 @@ def _release(array: Array) -> None:
 class Store:
     """A dataset folder that is complete and can be read."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = as_path(folder, "folder")
         self.manifest = Manifest.read(self.folder)
 
     def __repr__(self) -> str:
@@ -224,7 +240,11 @@ class Store:
         path = self.folder / entry.file
         try:
             array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except FileNotFoundError:
+            raise StoreError(f"{path} is missing: delete the folder and make it again") from None
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read: {refused(error)}") from error
+        except (ValueError, EOFError) as error:
             raise StoreError(f"{path} cannot be read ({error}): delete the folder and make it again") from error
         if array.shape != entry.shape or array.dtype != np.dtype(entry.dtype):
             raise StoreError(

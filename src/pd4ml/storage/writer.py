@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pd4ml.card import ArraySpec, Card
 from pd4ml.errors import DataError, StoreError
 from pd4ml.storage.atomic import write_text
+from pd4ml.storage.disk import refused, size_text
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.lock import one_writer
 from pd4ml.storage.manifest import MANIFEST_NAME, ArrayFile, Manifest
@@ -71,8 +72,7 @@ def _readable(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"cannot write {folder}: {error.strerror or error}; choose another path or make room, "
-            "then run the same command again (finished chunks are kept)"
+            f"cannot write {folder}: {refused(error)}, then run the same command again (finished chunks are kept)"
         ) from error
 
 
@@ -216,8 +216,8 @@ class StoreWriter:
         free = shutil.disk_usage(self.folder.parent).free
         if needed + _SPARE_BYTES > free:
             raise StoreError(
-                f"{self.folder.parent} has {free / 1e9:.2f} GB free, the dataset needs {needed / 1e9:.2f} GB: "
-                "choose another path or fewer events"
+                f"{self.folder.parent} has {size_text(free)} free, the dataset needs {size_text(needed)}, and "
+                f"{size_text(_SPARE_BYTES)} are to stay free: choose another path or fewer events"
             )
         for split in self.splits:
             (self.partial / split).mkdir(parents=True)

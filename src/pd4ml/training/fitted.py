@@ -8,20 +8,20 @@ from __future__ import annotations
 import abc
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.arguments import as_whole
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, missing_extra
 from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.store import Events
 from pd4ml.tasks import Task
 from pd4ml.training.recipe import TREES, Recipe
-from pd4ml.training.thread_choice import checked_threads
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,8 +77,15 @@ class Options:
     tensorboard: bool = False
     threads: int | None = None
 
-    def __post_init__(self) -> None:
-        checked_threads(self.threads)
+    def checked(self) -> Options:
+        """With plain whole numbers; DataError for those that nothing can be trained with."""
+        return replace(
+            self,
+            seed=as_whole("seed", self.seed, 0, 2**63 - 1),
+            n_events=None if self.n_events is None else as_whole("n_train", self.n_events),
+            devices=as_whole("devices", self.devices, 1),
+            threads=None if self.threads is None else as_whole("threads", self.threads, 1),
+        )
 
 
 class Fitted(abc.ABC):

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from pd4ml.errors import DataError
+
 __all__ = ["module_digest"]
 
 _DEPTH = 8  # of values within values, beyond which only their types count
@@ -26,6 +28,8 @@ _OF_TORCH = set(vars(nn.Module())) | {"_is_full_backward_hook"}
 
 def module_digest(module: nn.Module) -> str:
     """SHA-256 of the module: the same for the same code, settings and weights, in any process."""
+    if not isinstance(module, nn.Module):
+        raise DataError(f"model must be a torch.nn.Module, found {module!r}"[:200])
     digest = hashlib.sha256()
     for name, part in module.named_modules():
         digest.update(f"{name}:{type(part).__module__}.{type(part).__qualname__}\n".encode())

@@ -20,8 +20,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pd4ml.arguments import as_name
 from pd4ml.dataset import Dataset
-from pd4ml.errors import DataError, missing_extra, unknown_name
+from pd4ml.errors import DataError, missing_extra
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.models import ModelInputs, build
 from pd4ml.models.base import Model
@@ -239,8 +240,8 @@ def _check_output(model: nn.Module, batch: GraphBatch, task: Task) -> None:
     try:
         with torch.no_grad():
             output = model(batch)
-    except (TypeError, RuntimeError, AttributeError, IndexError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except Exception as error:  # a model of the user's may raise anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise DataError(
             f"{type(model).__name__} fails on a batch ({reason}): it is called with a GraphBatch; wrap a module "
             "on padded features (B, max_nodes, F) in pd4ml.models.dense.Dense"
@@ -312,8 +313,7 @@ def _read_weights(file: Path) -> dict[str, Any]:
 
 def _accelerator(device: str) -> str:
     """Lightning's name for where it is trained."""
-    if device not in _DEVICES:
-        raise unknown_name("device", device, _DEVICES)
+    as_name("device", device, _DEVICES)
     if device == "cuda" and not torch.cuda.is_available():
         raise DataError("no CUDA device can be used here: choose device cpu, or auto")
     return {"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[device]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
+from pd4ml.arguments import as_whole
 from pd4ml.errors import DataError
 
 __all__ = ["Processes", "is_first_process", "leave_group", "processes", "started_from_outside"]
@@ -22,9 +24,13 @@ class Processes(NamedTuple):
 
 def processes(devices: int) -> Processes:
     """Those that torchrun or Slurm started; else ``devices`` that are to be started on this machine."""
-    if devices < 1:
-        raise DataError(f"devices must be at least 1, found {devices}")
+    devices = as_whole("devices", devices, 1)
     if not started_from_outside():
+        if devices > 1 and not Path(getattr(sys.modules["__main__"], "__file__", "")).is_file():
+            raise DataError(
+                f"devices={devices} starts the program again in each process, and what is typed or comes from a "
+                "notebook or `python -c` is no file to start: put it into a script, or use devices=1"
+            )
         return Processes(devices, 1)
     if "LOCAL_WORLD_SIZE" in os.environ:
         per_node = int(os.environ["LOCAL_WORLD_SIZE"])

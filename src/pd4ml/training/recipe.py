@@ -12,6 +12,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Self
 
+from pd4ml.arguments import as_path
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, unknown_name
 from pd4ml.training.objectives import OBJECTIVES, Objective, Supervised
@@ -310,8 +311,9 @@ def load_recipe(recipe: str | Path, dataset: type[Dataset] | None = None) -> Rec
     DataError
         For a file that cannot be read, unknown or missing keys, and values out of range.
     """
-    path: Path | Traversable = Path(recipe)
-    if Path(recipe).suffix != ".toml":
+    recipe = as_path(recipe, "recipe")
+    path: Path | Traversable = recipe
+    if recipe.suffix != ".toml":
         known = _recipe_files()
         if str(recipe) not in known:
             raise unknown_name("recipe", str(recipe), available_recipes(dataset))

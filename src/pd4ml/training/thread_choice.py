@@ -11,9 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from statistics import median, stdev
 
-from pd4ml.errors import DataError
-
-__all__ = ["ThreadChoice", "checked_threads"]
+__all__ = ["ThreadChoice"]
 
 _WARM_UP = 2  # steps in which kernels are loaded and memory is taken
 _FEW, _MOST = 3, 12  # pairs of steps in which a trial decides
@@ -22,15 +20,6 @@ _NOISE = 0.05  # the least that a pair is thought to fluctuate by; few of them d
 _SLOW, _TOO_SLOW, _FAR_TOO_SLOW = 1.5, 2.0, 3.0  # of the last steps, of a step on trial, of any step
 _CORES = 0.5  # free cores are known to that, since they are looked at for a short time
 _WAIT, _SHARE = 0.5, 10  # s after which is tried again; at least this many times the time that was lost
-
-
-def checked_threads(threads: int | None) -> int | None:
-    """``threads``, or DataError for what is no number of threads; None is left to be measured."""
-    if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
-        raise DataError(
-            f"threads must be a whole number from 1, found {threads!r}: leave it out to have it measured"
-        )
-    return threads
 
 
 class ThreadChoice:

@@ -15,7 +15,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from pd4ml.machine import CoreMeter, cores
 from pd4ml.training.data import TrainingBatch
-from pd4ml.training.thread_choice import ThreadChoice, checked_threads
+from pd4ml.training.thread_choice import ThreadChoice
 
 __all__ = ["ThreadWatch", "Threads", "fixed_threads"]
 
@@ -29,7 +29,7 @@ def fixed_threads(threads: int | None, *, on_cpu: bool = True, processes: int = 
     It is ``threads`` if given; what PyTorch has, where the environment says how many or a GPU does the work; a
     share of the cores where several ``processes`` wait for each other.
     """
-    if checked_threads(threads) is not None:
+    if threads is not None:
         return threads
     if _VARIABLE in os.environ or not on_cpu:
         return torch.get_num_threads()

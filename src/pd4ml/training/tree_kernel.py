@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pd4ml.compiled import njit
 from pd4ml.graphs.blocks import over_blocks
 
 __all__ = ["add_trees"]

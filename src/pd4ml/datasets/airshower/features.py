@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pd4ml.compiled import njit
 from pd4ml.errors import DataError
 from pd4ml.graphs.blocks import over_blocks
 from pd4ml.storage.store import Array, Events

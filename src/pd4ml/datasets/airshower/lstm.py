@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pd4ml.compiled import njit
 from pd4ml.graphs.blocks import over_blocks
 from pd4ml.models.kernels import twin_gradients
 

@@ -134,6 +134,7 @@ class LSTMResidual(Model):
     permutation_invariant: ClassVar[bool] = False
     needs_edges = False
     made_for: ClassVar[ModelInputs | None] = ModelInputs(_BINS + 1, _SIDE**2, "regression")
+    made_for_dataset: ClassVar[str] = "Airshower"
 
     def __init__(self, inputs: ModelInputs, *, dropout: float = 0.3) -> None:
         super().__init__(inputs)

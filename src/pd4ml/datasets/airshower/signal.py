@@ -18,9 +18,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pd4ml.compiled import njit
 from pd4ml.datasets.airshower.showers import GROUND, Showers
 from pd4ml.physics.atmosphere import vertical_depth
 

@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pd4ml.compiled import njit
 from pd4ml.datasets.belle.config import Config
 from pd4ml.datasets.belle.decays import boost
 from pd4ml.datasets.belle.detector import KAON, PION, Seen

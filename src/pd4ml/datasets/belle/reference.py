@@ -34,6 +34,7 @@ class BelleGraphNet(Model):
     permutation_invariant: ClassVar[bool] = True
     has_nodes = True
     made_for: ClassVar[ModelInputs | None] = ModelInputs(len(CONTINUOUS), 100, "classification", N_TOKENS)
+    made_for_dataset: ClassVar[str] = "Belle"
 
     def __init__(self, inputs: ModelInputs, *, width: int = 128, embedding: int = 8) -> None:
         super().__init__(inputs)

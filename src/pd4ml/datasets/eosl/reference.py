@@ -26,6 +26,7 @@ class EOSLCNN(Model):
     permutation_invariant: ClassVar[bool] = False
     needs_edges = False
     made_for: ClassVar[ModelInputs | None] = ModelInputs(1, _SIDE**2, "classification")
+    made_for_dataset: ClassVar[str] = "EOSL"
 
     def __init__(self, inputs: ModelInputs, *, dropout: float = 0.2, last_dropout: float = 0.5) -> None:
         super().__init__(inputs)

@@ -19,8 +19,9 @@ This module imports numba; light modules import it in functions.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from pd4ml.compiled import njit
 
 __all__ = ["LONGEST_STEP", "Medium", "evolve", "slope"]
 

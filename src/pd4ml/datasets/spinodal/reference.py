@@ -26,6 +26,7 @@ class SpinodalCNN(Model):
     permutation_invariant: ClassVar[bool] = False
     needs_edges = False
     made_for: ClassVar[ModelInputs | None] = ModelInputs(1, _SIDE**2, "classification")
+    made_for_dataset: ClassVar[str] = "Spinodal"
 
     def __init__(self, inputs: ModelInputs, *, dropout: float = 0.4) -> None:
         super().__init__(inputs)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pd4ml.compiled import njit
 from pd4ml.physics.kinematics import delta_r, pseudorapidity
 from pd4ml.physics.pythia import EventRecord
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pd4ml.compiled import njit
 from pd4ml.datasets.top_tagging.config import PTHAT_RANGE, Config
 from pd4ml.datasets.top_tagging.matching import match_tops
 from pd4ml.datasets.top_tagging.particle_level import NAMES, particle_jets

@@ -9,9 +9,10 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
+from pd4ml.compiled import njit
 from pd4ml.physics.kinematics import delta_r, pseudorapidity
 from pd4ml.storage.store import Array
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pd4ml.compiled import njit
 from pd4ml.graphs.blocks import over_blocks
 
 __all__ = ["apply", "backward", "masked_sums", "moments"]

@@ -6,8 +6,9 @@ This module imports numba, and what it compiles at the first call is cached; lig
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from pd4ml.compiled import njit
 
 __all__ = ["alike_rows", "alike_sums"]
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from pd4ml.compiled import njit
 
 __all__ = ["products", "sums", "turned"]
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pd4ml.compiled import njit
 from pd4ml.physics.hydro.equation_of_state import HBARC
 from pd4ml.physics.hydro.freezeout import Surface
 

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from pd4ml.compiled import njit
 
 __all__ = ["SYSTEMS", "Collision", "System", "collide", "eccentricity", "entropy_density", "impact_parameter"]
 

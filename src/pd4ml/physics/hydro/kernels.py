@@ -12,8 +12,9 @@ dP/de along a row. Densities in GeV/fm3.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from pd4ml.compiled import njit
 
 __all__ = ["GHOSTS", "LANE", "VACUUM", "advance", "prepare", "rates", "recover"]
 

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from pd4ml.card import Card
-from pd4ml.errors import DataError, one_line, unknown_name
+from pd4ml.errors import DataError, StoreError, one_line, unknown_name
+from pd4ml.storage.disk import refused
 from pd4ml.storage.store import Array
 
 __all__ = ["OPENING_BYTES", "Format", "Part", "available", "file_format", "gather", "register"]
@@ -85,6 +86,8 @@ class Format(ABC):
             with path.open("rb") as file:
                 self.check_opening(file.read(OPENING_BYTES))
             self.check_structure(path)
+        except PermissionError as error:
+            raise StoreError(f"{path} cannot be read: {refused(error)}") from error
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror or one_line(str(error))}") from error
 

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from pd4ml.errors import DataError, missing_extra, one_line, unknown_name
+from pd4ml.errors import DataError, StoreError, missing_extra, one_line, unknown_name
 from pd4ml.storage.casting import cast
+from pd4ml.storage.disk import refused
 from pd4ml.storage.formats.base import Format, Part, register
 from pd4ml.storage.store import Array
 
@@ -195,6 +196,17 @@ def _hdf5() -> Any:
     return h5py
 
 
+def _no_table(path: Path, key: str, file: Any) -> str:
+    """What is there in place of a table that can be read by columns."""
+    group = file.get(key)
+    if group is not None and "pandas_type" in group.attrs:  # pandas' other way to write the same frame
+        return (
+            f"{path} holds {key!r} in pandas' fixed format, expected its table format: "
+            f"write it with to_hdf(file, key={key!r}, format='table')"
+        )
+    return f"{path} holds no pandas table {key!r}; it holds {one_line(', '.join(file)) or 'nothing'}"
+
+
 @contextlib.contextmanager
 def _dataset(path: Path, key: str) -> Iterator[Any]:
     """The compound dataset of a table; what HDF5 says about a damaged file becomes one line."""
@@ -206,13 +218,12 @@ def _dataset(path: Path, key: str) -> Iterator[Any]:
         with h5py.File(path, "r") as file:
             table = file.get(f"{key}/table")
             if not isinstance(table, h5py.Dataset) or table.dtype.names is None or table.ndim != 1:
-                message = (
-                    f"{path} holds no pandas table {key!r}; it holds {one_line(', '.join(file)) or 'nothing'}"
-                )
-                raise DataError(message)
+                raise DataError(_no_table(path, key, file))
             yield table
     except DataError:
         raise
+    except PermissionError as error:
+        raise StoreError(f"{path} cannot be read: {refused(error)}") from error
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         message = f"{path} is damaged or not an HDF5 file: {one_line(str(error))}"
         raise DataError(message) from error
