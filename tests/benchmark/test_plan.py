@@ -33,7 +33,7 @@ def test_the_plans_of_this_package() -> None:
 @pytest.mark.parametrize("name", ["quick", "standard", "paper"])
 def test_presets_have_every_dataset_with_shared_and_reference_models(name: str) -> None:
     plan = load_plan(name)
-    assert set(OWN) <= set(plan.datasets)
+    assert set(OWN) <= set(plan.variants)
     known = set(available_recipes())
     for dataset in OWN:
         cells = [cell for cell in plan.cells if cell.dataset is dataset]
@@ -77,6 +77,17 @@ def test_recipes_by_task_and_references(tmp_path: Path) -> None:
         "Toy fcn seed 1",
     ]
     assert plan.events == {"Airshower": 100, "Belle": 100, "Toy": 100}
+
+
+def test_variants_of_generated_events(tmp_path: Path) -> None:
+    text = 'datasets = ["Toy", "Belle"]\nseeds = [1]\nrecipes = ["fcn"]\nevents = 100\nvariants = { toy = "far" }'
+    plan = plan_of(tmp_path, text)
+    assert names(plan) == ["Toy far fcn seed 1", "Belle fcn seed 1"]
+    assert {dataset.name: variant for dataset, variant in plan.variants.items()} == {
+        "Toy": "far",
+        "Belle": "default",
+    }
+    assert plan.cells[0].sample(tmp_path).variant == "far"
 
 
 def test_narrowed() -> None:
@@ -136,6 +147,10 @@ GOOD = {"datasets": '["Toy"]', "recipes": '["fcn"]', "seeds": "[1]", "events": "
         ({"events": "{ Toy = 0.5 }"}, "events.Toy must be a whole number of events, found 0.5"),
         ({"events": "{ Belle = 100 }"}, "events has neither Toy nor default"),
         ({"events": "{ Tay = 100 }"}, "unknown dataset 'Tay'; did you mean 'Toy'"),
+        ({"variants": '"far"'}, "variants must be a table, dataset = variant, found 'far'"),
+        ({"variants": '{ Tay = "far" }'}, "unknown dataset 'Tay'; did you mean 'Toy'"),
+        ({"variants": '{ Toy = "fra" }'}, "unknown variant of Toy 'fra'; did you mean 'far'"),
+        ({"source": '"published"', "variants": '{ Toy = "far" }'}, "variants are for generated datasets"),
     ],
 )
 def test_mistakes_in_a_plan(tmp_path: Path, changes: dict[str, str], message: str) -> None:
