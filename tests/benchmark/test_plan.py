@@ -106,7 +106,7 @@ def test_narrowed() -> None:
     ("options", "message"),
     [
         ({"datasets": ["Bele"]}, "plan quick: unknown dataset 'Bele'; did you mean 'Belle'"),
-        ({"recipes": ["graphnet_quick"]}, "unknown recipe 'graphnet_quick'; did you mean 'graph_net_quick'"),
+        ({"recipes": ["filternet_quick"]}, "unknown recipe 'filternet_quick'; did you mean 'filter_net_quick'"),
         ({"recipes": ["fcn"]}, "unknown recipe 'fcn'; did you mean 'fcn_quick'"),
         ({"seeds": [-1]}, "seeds must be a list of whole numbers from 0, found [-1]"),
         ({"datasets": ["Belle"], "recipes": ["eosl_cnn_quick"]}, "unknown recipe 'eosl_cnn_quick'"),

@@ -37,7 +37,7 @@ def test_how_cells_share_the_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     memory = None if gigabytes is None else int(gigabytes * 2**30)
-    monkeypatch.setattr("pd4ml.benchmark.work.free_cores", lambda: free)
+    monkeypatch.setattr("pd4ml.benchmark.work.free_cores", lambda _: free)
     monkeypatch.setattr("pd4ml.benchmark.work.memory_bytes", lambda: memory)
     monkeypatch.setattr("pd4ml.benchmark.work.cores", lambda: 8)
     assert share(workers, n_cells) == expected
@@ -46,7 +46,7 @@ def test_how_cells_share_the_machine(
 def test_the_long_ones_begin_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("pd4ml.benchmark.work.free_cores", lambda: 2.0)
+    monkeypatch.setattr("pd4ml.benchmark.work.free_cores", lambda _: 2.0)
     epochs = {"short": 1, "long": 3, "middle": 2}
     recipes = [write_recipe(tmp_path, name, epochs=n) for name, n in epochs.items()]
     plan = load_plan(write_plan(tmp_path, *recipes))

@@ -259,8 +259,15 @@ def _train(cell: Cell, *, path: Path, runs_dir: Path) -> Done:
     with _ONE_TRAINING:
         start = time.monotonic()
         try:
-            of = {"source": cell.source, "variant": cell.variant}
-            record = train(cell.dataset, cell.recipe, path=path, seed=cell.seed, runs_dir=runs_dir, **of)
+            record = train(
+                cell.dataset,
+                cell.recipe,
+                path=path,
+                source=cell.source,
+                variant=cell.variant,
+                seed=cell.seed,
+                runs_dir=runs_dir,
+            )
         except LockedError as error:  # another process's run: its folder is left alone
             return Done(None, one_line(error), time.monotonic() - start)
         except Exception as error:  # whatever a model or a full disk raises: the other cells go on

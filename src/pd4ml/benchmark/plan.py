@@ -11,8 +11,8 @@ The plans of this package are TOML files in ``plans/``; anybody's own is one too
     [events]                            # of generated datasets, train and test together
     default = 20_000
 
-    [variants]                          # of generated datasets; those that are not named: default
-    EOSL = "easy"
+    [variants]                          # of generated datasets, by their names, where not the default
+    MyData = "wide"
 
 ``reference`` stands for each dataset's own reference recipe, ``reference_quick`` for its short run; a dataset
 without one is left out there. A recipe file lies beside the plan. Where classification and regression need other

@@ -19,6 +19,7 @@ __all__ = ["Done", "Share", "Workers", "check_workers", "finished", "one_line", 
 
 Workers = int | Literal["auto"] | Executor
 _WORKER_BYTES = 1 << 30  # of a process that trains: PyTorch, its compiled kernels, what a batch needs
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def share(workers: int | Literal["auto"], n_cells: int) -> Share:
     """
     if workers != "auto":
         return Share(workers, max(1, cores() // workers))
-    free = max(1, round(free_cores()))
+    free = max(1, round(free_cores(_LOOK_SECONDS)))
     memory = memory_bytes()
     fitting = free if memory is None else min(free, memory // _WORKER_BYTES)
     at_a_time = max(1, min(fitting, n_cells))
