@@ -149,6 +149,7 @@ GOOD = {"datasets": '["Toy"]', "recipes": '["fcn"]', "seeds": "[1]", "events": "
         ({"events": "{ Tay = 100 }"}, "unknown dataset 'Tay'; did you mean 'Toy'"),
         ({"variants": '"far"'}, "variants must be a table, dataset = variant, found 'far'"),
         ({"variants": '{ Tay = "far" }'}, "unknown dataset 'Tay'; did you mean 'Toy'"),
+        ({"variants": "{ Toy = [1] }"}, "unknown variant of Toy '[1]'"),
         ({"variants": '{ Toy = "fra" }'}, "unknown variant of Toy 'fra'; did you mean 'far'"),
         ({"source": '"published"', "variants": '{ Toy = "far" }'}, "variants are for generated datasets"),
     ],

@@ -21,7 +21,7 @@ from pd4ml.benchmark.work import Share, share
         ("auto", 1, 4.0, 64, Share(1, 4)),
         ("auto", 3, 8.0, 64, Share(3, 2)),
         ("auto", 0, 4.0, 64, Share(1, 4)),
-        ("auto", 20, 4.0, 2.5, Share(2, 2)),
+        ("auto", 20, 4.0, 3.5, Share(2, 2)),
         ("auto", 20, 4.0, 0.5, Share(1, 4)),
         ("auto", 20, 4.0, None, Share(4, 1)),
         (2, 20, 0.1, 0.5, Share(2, 4)),  # as it was said

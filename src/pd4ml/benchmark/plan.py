@@ -246,15 +246,15 @@ class _Reader:
         """Variants of the generator by dataset, where they are not the default."""
         given = self.values.get("variants", {})
         if given and self.source == "published":
-            raise DataError("variants are for generated datasets; there is one published one")
+            raise DataError("variants are for generated datasets; published ones have none")
         if not isinstance(given, Mapping):
             raise DataError(f"variants must be a table, dataset = variant, found {given!r}")
         found = {}
         for name, variant in given.items():
             dataset = Dataset.datasets_register.find(name)
-            if variant not in dataset.card.variants:
+            if str(variant) not in dataset.card.variants:
                 raise unknown_name(f"variant of {dataset.name}", str(variant), dataset.card.variants)
-            found[dataset.name] = variant
+            found[dataset.name] = str(variant)
         return found
 
     def _events(self, datasets: Iterable[type[Dataset]]) -> Mapping[str, Any]:

@@ -18,8 +18,8 @@ from pd4ml.progress import under_way
 __all__ = ["Done", "Share", "Workers", "check_workers", "finished", "one_line", "say", "share"]
 
 Workers = int | Literal["auto"] | Executor
-_WORKER_BYTES = 1 << 30  # of a process that trains: PyTorch, its compiled kernels, what a batch needs
-_LOOK_SECONDS = 1.0
+_WORKER_BYTES = 3 << 29  # of a process that trains: PyTorch, its compiled kernels, what a batch needs
+_LOOK_SECONDS = 1.0  # so long that a short burst of others' work does not decide
 
 
 @dataclass(frozen=True)
