@@ -1,4 +1,4 @@
-# make demo   generate all datasets, train boosted trees, FCN, GraphNet and reference models on them, print the tables,
+# make demo   generate all datasets, train boosted trees, FCN, FilterNet and reference models on them, print the tables,
 #             write demo/report.html; stopped, it goes on where it was
 # make shift  what systematic variations of jets do to the demo's boosted trees
 # make test   lint, types and tests
@@ -16,7 +16,7 @@ PD4ML := $(BIN)/pd4ml
 .PHONY: demo shift test lint types bench compare evidence clean
 .DELETE_ON_ERROR:
 
-demo: .venv/all.stamp
+demo: .venv/generate,train,plot.stamp
 	$(PD4ML) benchmark quick --path $(DEMO)/datasets --runs $(DEMO)/runs
 	test -z "$$(find $(DEMO)/runs -name record.json -newer $(DEMO)/report.html 2>&1)" || \
 		$(PD4ML) report $(DEMO)/runs --path $(DEMO)/datasets --out $(DEMO)/report.html
@@ -47,6 +47,7 @@ compare: .venv/all.stamp
 evidence: .venv/dev.stamp
 	for script in evidence/*/evidence.py; do $(BIN)/python $$script || exit 1; done
 
+# One environment for all: the stem is the extras that are added to it.
 .venv/%.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch

@@ -195,13 +195,11 @@ def _own() -> list[type[pd4ml.Dataset]]:
 
 
 def take_records(runs: Path) -> None:
-    """Keep the records of finished runs, one file for each dataset and recipe; those of other events go."""
+    """Keep the records of finished runs, one file for each dataset and recipe, in place of these datasets' own."""
     RECORDS.mkdir(parents=True, exist_ok=True)
     new = [(file, read_record(file)) for file in find_records(runs)]
-    fingerprints = {record.dataset["name"]: record.dataset["fingerprint"] for _, record in new}
-    for kept in RECORDS.glob("*.json"):
-        facts = read_record(kept).dataset
-        if facts["fingerprint"] != fingerprints.get(facts["name"], facts["fingerprint"]):
+    for name in {record.dataset["name"] for _, record in new}:
+        for kept in RECORDS.glob(f"{name}-*.json"):
             kept.unlink()
     for file, record in new:
         shutil.copy(file, RECORDS / f"{record.dataset['name']}-{record.recipe['name']}.json")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-__all__ = ["Progress", "progress"]
+__all__ = ["Progress", "progress", "under_way"]
 
 # Elsewhere than on a terminal a line is printed at most this often.
 _SECONDS_BETWEEN_LINES = 10.0
@@ -60,3 +60,15 @@ def progress(description: str, total: float | None, unit: str = "events") -> Ite
                 bar.advance(task, amount)
 
         yield _Bar()
+
+
+@contextmanager
+def under_way() -> Iterator[Callable[[str], None]]:
+    """Show what the block says is being done, in a line that moves; on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("", spinner="line") as status:  # of ASCII
+        yield status.update

@@ -121,6 +121,19 @@ def test_a_run_of_another_process_is_left_alone(tmp_path: Path) -> None:
     assert not state.folder.exists()
 
 
+def test_a_variant_is_made_and_trained_on(tmp_path: Path) -> None:
+    file = Path(plan_with(tmp_path, "a").name)
+    file.write_text(file.read_text() + 'variants = { Toy = "far" }\n')
+    plan = load_plan(file)
+    outcome = run(plan, tmp_path)
+    assert [record.dataset["variant"] for record in outcome.records] == ["far"]
+    assert [state.state for state in plan_states(plan, tmp_path / "data", tmp_path / "runs")] == ["finished"]
+    assert run(plan, tmp_path) == outcome
+    Toy.generate(tmp_path / "data", 200, seed=9, variant="far", force=True)
+    with pytest.raises(StoreError, match=r"`pd4ml generate Toy --variant far --events 200 .* --force`"):
+        run(plan, tmp_path)
+
+
 def test_threads_give_the_same_numbers(tmp_path: Path, reference: list[tuple[Any, ...]]) -> None:
     with ThreadPoolExecutor(3) as executor:
         outcome = run(plan_with(tmp_path, "a", "b", seeds=(1, 2)), tmp_path, workers=executor)

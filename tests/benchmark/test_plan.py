@@ -33,13 +33,13 @@ def test_the_plans_of_this_package() -> None:
 @pytest.mark.parametrize("name", ["quick", "standard", "paper"])
 def test_presets_have_every_dataset_with_shared_and_reference_models(name: str) -> None:
     plan = load_plan(name)
-    assert set(OWN) <= set(plan.datasets)
+    assert set(OWN) <= set(plan.variants)
     known = set(available_recipes())
     for dataset in OWN:
         cells = [cell for cell in plan.cells if cell.dataset is dataset]
         recipes = {cell.recipe.name for cell in cells}
         assert recipes <= known
-        assert {"fcn", "graph_net"} <= {cell.recipe.model for cell in cells}
+        assert {"fcn", "filter_net" if name == "quick" else "graph_net"} <= {cell.recipe.model for cell in cells}
         assert dataset.reference is not None
         assert recipes & {dataset.reference, f"{dataset.reference}_quick"}
     assert plan.description
@@ -79,6 +79,17 @@ def test_recipes_by_task_and_references(tmp_path: Path) -> None:
     assert plan.events == {"Airshower": 100, "Belle": 100, "Toy": 100}
 
 
+def test_variants_of_generated_events(tmp_path: Path) -> None:
+    text = 'datasets = ["Toy", "Belle"]\nseeds = [1]\nrecipes = ["fcn"]\nevents = 100\nvariants = { toy = "far" }'
+    plan = plan_of(tmp_path, text)
+    assert names(plan) == ["Toy far fcn seed 1", "Belle fcn seed 1"]
+    assert {dataset.name: variant for dataset, variant in plan.variants.items()} == {
+        "Toy": "far",
+        "Belle": "default",
+    }
+    assert plan.cells[0].sample(tmp_path).variant == "far"
+
+
 def test_narrowed() -> None:
     plan = load_plan("quick", datasets=["top_tagging", "Airshower"], recipes=["reference_quick"], seeds=[4, 2])
     assert names(plan) == [
@@ -95,7 +106,7 @@ def test_narrowed() -> None:
     ("options", "message"),
     [
         ({"datasets": ["Bele"]}, "plan quick: unknown dataset 'Bele'; did you mean 'Belle'"),
-        ({"recipes": ["graphnet_quick"]}, "unknown recipe 'graphnet_quick'; did you mean 'graph_net_quick'"),
+        ({"recipes": ["filternet_quick"]}, "unknown recipe 'filternet_quick'; did you mean 'filter_net_quick'"),
         ({"recipes": ["fcn"]}, "unknown recipe 'fcn'; did you mean 'fcn_quick'"),
         ({"seeds": [-1]}, "seeds must be a list of whole numbers from 0, found [-1]"),
         ({"datasets": ["Belle"], "recipes": ["eosl_cnn_quick"]}, "unknown recipe 'eosl_cnn_quick'"),
@@ -136,6 +147,11 @@ GOOD = {"datasets": '["Toy"]', "recipes": '["fcn"]', "seeds": "[1]", "events": "
         ({"events": "{ Toy = 0.5 }"}, "events.Toy must be a whole number of events, found 0.5"),
         ({"events": "{ Belle = 100 }"}, "events has neither Toy nor default"),
         ({"events": "{ Tay = 100 }"}, "unknown dataset 'Tay'; did you mean 'Toy'"),
+        ({"variants": '"far"'}, "variants must be a table, dataset = variant, found 'far'"),
+        ({"variants": '{ Tay = "far" }'}, "unknown dataset 'Tay'; did you mean 'Toy'"),
+        ({"variants": "{ Toy = [1] }"}, "unknown variant of Toy '[1]'"),
+        ({"variants": '{ Toy = "fra" }'}, "unknown variant of Toy 'fra'; did you mean 'far'"),
+        ({"source": '"published"', "variants": '{ Toy = "far" }'}, "variants are for generated datasets"),
     ],
 )
 def test_mistakes_in_a_plan(tmp_path: Path, changes: dict[str, str], message: str) -> None:

@@ -186,6 +186,13 @@ def wait_for_chunks(path: Path, n_chunks: int) -> None:
         time.sleep(0.02)
 
 
+def test_large_chunks_begin_first(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with ThreadPoolExecutor(1) as executor:
+        Toy.generate(tmp_path, 225, workers=executor, variant="logged", log=str(log))
+    assert [line.split()[1] for line in log.read_text().splitlines()] == ["50", "50", "50", "45", "30"]
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_and_resumed(tmp_path: Path, how: signal.Signals, workers: int) -> None:

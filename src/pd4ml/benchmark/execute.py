@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, as_completed, wait
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pd4ml.arguments import as_path, as_whole
+from pd4ml.arguments import as_path
 from pd4ml.benchmark.estimate import TimeLeft, expected_cost, time_left_text
 from pd4ml.benchmark.plan import Cell, Plan
 from pd4ml.benchmark.record import RECORD_NAME, Record, read_record
 from pd4ml.benchmark.run import run_name, train
+from pd4ml.benchmark.work import Done, Workers, check_workers, finished, one_line, say, share
 from pd4ml.dataset import Dataset
-from pd4ml.errors import DataError, LockedError, Pd4mlError, StoreError
-from pd4ml.generation.pool import process_pool
+from pd4ml.errors import DataError, LockedError, StoreError
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.machine import cores
 from pd4ml.storage.atomic import write_text
@@ -89,15 +88,6 @@ class State:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class _Done:
-    """What comes back from a cell."""
-
-    record: Record | None
-    reason: str
-    seconds: float
-
-
 def plan_states(plan: Plan, path: str | Path = "./datasets", runs_dir: str | Path = "./runs") -> list[State]:
     """How far each cell is; changes nothing. Without its events a cell waits, whatever there is of it.
 
@@ -121,7 +111,7 @@ def plan_states(plan: Plan, path: str | Path = "./datasets", runs_dir: str | Pat
         If the events that are there are not those of the plan.
     """
     path, runs_dir = as_path(path), as_path(runs_dir, "runs_dir")
-    for dataset in plan.datasets:
+    for dataset in plan.variants:
         _check_events(plan, dataset, path)
     return [_state(cell, path, runs_dir) for cell in plan.cells]
 
@@ -131,7 +121,7 @@ def run_plan(
     *,
     path: str | Path = "./datasets",
     runs_dir: str | Path = "./runs",
-    workers: int | Executor = 1,
+    workers: Workers = 1,
 ) -> Outcome:
     """Make or fetch the events of a plan, then train the cells that have no record.
 
@@ -146,9 +136,10 @@ def run_plan(
         The folder that holds the datasets.
     runs_dir : str or Path
         The folder that holds the runs.
-    workers : int or Executor
+    workers : int, "auto" or Executor
         Cells that are trained at a time: 1 in this process with all cores, several in processes that share the
-        cores, or any ``concurrent.futures.Executor`` whose workers see both folders.
+        cores, ``auto`` as many as cores are free, or any ``concurrent.futures.Executor`` whose workers see both
+        folders. The long ones begin first where there are several at a time.
 
     Returns
     -------
@@ -164,8 +155,7 @@ def run_plan(
     DataError
         For less than one worker.
     """
-    if not isinstance(workers, Executor):
-        as_whole("workers", workers, 1)
+    check_workers(workers)
     path, runs_dir = as_path(path), as_path(runs_dir, "runs_dir")
     reasons = _prepare(plan, path, workers)
     failures = {cell.name: reasons[cell.dataset.name] for cell in plan.cells if cell.dataset.name in reasons}
@@ -174,9 +164,13 @@ def run_plan(
     waiting = [state.cell for state in states if state.record is None]
     left = _time_left(states, path) if waiting else TimeLeft({})
     start, busy = time.monotonic(), 0.0
-    _say(f"{len(plan.cells)} trainings, {len(records)} finished before")
+    say(f"{len(plan.cells)} trainings, {len(records)} finished before")
     work = partial(_train, path=path, runs_dir=runs_dir)
-    for cell, done in _finished(tuple(waiting), work, workers):
+    on = workers if isinstance(workers, Executor) else share(workers, len(waiting))
+    alone = not isinstance(on, Executor) and on.workers == 1
+    # The long ones first, so that no core idles at the end.
+    cells = tuple(waiting if alone else sorted(waiting, key=lambda cell: -left.costs[cell.name]))
+    for cell, done in finished(cells, work, on):
         busy += done.seconds
         if done.record is not None:
             records[cell.name] = done.record
@@ -187,9 +181,9 @@ def run_plan(
         n_over = len(plan.cells) - len(waiting)
         how = f"failed: {done.reason}" if done.record is None else f"finished in {done.seconds:.0f} s"
         # How many an executor trains at a time is seen from how much was trained so far.
-        at_a_time = workers if isinstance(workers, int) else max(1.0, busy / (time.monotonic() - start))
+        at_a_time = max(1.0, busy / (time.monotonic() - start)) if isinstance(on, Executor) else on.workers
         about = time_left_text(left.seconds(waiting, at_a_time)) if waiting else ""
-        _say(f"[{n_over}/{len(plan.cells)}] {cell.name} {how}" + (f"; {about}" if about else ""))
+        say(f"[{n_over}/{len(plan.cells)}] {cell.name} {how}" + (f"; {about}" if about else ""))
     return Outcome(
         tuple(records[cell.name] for cell in plan.cells if cell.name in records),
         tuple(Failure(cell, failures[cell.name]) for cell in plan.cells if cell.name in failures),
@@ -199,13 +193,13 @@ def run_plan(
 # Events -----------------------------------------------------------------------------------------------------
 
 
-def _prepare(plan: Plan, path: Path, workers: int | Executor) -> dict[str, str]:
+def _prepare(plan: Plan, path: Path, workers: Workers) -> dict[str, str]:
     """Make or fetch what is missing; why it did not work, by dataset.
 
     What can be known to be wrong before anything takes time is raised.
     """
-    missing = [dataset for dataset in plan.datasets if not dataset.folder(path, plan.source).exists()]
-    for dataset in plan.datasets:
+    missing = [d for d, variant in plan.variants.items() if not d.folder(path, plan.source, variant).exists()]
+    for dataset in plan.variants:
         _check_events(plan, dataset, path)
         if dataset in missing and plan.source == "generated":
             dataset.simulator().require()
@@ -214,20 +208,22 @@ def _prepare(plan: Plan, path: Path, workers: int | Executor) -> dict[str, str]:
         try:
             if plan.source == "generated":
                 on = workers if isinstance(workers, Executor) else cores()
-                dataset.generate(path, plan.events[dataset.name], workers=on)
+                n_events, variant = plan.events[dataset.name], plan.variants[dataset]
+                dataset.generate(path, n_events, workers=on, variant=variant)
             else:
                 dataset.open("train", path)
         except Exception as error:  # of a simulator, of a network: the other datasets go on
-            reasons[dataset.name] = _one_line(error)
-            _say(f"{dataset.name} has no events: {reasons[dataset.name]}")
+            reasons[dataset.name] = one_line(error)
+            say(f"{dataset.name} has no events: {reasons[dataset.name]}")
     return reasons
 
 
 def _check_events(plan: Plan, dataset: type[Dataset], path: Path) -> None:
     """Raise StoreError if there are generated events that are not the plan's."""
-    if plan.source == "published" or not dataset.folder(path, plan.source).exists():
+    variant = plan.variants[dataset]
+    if plan.source == "published" or not dataset.folder(path, plan.source, variant).exists():
         return
-    store = Store(dataset.folder(path, plan.source))
+    store = Store(dataset.folder(path, plan.source, variant))
     found = sum(store.manifest.n_events(split) for split in store.manifest.arrays)
     if found != plan.events[dataset.name]:
         raise StoreError(
@@ -235,9 +231,10 @@ def _check_events(plan: Plan, dataset: type[Dataset], path: Path) -> None:
             "choose another folder with --path, or move it away"
         )
     try:
-        dataset.generate(path, found)  # says what else is not as planned
+        dataset.generate(path, found, variant=variant)  # says what else is not as planned
     except StoreError as error:
-        line = f"pd4ml generate {dataset.name} --events {found} --path {path} --force"
+        of = "" if variant == "default" else f"--variant {variant} "
+        line = f"pd4ml generate {dataset.name} {of}--events {found} --path {path} --force"
         raise StoreError(f"{error}; `{line}` replaces it") from error
 
 
@@ -245,37 +242,43 @@ def _check_events(plan: Plan, dataset: type[Dataset], path: Path) -> None:
 
 
 def _state(cell: Cell, path: Path, runs_dir: Path) -> State:
-    if not cell.dataset.folder(path, cell.source).exists():
+    if not cell.dataset.folder(path, cell.source, cell.variant).exists():
         return State(cell, "waiting")
-    manifest = cell.dataset.open("train", path, source=cell.source).manifest
+    manifest = cell.sample(path).manifest
     folder = runs_dir / run_name(manifest, cell.recipe, cell.seed, None)
     if (folder / RECORD_NAME).exists():
         try:
             return State(cell, "finished", folder, read_record(folder))
         except DataError as error:
-            return State(cell, "failed", folder, reason=_one_line(error))
+            return State(cell, "failed", folder, reason=one_line(error))
     if (folder / _FAILURE).exists():
         return State(cell, "failed", folder, reason=(folder / _FAILURE).read_text(encoding="utf-8").strip())
     return State(cell, "started" if folder.exists() else "waiting", folder)
 
 
-def _train(cell: Cell, *, path: Path, runs_dir: Path) -> _Done:
+def _train(cell: Cell, *, path: Path, runs_dir: Path) -> Done:
     """Train one cell, in whatever process this is."""
     with _ONE_TRAINING:
         start = time.monotonic()
         try:
             record = train(
-                cell.dataset, cell.recipe, path=path, source=cell.source, seed=cell.seed, runs_dir=runs_dir
+                cell.dataset,
+                cell.recipe,
+                path=path,
+                source=cell.source,
+                variant=cell.variant,
+                seed=cell.seed,
+                runs_dir=runs_dir,
             )
         except LockedError as error:  # another process's run: its folder is left alone
-            return _Done(None, _one_line(error), time.monotonic() - start)
+            return Done(None, one_line(error), time.monotonic() - start)
         except Exception as error:  # whatever a model or a full disk raises: the other cells go on
-            reason = _one_line(error)
+            reason = one_line(error)
             _note(_state(cell, path, runs_dir).folder, reason)
-            return _Done(None, reason, time.monotonic() - start)
+            return Done(None, reason, time.monotonic() - start)
         if record.folder is not None:
             (record.folder / _FAILURE).unlink(missing_ok=True)
-        return _Done(record, "", time.monotonic() - start)
+        return Done(record, "", time.monotonic() - start)
 
 
 def _note(folder: Path | None, reason: str) -> None:
@@ -286,57 +289,7 @@ def _note(folder: Path | None, reason: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / _FAILURE, reason + "\n")
     except OSError as error:  # such as a full disk: the reason is told all the same
-        _say(f"{folder / _FAILURE}: {error.strerror}")
-
-
-def _finished(
-    cells: Sequence[Cell], work: partial[_Done], workers: int | Executor
-) -> Iterator[tuple[Cell, _Done]]:
-    """What comes of the cells, as they finish."""
-    if isinstance(workers, Executor):
-        futures = {workers.submit(work, cell): cell for cell in cells}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], _result(future)
-        finally:
-            for future in futures:
-                future.cancel()
-    elif workers == 1:
-        for cell in cells:
-            _say(f"training {cell.name}")
-            yield cell, work(cell)
-    else:
-        waiting = list(cells)
-        while waiting:  # a worker that dies takes its pool with it
-            yield from _finished_in_pool(waiting, work, workers)
-
-
-def _finished_in_pool(waiting: list[Cell], work: partial[_Done], workers: int) -> Iterator[tuple[Cell, _Done]]:
-    """Take cells from ``waiting`` until there are none, or until the pool breaks."""
-    running: dict[Future[_Done], Cell] = {}
-    with process_pool(workers, threads=max(1, cores() // workers), quiet=True) as pool:
-        broken = False
-        while (waiting or running) and not broken:
-            while waiting and len(running) < workers and not broken:
-                try:
-                    running[pool.submit(work, waiting[0])] = waiting[0]
-                except BrokenExecutor:
-                    broken = True
-                else:
-                    _say(f"training {waiting.pop(0).name}")
-            done, _ = wait(running, return_when="FIRST_COMPLETED")
-            broken = broken or any(isinstance(future.exception(), BrokenExecutor) for future in done)
-            for future in list(running) if broken else done:
-                yield running.pop(future), _result(future)
-
-
-def _result(future: Future[_Done]) -> _Done:
-    try:
-        return future.result()
-    except BrokenExecutor:
-        return _Done(None, "a worker process died, perhaps for lack of memory", 0.0)
-    except Exception as error:  # an executor's own: a cluster raises what it likes
-        return _Done(None, _one_line(error), 0.0)
+        say(f"{folder / _FAILURE}: {error.strerror}")
 
 
 def _time_left(states: Sequence[State], path: Path) -> TimeLeft:
@@ -349,7 +302,7 @@ def _time_left(states: Sequence[State], path: Path) -> TimeLeft:
         if pair not in by_pair:
             try:
                 if cell.dataset not in graphs:
-                    graphs[cell.dataset] = cell.dataset.graphs("train", path, source=cell.source)
+                    graphs[cell.dataset] = cell.sample(path).graphs("train")
                 by_pair[pair] = expected_cost(cell, graphs[cell.dataset])
             except Exception:  # such as a model that cannot be built: the cell will say so itself
                 by_pair[pair] = 1.0
@@ -364,12 +317,3 @@ def _time_left(states: Sequence[State], path: Path) -> TimeLeft:
 def _seconds(record: Record) -> float:
     """What the training took, without what is loaded or compiled once before the first."""
     return record.timing["train_seconds"] + record.timing["predict_seconds"]
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, Pd4mlError) else f"{type(error).__name__}: {text}"[:500]
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -11,6 +11,9 @@ The plans of this package are TOML files in ``plans/``; anybody's own is one too
     [events]                            # of generated datasets, train and test together
     default = 20_000
 
+    [variants]                          # of generated datasets, by their names, where not the default
+    MyData = "wide"
+
 ``reference`` stands for each dataset's own reference recipe, ``reference_quick`` for its short run; a dataset
 without one is left out there. A recipe file lies beside the plan. Where classification and regression need other
 recipes, ``recipes`` is a table with a list for each task.
@@ -31,11 +34,12 @@ from pd4ml.arguments import as_path
 from pd4ml.card import Task
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, Pd4mlError, unknown_name
+from pd4ml.sample import Sample
 from pd4ml.training.recipe import Recipe, load_recipe
 
 __all__ = ["Cell", "Plan", "available_plans", "load_plan"]
 
-_KEYS = ("description", "source", "datasets", "recipes", "seeds", "events")
+_KEYS = ("description", "source", "datasets", "recipes", "seeds", "events", "variants")
 _SOURCES = ("generated", "published")
 _REFERENCE = "reference"
 
@@ -54,17 +58,25 @@ class Cell:
         Of the weights and of the order of events.
     source : str
         ``generated`` or ``published``.
+    variant : str
+        Of generated events: which ones.
     """
 
     dataset: type[Dataset]
     recipe: Recipe
     seed: int
     source: str
+    variant: str = "default"
 
     @property
     def name(self) -> str:
         """What is shown; no two cells of a plan share it."""
-        return f"{self.dataset.name} {self.recipe.name} seed {self.seed}"
+        variant = "" if self.variant == "default" else f"{self.variant} "
+        return f"{self.dataset.name} {variant}{self.recipe.name} seed {self.seed}"
+
+    def sample(self, path: str | Path) -> Sample:
+        """What is trained on, of the datasets in the folder ``path``."""
+        return self.dataset.at(path, source=self.source, variant=self.variant)
 
 
 @dataclass(frozen=True)
@@ -92,9 +104,9 @@ class Plan:
     events: Mapping[str, int]
 
     @property
-    def datasets(self) -> tuple[type[Dataset], ...]:
-        """The datasets of the cells, each once."""
-        return tuple(dict.fromkeys(cell.dataset for cell in self.cells))
+    def variants(self) -> Mapping[type[Dataset], str]:
+        """The datasets of the cells, each once, and the variant that they are trained on."""
+        return MappingProxyType({cell.dataset: cell.variant for cell in self.cells})
 
 
 def available_plans() -> tuple[str, ...]:
@@ -186,8 +198,9 @@ class _Reader:
         for name in recipes:
             if name not in words:
                 raise unknown_name("recipe", name, sorted(words))
+        variants = self._variants()
         cells = [
-            Cell(dataset, recipe, seed, self.source)
+            Cell(dataset, recipe, seed, self.source, variants.get(dataset.name, "default"))
             for seed in _seeds(list(seeds) or self.values["seeds"])
             for dataset in chosen
             for word, recipe in known[dataset]
@@ -229,6 +242,21 @@ class _Reader:
                 found.append((word, load_recipe(word, dataset)))
             elif dataset.reference is not None:
                 found.append((word, load_recipe(dataset.reference + word.removeprefix(_REFERENCE))))
+        return found
+
+    def _variants(self) -> Mapping[str, str]:
+        """Variants of the generator by dataset, where they are not the default."""
+        given = self.values.get("variants", {})
+        if given and self.source == "published":
+            raise DataError("variants are for generated datasets; published ones have none")
+        if not isinstance(given, Mapping):
+            raise DataError(f"variants must be a table, dataset = variant, found {given!r}")
+        found = {}
+        for name, variant in given.items():
+            dataset = Dataset.datasets_register.find(name)
+            if str(variant) not in dataset.card.variants:
+                raise unknown_name(f"variant of {dataset.name}", str(variant), dataset.card.variants)
+            found[dataset.name] = str(variant)
         return found
 
     def _events(self, datasets: Iterable[type[Dataset]]) -> Mapping[str, Any]:

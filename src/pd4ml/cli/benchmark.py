@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -37,8 +37,11 @@ def benchmark(
     path: DataPath = Path("datasets"),
     runs: RunsPath = Path("runs"),
     workers: Annotated[
-        int, typer.Option(help="Trainings at a time, in processes that share the cores; 1 takes them all.")
-    ] = 1,
+        str,
+        typer.Option(
+            metavar="N|auto", help="Trainings at a time; `auto`: as many as cores are free; 1: one with all cores."
+        ),
+    ] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done and stop.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +67,7 @@ def benchmark(
     if dry_run:
         _print_states(plan_states(plan, path, runs), plan, as_json)
         return
-    outcome = run_plan(plan, path=path, runs_dir=runs, workers=workers)
+    outcome = run_plan(plan, path=path, runs_dir=runs, workers=_workers(workers))
     if as_json:
         from pd4ml.report.table import to_json
 
@@ -82,6 +85,15 @@ def benchmark(
 def _listed(texts: list[str] | None) -> list[str]:
     """``["a,b", "c"]`` as ``["a", "b", "c"]``."""
     return [name for text in texts or [] for part in text.split(",") if (name := part.strip())]
+
+
+def _workers(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    try:
+        return int(text)
+    except ValueError:
+        raise DataError(f"--workers takes a number from 1, or auto, found {text!r}") from None
 
 
 def _seed(text: str) -> int:

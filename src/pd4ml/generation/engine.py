@@ -87,7 +87,9 @@ def _simulated(
                 yield chunk, work(chunk)
             return
     with _executor(workers, len(chunks)) as executor:
-        futures: dict[Future[Arrays], Chunk] = {executor.submit(work, chunk): chunk for chunk in chunks}
+        # The large ones first, so that no worker idles at the end.
+        order = sorted(chunks, key=lambda chunk: -chunk.n_events)
+        futures: dict[Future[Arrays], Chunk] = {executor.submit(work, chunk): chunk for chunk in order}
         try:
             for future in as_completed(futures):
                 chunk = futures.pop(future)  # the result is freed once it is written

@@ -83,6 +83,13 @@ split.
             "au_au": _variant("Au+Au at 200 GeV only", pb_share=0.0),
             "pb_pb": _variant("Pb+Pb at 2.76 TeV only", pb_share=1.0),
             "feed_down": _variant("with pions from decays of resonances", feed_down=True),
+            "easy": _variant(
+                "averaged initial states only, 25 times the pions, test split made like the train split: "
+                "an easy one, for demos and tests of methods",
+                smooth_share=1.0,
+                rapidity=100.0,
+                shift=False,
+            ),
             "fine": _variant("cells of 0.2 fm", cell=0.2, n_cells=200),
         }
     ),
