@@ -68,8 +68,8 @@ def _model_page(
         if row["recipe"] in recipe_names and "parameters" in row
     }
     if cls is not None and trained:
-        rows = [(dataset, f"`{recipe}`", f"{n:,}") for dataset, recipe, n in sorted(trained)]
-        lines += ["", "## Parameters", "", *_table(("dataset", "recipe", "parameters"), rows)]
+        sizes = [(dataset, f"`{recipe}`", f"{n:,}") for dataset, recipe, n in sorted(trained)]
+        lines += ["", "## Parameters", "", *_table(("dataset", "recipe", "parameters"), sizes)]
     for task in ("classification", "regression"):
         if shown := [r for r in records if r.model["name"] == name and r.dataset["task"] == task]:
             lines += ["", f"## Results, {task}", "", to_markdown(shown).rstrip()]

@@ -49,9 +49,9 @@ sphinx_gallery_conf: dict[str, Any] = {
     "examples_dirs": "_build/examples",
     "gallery_dirs": "tutorials",
     "within_subsection_order": "FileNameSortKey",
-    "abort_on_example_error": True,
     "only_warn_on_example_error": False,
     "reset_modules": ("matplotlib", "site_pages.reset_state"),
+    "capture_repr": (),
     "show_memory": False,
     "show_signature": False,
     "write_computation_times": False,
@@ -64,7 +64,7 @@ html_static_path = ["_static"]
 html_css_files = ["pd4ml.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"index": []}
+html_sidebars: dict[str, list[str]] = {"index": []}
 html_theme_options = {
     "navbar_align": "left",
     "show_prev_next": False,

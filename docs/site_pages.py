@@ -43,22 +43,22 @@ MODULES = (
 
 
 def copy_examples() -> None:
-    """The tutorials, beside which their datasets and runs will lie: they stay there from build to build."""
-    EXAMPLES.mkdir(parents=True, exist_ok=True)
-    for old in EXAMPLES.glob("*.*"):
-        if old.is_file():
-            old.unlink()
-    for file in (ROOT / "examples").iterdir():
-        if file.is_file():
-            shutil.copy2(file, EXAMPLES / file.name)
+    """The tutorials, beside which their datasets and runs will lie, anew: those of before may be of other code."""
+    shutil.rmtree(EXAMPLES, ignore_errors=True)
+    shutil.copytree(ROOT / "examples", EXAMPLES, ignore=shutil.ignore_patterns("__pycache__", "datasets", "runs"))
 
 
 def reset_state(_settings: Any, _file: Any, when: str) -> None:
-    """Before and after each tutorial: what it draws at random is the same alone and in the gallery."""
+    """Before and after each tutorial, so that none depends on those before it."""
+    import matplotlib as mpl
     import torch
 
+    mpl.rcParams["savefig.bbox"] = "tight"  # colour bars may stand out of a figure
     if when == "before":
         warnings.simplefilter("error")
+        warnings.filterwarnings(
+            "ignore", "`torch.jit", DeprecationWarning
+        )  # PyTorch Geometric when it is imported
     else:
         warnings.resetwarnings()
     torch.manual_seed(0)

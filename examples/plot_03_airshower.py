@@ -32,7 +32,7 @@ for spec, values in zip(Airshower.card.inputs, train.X, strict=True):
 
 event = train[0]
 loudest = np.unravel_index(event["traces"].sum(axis=-1).argmax(), (9, 9))
-figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), gridspec_kw={"wspace": 0.6})
 Airshower.draw(event, left)
 right.stairs(event["traces"][loudest], np.arange(81) * 25)
 right.set(
@@ -54,7 +54,8 @@ ax.legend()
 # ------
 # The 81 stations are nodes, joined to the up to eight around them. Silent stations are nodes, too.
 
-print(sample.graphs("train")[0:4])
+some = sample.graphs("train")[0:4]
+print(len(some), "graphs:", some.nodes.shape, "nodes and features,", some.edge_index.shape[1], "edges")
 
 # %%
 # Train and compare

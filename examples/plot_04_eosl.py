@@ -31,7 +31,7 @@ for split, events in (("train", train), ("test", test)):
 # A look
 # ------
 
-figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(11, 3.8), gridspec_kw={"wspace": 0.45})
 for label, ax in enumerate(axes):
     EOSL.draw(train[int(np.argmax(train.y[:] == label))], ax)
     ax.set_title(f"{EOSL.card.classes[label]}: {ax.get_title()}")
@@ -59,7 +59,7 @@ ax.legend()
 # the grid.
 
 graphs = sample.graphs("train")[0:8]
-print(graphs, graphs.grid)
+print(len(graphs), "graphs:", graphs.nodes.shape, "nodes and features, on a grid of", graphs.grid)
 
 # %%
 # Train

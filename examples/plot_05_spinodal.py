@@ -27,11 +27,12 @@ print(train.X[0].shape, "train,", test.X[0].shape, "test")
 # A look
 # ------
 
-figure, axes = plt.subplots(2, 3, figsize=(10, 6), layout="constrained")
+figure, axes = plt.subplots(2, 3, figsize=(12, 7), gridspec_kw={"wspace": 0.55, "hspace": 0.35})
 for label, row in enumerate(axes):
     for ax, place in zip(row, np.flatnonzero(train.y[:] == label), strict=False):
         Spinodal.draw(train[int(place)], ax)
         ax.set_title(f"{Spinodal.card.classes[label]}: {ax.get_title()}", fontsize="medium")
+        ax.set_ylabel("y [pixels]" if ax is row[0] else "")
 
 # %%
 # The largest density over the mean, which lumps raise:
@@ -55,7 +56,7 @@ ax.legend()
 # Pixels are nodes, joined to the up to eight around them.
 
 graphs = sample.graphs("train")[0:8]
-print(graphs, graphs.grid)
+print(len(graphs), "graphs:", graphs.nodes.shape, "nodes and features, on a grid of", graphs.grid)
 
 # %%
 # Train and compare
@@ -70,8 +71,8 @@ for recipe in recipes:
     for part in (quarter, sample):
         run = pd4ml.train(part, recipe)
         n = run.record.events["train"] + run.record.events["valid"]
-        results[run.record.model["name"], n] = run.record.metrics["auc"]
-        print(f"{run.record.model['name']:14} {n:5} images  AUC {results[run.record.model['name'], n].value:.3f}")
+        auc = results[run.record.model["name"], n] = run.record.metrics["auc"]
+        print(f"{run.record.model['name']:14} {n:5} images  AUC {auc.value:.3f} ± {auc.error:.3f}")
 
 # %%
 # Errors are bootstrap errors of the test images, which all four share.

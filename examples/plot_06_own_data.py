@@ -20,7 +20,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import pd4ml
-from pd4ml.card import ArraySpec, Card
+from pd4ml.card import ArraySpec, Card, Variant
 from pd4ml.evaluation import metrics
 from pd4ml.generation.simulator import Simulator
 from pd4ml.graphs.builders import point_graphs
@@ -48,6 +48,7 @@ CARD = Card(
     classes=("disc", "ring"),
     splits=MappingProxyType({"train": 700, "test": 300}),
     sources=(),
+    variants=MappingProxyType({"default": Variant("as is"), "sharp": Variant("less blur", {"blur": 0.1})}),
     licence="yours",
     citations=(),
 )

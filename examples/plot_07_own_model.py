@@ -68,8 +68,8 @@ ax.legend()
 # %%
 # Is it as good as the trees?
 # ---------------------------
-# Both saw the same test jets, so that most of the fluctuation is shared; the difference has an error of its
-# own, smaller than the two single errors suggest.
+# Both saw the same test jets, and the same resamples of them are behind both sides of the difference: where two
+# models make the same mistakes, these cancel in it. Events of one collision are drawn together.
 
 from pd4ml.metrics import Predicted, paired_difference
 

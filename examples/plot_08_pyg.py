@@ -21,7 +21,7 @@ from pd4ml.evaluation import metrics
 
 TopTagging.generate("datasets", n_events=1500, seed=1)
 sample = TopTagging.at("datasets", source="generated")
-graphs = {split: sample.graphs(split)[:] for split in ("train", "test")}
+graphs = {split: sample.graphs(split) for split in ("train", "test")}
 target = {split: torch.from_numpy(sample.open(split).y[:]).float() for split in ("train", "test")}
 batch = graphs["train"][0:3].to_pyg()
 print(batch)
@@ -78,7 +78,7 @@ for epoch in range(10):
 # With bootstrap errors, and jets of one collision drawn together:
 
 with torch.no_grad():
-    logit = network(graphs["test"].to_pyg()).numpy()
+    logit = network(graphs["test"][:].to_pyg()).numpy()
 test = sample.open("test")
 for name, found in metrics("classification", logit, test.y[:], group=test["event_id"][:]).items():
     print(f"{name:26} {'>' if found.lower_limit else ' '} {found.value:7.3f} ± {found.error:.3f}")
