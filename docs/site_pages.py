@@ -115,7 +115,7 @@ def command_line_page() -> str:
 
     lines = ["# The command line", ""]
     for words in _subcommands(get_command(app)):
-        terminal = {"COLUMNS": "88", "TERMINAL_WIDTH": "88", "NO_COLOR": "1", "TERM": "dumb"}
+        terminal = {"COLUMNS": "80", "TERMINAL_WIDTH": "80", "NO_COLOR": "1", "TERM": "dumb"}
         help_text = CliRunner().invoke(app, [*words, "--help"], env=terminal, prog_name="pd4ml").stdout
         title = " ".join(["pd4ml", *words])
         text = "\n".join(line.rstrip() for line in help_text.strip("\n").splitlines())
