@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,15 @@ html_theme_options = {
 
 
 def setup(app: Any) -> None:
-    """Write the pages that follow from the code before Sphinx looks for pages."""
+    """Write the pages that follow from the code before Sphinx looks for pages.
+
+    Warnings are errors while the tutorials run, and then what they were: Sphinx and its extensions have some.
+    """
     from site_pages import copy_examples, link_within_the_site, write_pages
 
     app.connect("config-inited", lambda _app, _config: copy_examples(), priority=1)
+    before = warnings.catch_warnings()
     app.connect("builder-inited", lambda _app: write_pages(), priority=1)
+    app.connect("builder-inited", lambda _app: before.__enter__(), priority=2)
+    app.connect("builder-inited", lambda _app: before.__exit__(), priority=900)  # the gallery's priority is 500
     app.connect("source-read", link_within_the_site)

@@ -154,7 +154,9 @@ def _module_page(module: ModuleType, described: dict[int, str]) -> str:
         value = getattr(module, public)
         if (first := described.setdefault(id(value), f"{name}.{public}")) != f"{name}.{public}":
             lines += [f".. rubric:: {public}", "", f"This is `{first}`.", ""]
-        elif inspect.isclass(value) and not hasattr(value, "__origin__"):  # no alias of a type
+        elif hasattr(value, "__origin__"):  # an alias of a type, which autodoc cannot describe
+            lines += [f".. py:data:: {name}.{public}", "", f"   ``{value}``", ""]
+        elif inspect.isclass(value):
             lines += [f".. autoclass:: {name}.{public}", "   :members:", ""]
         elif inspect.isroutine(value):
             lines += [f".. autofunction:: {name}.{public}", ""]

@@ -22,12 +22,12 @@ from pd4ml.evaluation import metrics
 TopTagging.generate("datasets", n_events=1500, seed=1)
 sample = TopTagging.at("datasets", source="generated")
 graphs = {split: sample.graphs(split) for split in ("train", "test")}
-target = {split: torch.from_numpy(sample.open(split).y[:]).float() for split in ("train", "test")}
+target = {split: torch.tensor(sample.open(split).y[:], dtype=torch.float32) for split in ("train", "test")}
 batch = graphs["train"][0:3].to_pyg()
 print(batch)
 
 # %%
-# One jet, as its neighbours see it: the first two features are the place of a particle relative to the jet's
+# One jet, as its neighbours see it: two of the features are the place of a particle relative to the jet's
 # axis.
 
 one = graphs["train"][int(np.argmax(target["train"].numpy()))]
