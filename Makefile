@@ -46,7 +46,7 @@ compare: .venv/all.stamp
 	$(BIN)/python benchmarks/shared_models.py --path $(DEMO)/shared_datasets --runs $(DEMO)/shared_models
 
 docs: .venv/docs.stamp
-	$(BIN)/python -m sphinx -b html -W --keep-going --quiet -d docs/_build/doctrees docs docs/_build/html
+	$(BIN)/python -m sphinx -b html -E -W --keep-going --quiet -d docs/_build/doctrees docs docs/_build/html
 	@echo "site: docs/_build/html/index.html"
 
 evidence: .venv/dev.stamp

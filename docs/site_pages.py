@@ -48,19 +48,14 @@ def copy_examples() -> None:
     shutil.copytree(ROOT / "examples", EXAMPLES, ignore=shutil.ignore_patterns("__pycache__", "datasets", "runs"))
 
 
-def reset_state(_settings: Any, _file: Any, when: str) -> None:
+def reset_state(_settings: Any, _file: Any) -> None:
     """Before and after each tutorial, so that none depends on those before it."""
     import matplotlib as mpl
     import torch
 
     mpl.rcParams["savefig.bbox"] = "tight"  # colour bars may stand out of a figure
-    if when == "before":
-        warnings.simplefilter("error")
-        warnings.filterwarnings(
-            "ignore", "`torch.jit", DeprecationWarning
-        )  # PyTorch Geometric when it is imported
-    else:
-        warnings.resetwarnings()
+    warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)  # of PyTorch Geometric's import
     torch.manual_seed(0)
     torch.set_num_threads(1)
 

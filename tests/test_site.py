@@ -49,7 +49,7 @@ class Page(HTMLParser):
 def site() -> Path:
     """As `make docs` builds it; tutorials that have not changed since the last build are not run again."""
     target = ROOT / "docs" / "_build" / "html"
-    command = ["-m", "sphinx", "-b", "html", "-W", "--keep-going", "--quiet", "-d", "docs/_build/doctrees"]
+    command = ["-m", "sphinx", "-b", "html", "-E", "-W", "--keep-going", "--quiet", "-d", "docs/_build/doctrees"]
     done = subprocess.run(
         [sys.executable, *command, "docs", str(target)],
         cwd=ROOT,
