@@ -150,7 +150,7 @@ def _module_page(module: ModuleType, described: dict[int, str]) -> str:
         if (first := described.setdefault(id(value), f"{name}.{public}")) != f"{name}.{public}":
             lines += [f".. rubric:: {public}", "", f"This is `{first}`.", ""]
         elif hasattr(value, "__origin__"):  # an alias of a type, which autodoc cannot describe
-            lines += [f".. py:data:: {name}.{public}", "", f"   ``{value}``", ""]
+            lines += [f".. py:data:: {public}", "", f"   ``{value}``", ""]
         elif inspect.isclass(value):
             lines += [f".. autoclass:: {name}.{public}", "   :members:", ""]
         elif inspect.isroutine(value):
