@@ -88,5 +88,6 @@ def setup(app: Any) -> None:
     before = warnings.catch_warnings()
     app.connect("builder-inited", lambda _app: write_pages(), priority=1)
     app.connect("builder-inited", lambda _app: before.__enter__(), priority=2)
-    app.connect("builder-inited", lambda _app: before.__exit__(None, None, None), priority=900)  # the gallery's priority is 500
+    # After the gallery, whose priority is 500.
+    app.connect("builder-inited", lambda _app: before.__exit__(None, None, None), priority=900)
     app.connect("source-read", link_within_the_site)
