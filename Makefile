@@ -4,6 +4,7 @@
 # make test   lint, types and tests
 # make bench  speed and memory against other packages, written to benchmarks/results.json
 # make compare  train the shared models for equal times, written to benchmarks/shared_models.json
+# make docs   the site, into docs/_build/html; the first time it generates the tutorials' events
 # make evidence  the plots and numbers of the datasets' READMEs, from evidence/
 #
 # Everything happens in .venv, which is made when it is missing and kept when it is there.
@@ -13,7 +14,7 @@ BIN := .venv/bin
 DEMO := demo
 PD4ML := $(BIN)/pd4ml
 
-.PHONY: demo shift test lint types bench compare evidence clean
+.PHONY: demo shift test lint types bench compare docs evidence clean
 .DELETE_ON_ERROR:
 
 demo: .venv/generate,train,plot.stamp
@@ -44,6 +45,10 @@ bench: .venv/dev.stamp
 compare: .venv/all.stamp
 	$(BIN)/python benchmarks/shared_models.py --path $(DEMO)/shared_datasets --runs $(DEMO)/shared_models
 
+docs: .venv/docs.stamp
+	$(BIN)/python -m sphinx -b html -E -W --keep-going --quiet -d docs/_build/doctrees docs docs/_build/html
+	@echo "site: docs/_build/html/index.html"
+
 evidence: .venv/dev.stamp
 	for script in evidence/*/evidence.py; do $(BIN)/python $$script || exit 1; done
 
@@ -55,4 +60,4 @@ evidence: .venv/dev.stamp
 	touch $@
 
 clean:
-	rm -rf .venv $(DEMO)
+	rm -rf .venv $(DEMO) docs/_build docs/tutorials

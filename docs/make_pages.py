@@ -1,4 +1,4 @@
-"""Write what follows from code and records: a page per dataset, the table of speeds, the README's results.
+"""Write what follows from code and records: pages of datasets, models, methods, results; the README's tables.
 
 `python docs/make_pages.py --records demo/runs` first takes the records of new runs into ``docs/results``.
 """
@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pd4ml
-from pd4ml.benchmark.record import find_records, read_record
+from catalogue import datasets_page, methods_page, model_pages, results_page
+from pd4ml.benchmark.record import Record, find_records, read_record
 from pd4ml.report import render
 from pd4ml.report.shift import SHIFT_NAME, read_shift, shift_table
 from pd4ml.report.shown import REJECTION_NOTE
@@ -172,7 +173,7 @@ def dataset_table() -> str:
 
 def results_table(dataset: str) -> str:
     """The records of a dataset that are kept here, and what its numbers mean."""
-    records = [read_record(file) for file in sorted(RECORDS.glob(f"{dataset}-*.json"))]
+    records = kept_records(dataset)
     if not records:
         return ""
     first = records[0]
@@ -182,6 +183,11 @@ def results_table(dataset: str) -> str:
         f"{to_markdown(records)}\n{meaning if first.dataset['task'] == 'classification' else ''}Errors are "
         f"bootstrap errors of the {first.events['test']:,} test events, one training each ({where}).\n"
     )
+
+
+def kept_records(dataset: str = "*") -> list[Record]:
+    """The records that are kept here."""
+    return [read_record(file) for file in sorted(RECORDS.glob(f"{dataset}-*.json"))]
 
 
 def _between(text: str, name: str, content: str) -> str:
@@ -210,10 +216,15 @@ def take_records(runs: Path) -> None:
 
 def pages() -> dict[Path, str]:
     """All pages and where they belong."""
-    found = {ROOT / "docs" / "datasets" / f"{d.name}.md": card_page(d) for d in _own()}
+    docs, compared = ROOT / "docs", json.loads(COMPARISON.read_text())["rows"] if COMPARISON.exists() else []
+    found = {docs / "datasets" / f"{d.name}.md": card_page(d) for d in _own()}
+    listed = {f"models/{name}.md": text for name, text in model_pages(kept_records(), compared).items()}
+    listed |= {"datasets.md": datasets_page(_own()), "methods.md": methods_page()}
+    listed["results.md"] = results_page({d.name: results_table(d.name) for d in _own()})
+    found |= {docs / name: f"{_NOTE}\n\n{text}" for name, text in listed.items()}
     if RESULTS.exists():
-        found[ROOT / "docs" / "speed.md"] = speed_page(json.loads(RESULTS.read_text()))
-    found[ROOT / "docs" / "models.md"] = models_page()
+        found[docs / "speed.md"] = speed_page(json.loads(RESULTS.read_text()))
+    found[docs / "models.md"] = models_page()
     found[ROOT / "README.md"] = readme()
     return found
 

@@ -114,7 +114,7 @@ def audit(
 
     References
     ----------
-    Near duplicates are told by the ratio of distances to neighbours; see `pd4ml.audit.duplicates`.
+    Near duplicates are told by the ratio of distances to neighbours; see ``pd4ml.audit.duplicates``.
     """
     require_scikit_learn("an audit")
     rng = np.random.default_rng(seed)

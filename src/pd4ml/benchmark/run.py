@@ -188,7 +188,7 @@ def train(
         Start again.
     model : torch.nn.Module, optional
         Trained in place of the recipe's: from a `GraphBatch` to the shape that the task needs; see
-        docs/own_model.md.
+        docs/how_to/own_model.md.
     devices : int
         Processes that train together; of them only the first returns.
     device : str

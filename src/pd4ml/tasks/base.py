@@ -60,7 +60,7 @@ class Task(abc.ABC):
         group: NDArray[Any] | None = None,
         weight: NDArray[Any] | None = None,
     ) -> dict[str, Measurement]:
-        """The task's metrics with bootstrap errors; see `pd4ml.metrics.by_task.metrics`."""
+        """The task's metrics with bootstrap errors; see `pd4ml.evaluation.metrics`."""
         from pd4ml.metrics.by_task import metrics
 
         weights: dict[str, Any] = {} if weight is None else {"weight": weight}
