@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from pd4ml.errors import DataError, Pd4mlError
+from pd4ml.requirements import version
 
 __all__ = [
     "AsJson",
@@ -94,7 +94,7 @@ VariantName = Annotated[str, typer.Option("--variant", help="Which generated var
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(metadata.version("pd4ml-physics"))
+        print(version())
         raise typer.Exit
 
 
