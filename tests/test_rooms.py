@@ -16,7 +16,7 @@ MAP = ROOT / "docs" / "architecture.md"
 ROOMS = (
     *("errors", "requirements", "progress", "machine", "card", "metrics", "tasks", "storage", "physics"),
     *("generation", "graphs", "models", "sample", "dataset", "datasets", "training", "methods", "collaborate"),
-    *("evaluation", "audit", "benchmark", "report", "cli"),
+    *("evaluation", "audit", "benchmark", "report", "doctor", "cli"),
 )
 FILES = sorted(p for p in SOURCE.rglob("*.py") if p.name != "__main__.py")
 ALL_FILES = sorted(p for d in ("src", "tests", "benchmarks", "evidence", "docs") for p in (ROOT / d).rglob("*.py"))
