@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from pd4ml.cli import complete
 from pd4ml.errors import DataError, Pd4mlError
 from pd4ml.requirements import version
 
@@ -59,7 +60,6 @@ def _fail(message: str) -> None:
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="""Physics data for machine learning: get or generate a dataset, train a model on it, get honest numbers.
@@ -80,16 +80,31 @@ app = typer.Typer(
     """,
 )
 
-DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset's name; `pd4ml list` shows them.")]
+DatasetName = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATASET", help="A dataset's name; `pd4ml list` shows them.", autocompletion=complete.datasets
+    ),
+]
 DataPath = Annotated[Path, typer.Option("--path", help="The folder that holds the datasets.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
-SourceName = Annotated[str, typer.Option("--source", help="`generated` or `published` events.")]
+SourceName = Annotated[
+    str,
+    typer.Option("--source", help="`generated` or `published` events.", autocompletion=complete.sources),
+]
 RunsPath = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")
 ]
-VariantName = Annotated[str, typer.Option("--variant", help="Which generated variant; see `pd4ml info DATASET`.")]
+VariantName = Annotated[
+    str,
+    typer.Option(
+        "--variant",
+        help="Which generated variant; see `pd4ml info DATASET`.",
+        autocompletion=complete.variants,
+    ),
+]
 
 
 def _print_version(wanted: bool) -> None:

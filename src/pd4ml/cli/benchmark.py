@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pd4ml.cli import complete
 from pd4ml.cli.app import AsJson, DataPath, RunsPath, app, console
 from pd4ml.errors import DataError
 
@@ -22,16 +23,29 @@ __all__ = ["benchmark"]
 @app.command()
 def benchmark(
     preset: Annotated[
-        str | None, typer.Argument(metavar="PRESET", help="`quick` (the default), `standard` or `paper`.")
+        str | None,
+        typer.Argument(
+            metavar="PRESET", help="`quick` (the default), `standard` or `paper`.", autocompletion=complete.plans
+        ),
     ] = None,
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="Instead of PRESET: a TOML file of your own.")
     ] = None,
     datasets: Annotated[
-        list[str] | None, typer.Option("--datasets", help="These only; repeatable, or with commas between.")
+        list[str] | None,
+        typer.Option(
+            "--datasets",
+            help="These only; repeatable, or with commas between.",
+            autocompletion=lambda incomplete: complete.several(complete.datasets(), incomplete),
+        ),
     ] = None,
     recipes: Annotated[
-        list[str] | None, typer.Option("--recipes", help="These only, named as in the plan or by themselves.")
+        list[str] | None,
+        typer.Option(
+            "--recipes",
+            help="These only, named as in the plan or by themselves.",
+            autocompletion=lambda incomplete: complete.several(complete.recipes(), incomplete),
+        ),
     ] = None,
     seeds: Annotated[list[str] | None, typer.Option("--seeds", help="These instead of the plan's.")] = None,
     path: DataPath = Path("datasets"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import pd4ml
+from pd4ml.cli import complete
 from pd4ml.cli.app import AsJson, DataPath, DatasetName, Force, Settings, VariantName, app, settings
 from pd4ml.errors import DataError, Pd4mlError
 from pd4ml.machine import cores
@@ -35,7 +36,14 @@ def list_datasets(as_json: AsJson = False) -> None:
 
 @app.command()
 def info(
-    what: Annotated[str, typer.Argument(metavar="DATASET|FOLDER", help="A dataset's name, or a dataset folder.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET|FOLDER",
+            help="A dataset's name, or a dataset folder.",
+            autocompletion=complete.datasets,
+        ),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Show a dataset's card, or where the events in a folder come from.
@@ -117,7 +125,9 @@ def download(
 @app.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="A published file that you already have.")],
-    dataset: Annotated[str, typer.Option("--dataset", help="The dataset it belongs to.")],
+    dataset: Annotated[
+        str, typer.Option("--dataset", help="The dataset it belongs to.", autocompletion=complete.datasets)
+    ],
     path: DataPath = Path("datasets"),
 ) -> None:
     """Verify a published file that you already have and put it where the package looks for it.
