@@ -11,6 +11,7 @@ import pytest
 import pd4ml
 from pd4ml.requirements import install_line, requirements, version
 
+DATASETS = [d for d in pd4ml.Dataset.datasets_register if d.__module__.startswith("pd4ml.")]
 # As setuptools writes them.
 LINES = [
     "numpy>=2.0",
@@ -55,6 +56,31 @@ def test_what_each_extra_brings(lines: None) -> None:
 )
 def test_the_smallest_extra_is_named(lines: None, missing: list[str], line: str) -> None:
     assert install_line(missing) == line
+
+
+@pytest.mark.parametrize("dataset", DATASETS, ids=lambda d: d.name)
+def test_a_simulator_needs_the_base_install_or_names_the_extra(dataset: type[pd4ml.Dataset]) -> None:
+    """In a base install, where nothing of the extras can be imported or found."""
+    base = "numpy", "numba", "requests", "urllib3", "filelock", "loky", "typer", "rich"
+    script = f"""
+import importlib.util, sys
+blocked = ("awkward", "fastjet", "pythia8mc", "torch", "sklearn", "scipy", "h5py", "pyarrow", "matplotlib")
+sys.modules.update(dict.fromkeys(blocked))
+there = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name in blocked else there(name, *rest)
+import pd4ml
+dataset = pd4ml.Dataset.datasets_register.find({dataset.name!r})
+assert set(dataset.simulator().packages) <= {{*{base!r}, *blocked}}
+try:
+    dataset.simulator().require()
+except pd4ml.Pd4mlError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    missing = [name for name in dataset.simulator().packages if name not in base]
+    line = f"generating needs {', '.join(missing)}: pip install 'pd4ml-physics[generate]'\n"
+    assert done.stdout == (line if missing else "")
 
 
 def test_the_version_has_one_source() -> None:
