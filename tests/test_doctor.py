@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 import threading
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +21,7 @@ from typer.testing import CliRunner
 
 from pd4ml import doctor, machine
 from pd4ml.cli import app
+from pd4ml.dataset import Dataset
 from pd4ml.doctor import diagnose, render
 
 SECTIONS = ["versions", "extras", "machine", "network", "folders", "output", "environment"]
@@ -65,11 +67,13 @@ def test_names_of_user_machine_and_home_are_left_out(tmp_path: Path, monkeypatch
     monkeypatch.setattr(platform, "node", lambda: "tux07.example.org")
     monkeypatch.setenv("NUMBA_CACHE_DIR", f"{home}/cache")
     monkeypatch.setenv("OMP_PLACES", "tux07.example.org, tux07:4")
+    monkeypatch.setenv("PD4ML_ELSEWHERE", f"/data{home}")
     monkeypatch.chdir(home / "work")
     found = diagnose(tmp_path / "scratch" / "ada")
     assert found["folders"]["working"].startswith("~/work, ")
     assert found["folders"]["datasets"].startswith(f"{tmp_path}/scratch/USER, ")
     assert found["environment"]["NUMBA_CACHE_DIR"] == "~/cache"
+    assert found["environment"]["PD4ML_ELSEWHERE"] == f"/data{home.parent}/USER"
     assert found["environment"]["OMP_PLACES"] == "HOST, HOST:4"
     assert not [word for word in ("ada", "tux07") if word in json.dumps(found).replace("adaptive", "")]
 
@@ -104,10 +108,10 @@ def refuse_locks(*args: object, **options: object) -> NoReturn:
         (Path, "home", broken, "folders", "fails: RuntimeError"),
         (shutil, "disk_usage", broken, "folders", "locks work, fails: RuntimeError"),
         (filelock.FileLock, "acquire", refuse_locks, "folders", "writable, locks fail (No locks available)"),
-        (doctor.tempfile, "TemporaryDirectory", refuse_locks, "folders", "not writable (No locks available)"),
-        (doctor.tempfile, "gettempdir", refuse_locks, "folders", "fails: OSError: [Errno 37] No locks available"),
+        (tempfile, "TemporaryDirectory", refuse_locks, "folders", "not writable (No locks available)"),
+        (tempfile, "gettempdir", refuse_locks, "folders", "fails: OSError: [Errno 37] No locks available"),
         (sys, "stdout", None, "output", "fails: AttributeError"),
-        (doctor.Dataset, "datasets_register", None, "network", "fails: TypeError"),
+        (Dataset, "datasets_register", None, "network", "fails: TypeError"),
     ],
 )
 def test_whatever_is_broken_is_said(

@@ -62,7 +62,7 @@ def diagnose(path: Path = Path("datasets")) -> dict[str, dict[str, str]]:
     for section, checks in sections.items():
         try:
             found[section] = {name: _private(_guarded(check)) for name, check in checks().items()}
-        except Exception as error:  # noqa: BLE001, RUF100
+        except Exception as error:  # noqa: BLE001, RUF100  such as metadata that are not there
             found[section] = {section: _private(_failed(error))}
     return found
 
@@ -101,9 +101,9 @@ def _failed(error: Exception) -> str:
 
 def _private(text: str) -> str:
     """``text`` without the names of home folder, user and machine."""
-    home, user, host = _or_nothing(lambda: str(Path.home())), _or_nothing(getpass.getuser), platform.node()
+    home, user, host = (_or_nothing(ask) for ask in (lambda: str(Path.home()), getpass.getuser, platform.node))
     if len(home) > 1:
-        text = re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
+        text = re.sub(rf"(?<![\w.-]){re.escape(home)}(?![\w.-])", "~", text)
     if user:
         text = re.sub(rf"(?<=[/\\]){re.escape(user)}(?![\w.-])", "USER", text)
     for name in (host, host.partition(".")[0]) if host else ():
@@ -114,7 +114,7 @@ def _private(text: str) -> str:
 def _or_nothing(ask: Callable[[], str]) -> str:
     try:
         return ask()
-    except (KeyError, OSError, RuntimeError, ImportError):  # no such user, as in many containers
+    except Exception:  # noqa: BLE001, RUF100  there is no such user, as in many containers
         return ""
 
 
@@ -257,7 +257,10 @@ def _lock(file: Path) -> str:
 
 
 def _output() -> Checks:
-    return {"encoding": lambda: sys.stdout.encoding, "terminal": lambda: "yes" if sys.stdout.isatty() else "no"}
+    return {
+        "encoding": lambda: str(sys.stdout.encoding),
+        "terminal": lambda: "yes" if sys.stdout.isatty() else "no",
+    }
 
 
 def _environment() -> Checks:
