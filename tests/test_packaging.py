@@ -12,10 +12,12 @@ import sysconfig
 import tarfile
 import venv
 import zipfile
+from email.message import Message
 from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import pd4ml
 
@@ -89,16 +91,41 @@ def test_the_wheel_of_the_source_distribution_is_the_same(built: dict[str, Path]
     assert contents(built["wheel of sdist"]) == contents(built["wheel"])
 
 
+def metadata_of(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("METADATA"))
+        return Parser().parsestr(archive.read(name).decode())
+
+
 def test_the_metadata(built: dict[str, Path]) -> None:
-    with zipfile.ZipFile(built["wheel"]) as wheel:
-        (name,) = (name for name in wheel.namelist() if name.endswith("METADATA"))
-        said = Parser().parsestr(wheel.read(name).decode())
+    said = metadata_of(built["wheel"])
     assert (said["Name"], said["Requires-Python"]) == ("pd4ml-physics", ">=3.11")
     assert f"version: {said['Version']}\n" in (ROOT / "CITATION.cff").read_text()
     generators = [line for line in said.get_all("Requires-Dist", []) if line.startswith("pythia8mc")]
     assert generators == ['pythia8mc<8.318,>=8.312; extra == "generate"']
     pinned = dict(line.split("==") for line in CONSTRAINTS.read_text().splitlines() if "==" in line)
     assert pinned["pythia8mc"].startswith("8.317.")
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "python", "brought"),
+    [
+        ("linux", "x86_64", "3.11", True),
+        ("linux", "x86_64", "3.14", False),
+        ("linux", "aarch64", "3.12", False),
+        ("darwin", "arm64", "3.13", True),
+        ("darwin", "x86_64", "3.12", False),
+        ("win32", "AMD64", "3.13", False),
+    ],
+)
+def test_all_brings_pythia_where_it_has_wheels(
+    built: dict[str, Path], platform: str, machine: str, python: str, brought: bool
+) -> None:
+    here = {"extra": "all", "sys_platform": platform, "platform_machine": machine, "python_version": python}
+    lines = map(Requirement, metadata_of(built["wheel"]).get_all("Requires-Dist", []))
+    extras = {extra for line in lines if line.marker and line.marker.evaluate(here) for extra in line.extras}
+    assert ("generate" in extras) == brought
+    assert {"awkward", "train", "plot"} <= extras
 
 
 def new_environment(folder: Path) -> tuple[Path, Path]:
