@@ -19,6 +19,23 @@ if TYPE_CHECKING:
 
 __all__ = ["benchmark"]
 
+Datasets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--datasets",
+        help="These only; repeatable, or with commas between.",
+        autocompletion=lambda incomplete: complete.several(complete.datasets(), incomplete),
+    ),
+]
+Recipes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--recipes",
+        help="These only, named as in the plan or by themselves.",
+        autocompletion=lambda incomplete: complete.several(complete.recipes(), incomplete),
+    ),
+]
+
 
 @app.command()
 def benchmark(
@@ -31,22 +48,8 @@ def benchmark(
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="Instead of PRESET: a TOML file of your own.")
     ] = None,
-    datasets: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--datasets",
-            help="These only; repeatable, or with commas between.",
-            autocompletion=lambda incomplete: complete.several(complete.datasets(), incomplete),
-        ),
-    ] = None,
-    recipes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--recipes",
-            help="These only, named as in the plan or by themselves.",
-            autocompletion=lambda incomplete: complete.several(complete.recipes(), incomplete),
-        ),
-    ] = None,
+    datasets: Datasets = None,
+    recipes: Recipes = None,
     seeds: Annotated[list[str] | None, typer.Option("--seeds", help="These instead of the plan's.")] = None,
     path: DataPath = Path("datasets"),
     runs: RunsPath = Path("runs"),
