@@ -1,7 +1,7 @@
 # make demo   generate all datasets, train boosted trees, FCN, FilterNet and reference models on them, print the tables,
 #             write demo/report.html; stopped, it goes on where it was
 # make shift  what systematic variations of jets do to the demo's boosted trees
-# make test   lint, types and tests
+# make test   lint, types and tests, those of the package in empty environments included
 # make bench  speed and memory against other packages, written to benchmarks/results.json
 # make compare  train the shared models for equal times, written to benchmarks/shared_models.json
 # make docs   the site, into docs/_build/html; the first time it generates the tutorials' events

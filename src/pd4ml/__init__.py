@@ -10,6 +10,7 @@ from pd4ml.dataset import Dataset
 from pd4ml.datasets import EOSL, Airshower, Belle, Spinodal, TopTagging
 from pd4ml.errors import Pd4mlError
 from pd4ml.graphs import PackedGraphs
+from pd4ml.requirements import version
 from pd4ml.sample import Sample
 
 if TYPE_CHECKING:
@@ -29,9 +30,19 @@ __all__ = [
     "Sample",
     "Spinodal",
     "TopTagging",
+    "__version__",
     "load_run",
     "train",
 ]
+
+__version__: str
+
+
+def __getattr__(name: str) -> str:
+    """``__version__``, read from the package's metadata when it is asked for."""
+    if name == "__version__":
+        return version()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def train(

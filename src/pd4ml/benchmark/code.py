@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from pd4ml.requirements import version
 
 __all__ = ["code_state"]
 
@@ -19,7 +20,7 @@ def code_state() -> dict[str, Any]:
 
     A package that was installed into a folder that happens to lie in somebody's repository has no commit.
     """
-    state: dict[str, Any] = {"version": metadata.version("pd4ml-physics")}
+    state: dict[str, Any] = {"version": version()}
     tracked = _git("ls-files", "--error-unmatch", "__init__.py")
     commit = _git("rev-parse", "HEAD")
     if tracked and commit:

@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,8 +15,10 @@ from typer.core import TyperCommand, TyperGroup
 from typer.models import CommandFunctionType
 
 from pd4ml.arguments import as_path
+from pd4ml.cli import complete
 from pd4ml.cli.streams import prepare_streams
 from pd4ml.errors import DataError, Pd4mlError
+from pd4ml.requirements import version
 from pd4ml.text import wrapped
 
 __all__ = [
@@ -87,7 +88,6 @@ class App(typer.Typer):
 app = App(
     cls=_Group,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="""Physics data for machine learning: get or generate a dataset, train a model on it, get honest numbers.
@@ -108,7 +108,12 @@ app = App(
     """,
 )
 
-DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset's name; `pd4ml list` shows them.")]
+DatasetName = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATASET", help="A dataset's name; `pd4ml list` shows them.", autocompletion=complete.datasets
+    ),
+]
 DataPath = Annotated[Path, typer.Option("--path", help="The folder that holds the datasets.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
 ColumnNames = Annotated[
@@ -120,7 +125,12 @@ ColumnNames = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
-SourceName = Annotated[str, typer.Option("--source", help="`generated`, `published` or `imported` events.")]
+SourceName = Annotated[
+    str,
+    typer.Option(
+        "--source", help="`generated`, `published` or `imported` events.", autocompletion=complete.sources
+    ),
+]
 RunsPath = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")
@@ -129,13 +139,18 @@ ThreadNumber = Annotated[
     int | None, typer.Option("--threads", help="Threads of each process; measured, and adapted, if not given.")
 ]
 VariantName = Annotated[
-    str, typer.Option("--variant", help="Which generated variant (`pd4ml info DATASET`), or which import.")
+    str,
+    typer.Option(
+        "--variant",
+        help="Which generated variant (`pd4ml info DATASET`), or which import.",
+        autocompletion=complete.variants,
+    ),
 ]
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(metadata.version("pd4ml-physics"))
+        print(version())
         raise typer.Exit
 
 

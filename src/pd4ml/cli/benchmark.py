@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pd4ml.cli import complete
 from pd4ml.cli.app import AsJson, DataPath, RunsPath, app, say, width
 from pd4ml.errors import DataError
 
@@ -18,21 +19,37 @@ if TYPE_CHECKING:
 
 __all__ = ["benchmark"]
 
+Datasets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--datasets",
+        help="These only; repeatable, or with commas between.",
+        autocompletion=lambda incomplete: complete.several(complete.datasets(), incomplete),
+    ),
+]
+Recipes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--recipes",
+        help="These only, named as in the plan or by themselves.",
+        autocompletion=lambda ctx, incomplete: complete.several(complete.recipes(ctx), incomplete),
+    ),
+]
+
 
 @app.command()
 def benchmark(
     preset: Annotated[
-        str | None, typer.Argument(metavar="PRESET", help="`quick` (the default), `standard` or `paper`.")
+        str | None,
+        typer.Argument(
+            metavar="PRESET", help="`quick` (the default), `standard` or `paper`.", autocompletion=complete.plans
+        ),
     ] = None,
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="Instead of PRESET: a TOML file of your own.")
     ] = None,
-    datasets: Annotated[
-        list[str] | None, typer.Option("--datasets", help="These only; repeatable, or with commas between.")
-    ] = None,
-    recipes: Annotated[
-        list[str] | None, typer.Option("--recipes", help="These only, named as in the plan or by themselves.")
-    ] = None,
+    datasets: Datasets = None,
+    recipes: Recipes = None,
     seeds: Annotated[list[str] | None, typer.Option("--seeds", help="These instead of the plan's.")] = None,
     path: DataPath = Path("datasets"),
     runs: RunsPath = Path("runs"),

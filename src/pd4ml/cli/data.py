@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import pd4ml
+from pd4ml.cli import complete
 from pd4ml.cli.app import AsJson, DataPath, DatasetName, Force, Settings, VariantName, app, say, settings, width
 from pd4ml.errors import DataError, Pd4mlError
 from pd4ml.machine import cores
@@ -39,7 +40,14 @@ def list_datasets(as_json: AsJson = False) -> None:
 
 @app.command()
 def info(
-    what: Annotated[str, typer.Argument(metavar="DATASET|FOLDER", help="A dataset's name, or a dataset folder.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET|FOLDER",
+            help="A dataset's name, or a dataset folder.",
+            autocompletion=complete.datasets,
+        ),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Show a dataset's card, or where the events in a folder come from.
@@ -129,7 +137,9 @@ def download(
 @app.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="A published file that you already have.")],
-    dataset: Annotated[str, typer.Option("--dataset", help="The dataset it belongs to.")],
+    dataset: Annotated[
+        str, typer.Option("--dataset", help="The dataset it belongs to.", autocompletion=complete.datasets)
+    ],
     variant: Annotated[
         str | None, typer.Option("--variant", help="For a part of the published events: what to call it.")
     ] = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import pd4ml
+from pd4ml.cli import complete
 from pd4ml.cli.app import AsJson, ColumnNames, DataPath, DatasetName, SourceName, VariantName, app, say, width
 from pd4ml.errors import DataError
 
@@ -28,8 +29,13 @@ def evaluate(
     predictions: Annotated[
         Path | None, typer.Option("--predictions", help="Instead of RUN: a CSV, .npy, .npz or Parquet file.")
     ] = None,
-    dataset: Annotated[str | None, typer.Option("--dataset", help="The dataset they are predictions for.")] = None,
-    split: Annotated[str, typer.Option("--split", help="The split they are predictions for.")] = "test",
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", help="The dataset they are predictions for.", autocompletion=complete.datasets),
+    ] = None,
+    split: Annotated[
+        str, typer.Option("--split", help="The split they are predictions for.", autocompletion=complete.splits)
+    ] = "test",
     truth: Annotated[
         Path | None, typer.Option("--truth", help="Instead of --dataset: a file of labels or values.")
     ] = None,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import pd4ml
+from pd4ml.cli import complete
 from pd4ml.cli.app import App, AsJson, ColumnNames, DataPath, SourceName, VariantName, app, width
 from pd4ml.errors import DataError, unknown_name
 
@@ -37,7 +38,10 @@ def add(
         Path | None,
         typer.Option("--predictions", help="Instead of RUN: another tool's predictions of the test split."),
     ] = None,
-    dataset: Annotated[str | None, typer.Option("--dataset", help="The dataset they are predictions for.")] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", help="The dataset they are predictions for.", autocompletion=complete.datasets),
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="What the model is called.")] = None,
     reference: Annotated[str, typer.Option("--reference", help="A paper or an address of the model.")] = "",
     parameters: Annotated[int | None, typer.Option("--parameters", min=0, help="Trained parameters.")] = None,
@@ -79,7 +83,9 @@ def add(
 @leaderboard.command()
 def show(
     folder: Folder = Path("leaderboard"),
-    dataset: Annotated[str | None, typer.Option("--dataset", help="This dataset only.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="This dataset only.", autocompletion=complete.datasets)
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -8,11 +8,17 @@ from typing import Annotated
 
 import typer
 
+from pd4ml.cli import complete
 from pd4ml.cli.app import AsJson, DataPath, SourceName, ThreadNumber, VariantName, app, say, width
 from pd4ml.errors import DataError
 from pd4ml.machine import cores
 
 __all__ = ["predict", "shift"]
+
+
+def _variants(ctx: typer.Context, incomplete: str) -> list[complete.Offer]:
+    return complete.several(complete.variants(ctx), incomplete)
+
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")]
 
@@ -25,7 +31,9 @@ def predict(
         Path | None,
         typer.Option("--data", help="Instead of --path: any dataset folder, or an .npz file of your own events."),
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="The split to predict for.")] = "test",
+    split: Annotated[
+        str, typer.Option("--split", help="The split to predict for.", autocompletion=complete.splits)
+    ] = "test",
     source: SourceName = "generated",
     variant: VariantName = "default",
     path: DataPath = Path("datasets"),
@@ -68,7 +76,10 @@ def shift(
         typer.Option("--events", "-n", help="Make variants that are missing, with so many events in all."),
     ] = None,
     variants: Annotated[
-        list[str] | None, typer.Option("--variants", help="These only; repeatable, or with commas between.")
+        list[str] | None,
+        typer.Option(
+            "--variants", help="These only; repeatable, or with commas between.", autocompletion=_variants
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes that generate; 0 is one for each core.")] = 0,
     path: DataPath = Path("datasets"),

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 import pd4ml
+from pd4ml.cli import complete
 from pd4ml.cli.app import (
     AsJson,
     DataPath,
@@ -39,6 +40,7 @@ def train(
             "--recipe",
             "--model",
             help="A recipe of this package (`pd4ml recipes DATASET`) or a TOML file of your own.",
+            autocompletion=complete.recipes,
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the weights and the order of the events.")] = 1,
@@ -50,7 +52,10 @@ def train(
     variant: VariantName = "default",
     path: DataPath = Path("datasets"),
     runs: RunsPath = Path("runs"),
-    device: Annotated[str, typer.Option(help="`cpu`, `cuda`, or `auto`: a GPU where there is one.")] = "auto",
+    device: Annotated[
+        str,
+        typer.Option(help="`cpu`, `cuda`, or `auto`: a GPU where there is one.", autocompletion=complete.devices),
+    ] = "auto",
     devices: Annotated[int, typer.Option(help="Processes that share each batch, on GPUs where there are.")] = 1,
     threads: ThreadNumber = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard too.")] = False,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pd4ml.errors import DataError, MissingExtraError, Pd4mlError, unknown_name
 from pd4ml.generation.settings import Setting, settings_of
+from pd4ml.requirements import DISTRIBUTION, install_line
 
 __all__ = ["Drawn", "Simulate", "Simulator"]
 
@@ -84,12 +85,10 @@ class Simulator:
 
     def versions(self) -> dict[str, str]:
         """Versions of what the events follow from."""
-        return {name: metadata.version(name) for name in ("pd4ml-physics", *self.packages)}
+        return {name: metadata.version(name) for name in (DISTRIBUTION, *self.packages)}
 
     def require(self) -> None:
         """MissingExtraError if a package that the simulator needs is not installed."""
         missing = [name for name in self.packages if find_spec(name) is None]
         if missing:
-            raise MissingExtraError(
-                f"generating needs {', '.join(missing)}: pip install 'pd4ml-physics[generate]'"
-            )
+            raise MissingExtraError(f"generating needs {', '.join(missing)}: {install_line(missing)}")

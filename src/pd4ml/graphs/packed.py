@@ -186,7 +186,7 @@ class PackedGraphs:
         try:
             import awkward as ak
         except ImportError as error:
-            raise missing_extra("to_awkward", "generate", error) from error
+            raise missing_extra("to_awkward", "awkward", error) from error
         fields = {"nodes": ak.unflatten(self.nodes, self.sizes)}
         if self.has_edges:
             first = np.searchsorted(self.edge_index[1], self.offsets)

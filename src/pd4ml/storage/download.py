@@ -7,7 +7,6 @@ for and a drip of bytes without end are all met by asking again or by going on t
 from __future__ import annotations
 
 import http.client
-import importlib.metadata
 import re
 import shutil
 import socket
@@ -25,6 +24,7 @@ import urllib3.exceptions
 from pd4ml.card import PublishedFile
 from pd4ml.errors import DataError, FetchError, StoreError, one_line
 from pd4ml.progress import progress
+from pd4ml.requirements import version
 from pd4ml.storage import fetch_settings
 from pd4ml.storage.disk import refused, size_text
 from pd4ml.storage.formats import OPENING_BYTES, file_format
@@ -66,8 +66,7 @@ def download(file: PublishedFile, partial: Partial, verify: Callable[[Path], Non
     """
     reasons = []
     with _Session() as session:
-        version = importlib.metadata.version("pd4ml-physics")
-        session.headers["User-Agent"] = f"pd4ml/{version} (+{_PROJECT_PAGE})"
+        session.headers["User-Agent"] = f"pd4ml/{version()} (+{_PROJECT_PAGE})"
         # A compressed body would make lengths and ranges mean something else.
         session.headers["Accept-Encoding"] = "identity"
         for url in file.mirrors:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
@@ -124,6 +123,8 @@ class DecayGenerator:
 
     def _read(self, n_events: int) -> Decays:
         """Pythia's record, sorted by event and boosted."""
+        import awkward as ak
+
         particles = self.pythia.nextBatch(1)["prt"][0, 1:]  # line 0 is the record's own
         pdg_id, mother = _column(particles["id"]), _column(particles["mother1"]) - 1
         event = _events(mother, n_events)
@@ -146,6 +147,8 @@ class DecayGenerator:
 
 
 def _column(array: Any) -> NDArray[Any]:
+    import awkward as ak
+
     return np.asarray(ak.to_numpy(array))
 
 
