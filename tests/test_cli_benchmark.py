@@ -77,7 +77,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     assert "--seeds takes whole numbers, found 'x'" in fails(tmp_path, "quick", "--seeds", "1,x")
     assert "did you mean 'Toy'" in fails(tmp_path, "--plan", plan, "--datasets", "Tay")
     assert "unknown recipe 'graph_net' (known: fcn)" in fails(tmp_path, "--plan", plan, "--recipes", "graph_net")
-    assert "workers must be at least 1, or auto" in fails(tmp_path, "--plan", plan, "--workers", 0)
+    assert "workers must be at least 1, found 0" in fails(tmp_path, "--plan", plan, "--workers", 0)
     assert "--workers takes a number from 1, or auto, found 'al'" in fails(
         tmp_path, "--plan", plan, "--workers", "al"
     )
