@@ -167,7 +167,7 @@ def run_plan(
     say(f"{len(plan.cells)} trainings, {len(records)} finished before")
     work = partial(_train, path=path, runs_dir=runs_dir)
     on = workers if isinstance(workers, Executor) else share(workers, len(waiting))
-    alone = not isinstance(on, Executor) and on.workers == 1
+    alone = not isinstance(on, Executor) and on.most == 1
     # The long ones first, so that no core idles at the end.
     cells = tuple(waiting if alone else sorted(waiting, key=lambda cell: -left.costs[cell.name]))
     for cell, done in finished(cells, work, on):
@@ -180,8 +180,8 @@ def run_plan(
         waiting.remove(cell)
         n_over = len(plan.cells) - len(waiting)
         how = f"failed: {done.reason}" if done.record is None else f"finished in {done.seconds:.0f} s"
-        # How many an executor trains at a time is seen from how much was trained so far.
-        at_a_time = max(1.0, busy / (time.monotonic() - start)) if isinstance(on, Executor) else on.workers
+        # Where nobody said how many are trained at a time, it is seen from how much was trained so far.
+        at_a_time = workers if isinstance(workers, int) else max(1.0, busy / (time.monotonic() - start))
         about = time_left_text(left.seconds(waiting, at_a_time)) if waiting else ""
         say(f"[{n_over}/{len(plan.cells)}] {cell.name} {how}" + (f"; {about}" if about else ""))
     return Outcome(

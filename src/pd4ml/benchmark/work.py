@@ -13,7 +13,7 @@ from pd4ml.benchmark.plan import Cell
 from pd4ml.benchmark.record import Record
 from pd4ml.errors import Pd4mlError
 from pd4ml.generation.pool import process_pool
-from pd4ml.machine import cores, free_cores, memory_bytes
+from pd4ml.machine import CoreMeter, cores, free_cores, memory_bytes
 from pd4ml.progress import under_way
 
 __all__ = ["Done", "Share", "Workers", "check_workers", "finished", "one_line", "say", "share"]
@@ -21,6 +21,7 @@ __all__ = ["Done", "Share", "Workers", "check_workers", "finished", "one_line", 
 Workers = int | Literal["auto"] | Executor
 _WORKER_BYTES = 3 << 29  # of a process that trains: PyTorch, its compiled kernels, what a batch needs
 _LOOK_SECONDS = 1.0  # so long that a short burst of others' work does not decide
+_LOOK_AGAIN_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,11 @@ class Done:
 
 
 class Share(NamedTuple):
-    """Trainings at a time, and threads of each."""
+    """Trainings at a time, threads of each, and trainings at a time where more cores become free."""
 
     workers: int
     threads: int
+    most: int
 
 
 def check_workers(workers: Workers) -> None:
@@ -51,12 +53,12 @@ def share(workers: int | Literal["auto"], n_cells: int) -> Share:
     Two trainings with a thread each get more done than one after another with two.
     """
     if workers != "auto":
-        return Share(workers, max(1, cores() // workers))
-    free = max(1, round(free_cores(_LOOK_SECONDS)))
+        return Share(workers, max(1, cores() // workers), workers)
     memory = memory_bytes()
-    fitting = free if memory is None else min(free, memory // _WORKER_BYTES)
-    at_a_time = max(1, min(fitting, n_cells))
-    return Share(at_a_time, free // at_a_time)
+    most = max(1, min(cores(), n_cells if memory is None else memory // _WORKER_BYTES, n_cells))
+    free = max(1, round(free_cores(_LOOK_SECONDS)))
+    at_a_time = min(free, most)
+    return Share(at_a_time, free // at_a_time, most)
 
 
 def finished(
@@ -65,7 +67,7 @@ def finished(
     """What comes of ``cells``, begun in this order, as they finish."""
     if isinstance(on, Executor):
         yield from _on_executor(cells, work, on)
-    elif on.workers == 1:
+    elif on.most == 1:
         for cell in cells:
             say(f"training {cell.name}")
             yield cell, work(cell)
@@ -101,10 +103,11 @@ def _on_executor(
 def _in_pool(waiting: list[Cell], work: Callable[[Cell], Done], on: Share) -> Iterator[tuple[Cell, Done]]:
     """Take cells from ``waiting`` until there are none, or until the pool breaks."""
     running: dict[Future[Done], Cell] = {}
-    with process_pool(on.workers, threads=on.threads, quiet=True) as pool, under_way() as show:
+    at_a_time, meter = on.workers, CoreMeter()
+    with process_pool(on.most, threads=on.threads, quiet=True) as pool, under_way() as show:
         broken = False
         while (waiting or running) and not broken:
-            while waiting and len(running) < on.workers and not broken:
+            while waiting and len(running) < at_a_time and not broken:
                 try:
                     running[pool.submit(work, waiting[0])] = waiting[0]
                 except BrokenExecutor:
@@ -112,7 +115,9 @@ def _in_pool(waiting: list[Cell], work: Callable[[Cell], Done], on: Share) -> It
                 else:
                     say(f"training {waiting.pop(0).name}")
             show("training " + ", ".join(cell.name for cell in running.values()))
-            done, _ = wait(running, return_when="FIRST_COMPLETED")
+            look_again = _LOOK_AGAIN_SECONDS if at_a_time < on.most else None
+            done, _ = wait(running, look_again, "FIRST_COMPLETED")
+            at_a_time = max(at_a_time, min(on.most, len(running) + round(meter.free())))
             broken = broken or any(isinstance(future.exception(), BrokenExecutor) for future in done)
             for future in list(running) if broken else done:
                 yield running.pop(future), _result(future)
