@@ -14,6 +14,9 @@ BIN := .venv/bin
 DEMO := demo
 PD4ML := $(BIN)/pd4ml
 
+# Modules are compiled when they are first imported, and kept: most of what is installed never is.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo shift test lint types bench compare docs evidence clean
 .DELETE_ON_ERROR:
 
@@ -24,7 +27,7 @@ demo: .venv/generate,train,plot.stamp
 	@echo "report: $(DEMO)/report.html"
 
 shift: demo
-	$(PD4ML) shift $(DEMO)/runs/TopTagging-generated-default-gbdt-seed1-* --events 8000 --path $(DEMO)/datasets \
+	$(PD4ML) shift $(DEMO)/runs/TopTagging-generated-default-gbdt-seed1-* --events 6000 --path $(DEMO)/datasets \
 		--variants scale_up,scale_down,tune_a14,mpi
 
 test: lint types
@@ -55,8 +58,7 @@ evidence: .venv/dev.stamp
 # One environment for all: the stem is the extras that are added to it.
 .venv/%.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$*]'
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[$*]'
 	touch $@
 
 clean:

@@ -237,6 +237,25 @@ def test_events_that_cannot_be_made_fail_their_cells_only(
     assert "Toy has no events: RuntimeError: no events today" in capsys.readouterr().err
 
 
+def test_with_few_cores_datasets_are_made_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each by one process; what fails in one leaves the other, and the events are those of any other way."""
+    monkeypatch.setattr("pd4ml.benchmark.execute.cores", lambda: 2)
+    file = write_plan(tmp_path, write_recipe(tmp_path, "a"))
+    file.write_text(file.read_text().replace('["Toy"]', '["Toy", "Airshower"]'))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "Airshower").write_text("a file where a folder should be")
+    outcome = run(load_plan(file), tmp_path)
+    assert [failure.cell.dataset.name for failure in outcome.failures] == ["Airshower"]
+    said = capsys.readouterr().err
+    assert "generated 200 events of Toy" in said
+    assert "Airshower has no events: " in said
+    made = Toy.open("train", tmp_path / "data", source="generated").manifest.fingerprint
+    Toy.generate(tmp_path / "other", 200)
+    assert made == Toy.open("train", tmp_path / "other", source="generated").manifest.fingerprint
+
+
 def test_what_is_wrong_from_the_start_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_with(tmp_path, "a")
     with pytest.raises(DataError, match="workers must be at least 1, found 0"):

@@ -95,7 +95,7 @@ def test_narrowed() -> None:
     assert names(plan) == [
         f"{dataset} seed {seed}"
         for seed in (4, 2)
-        for dataset in ("Airshower lstm_residual_quick", "TopTagging particle_net_quick")
+        for dataset in ("TopTagging particle_net_quick", "Airshower lstm_residual_quick")
     ]
     assert set(plan.events) == {"Airshower", "TopTagging"}
     by_itself = load_plan("quick", recipes=["particle_net_quick"])

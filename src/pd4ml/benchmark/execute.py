@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Executor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, as_completed
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,8 +19,10 @@ from pd4ml.benchmark.run import run_name, train
 from pd4ml.benchmark.work import Done, Workers, check_workers, finished, one_line, say, share
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, LockedError, StoreError
+from pd4ml.generation.pool import process_pool
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.machine import cores
+from pd4ml.progress import under_way
 from pd4ml.storage.atomic import write_text
 from pd4ml.storage.store import Store
 
@@ -203,19 +205,48 @@ def _prepare(plan: Plan, path: Path, workers: Workers) -> dict[str, str]:
         _check_events(plan, dataset, path)
         if dataset in missing and plan.source == "generated":
             dataset.simulator().require()
-    reasons = {}
-    for dataset in missing:
-        try:
-            if plan.source == "generated":
-                on = workers if isinstance(workers, Executor) else cores()
-                n_events, variant = plan.events[dataset.name], plan.variants[dataset]
-                dataset.generate(path, n_events, workers=on, variant=variant)
-            else:
-                dataset.open("train", path)
-        except Exception as error:  # of a simulator, of a network: the other datasets go on
-            reasons[dataset.name] = one_line(error)
-            say(f"{dataset.name} has no events: {reasons[dataset.name]}")
+    if plan.source == "generated" and not isinstance(workers, Executor) and 1 < cores() <= len(missing):
+        found = _made_side_by_side(plan, missing, path)
+    else:
+        on = workers if isinstance(workers, Executor) else cores()
+        found = ((d, _get_events(d, path, plan.events.get(d.name), plan.variants[d], on)) for d in missing)
+    reasons = {dataset.name: reason for dataset, reason in found if reason}
+    for name, reason in reasons.items():
+        say(f"{name} has no events: {reason}")
     return reasons
+
+
+def _get_events(
+    dataset: type[Dataset], path: Path, n_events: int | None, variant: str, workers: int | Executor
+) -> str:
+    """Make ``n_events`` of a dataset, or fetch published ones if it is None; why it did not work, or nothing."""
+    try:
+        if n_events is None:
+            dataset.open("train", path)
+        else:
+            dataset.generate(path, n_events, workers=workers, variant=variant)
+    except Exception as error:  # of a simulator, of a network: the other datasets go on
+        return one_line(error)
+    return ""
+
+
+def _made_side_by_side(
+    plan: Plan, missing: Sequence[type[Dataset]], path: Path
+) -> Iterator[tuple[type[Dataset], str]]:
+    """Make each dataset on one core: its kernels are compiled once then, not in each of its workers."""
+    say(f"generating {', '.join(dataset.name for dataset in missing)}")
+    with process_pool(cores(), quiet=True) as pool, under_way() as show:
+        running = {pool.submit(_get_events, d, path, plan.events[d.name], plan.variants[d], 1): d for d in missing}
+        for future in as_completed(list(running)):
+            dataset = running.pop(future)
+            try:
+                reason = future.result()
+            except BrokenExecutor:
+                reason = "a worker process died, perhaps for lack of memory"
+            if not reason:
+                say(f"generated {plan.events[dataset.name]:,} events of {dataset.name}")
+            show("generating " + ", ".join(d.name for d in running.values()))
+            yield dataset, reason
 
 
 def _check_events(plan: Plan, dataset: type[Dataset], path: Path) -> None:

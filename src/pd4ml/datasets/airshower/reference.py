@@ -22,6 +22,7 @@ __all__ = ["LSTMResidual", "ResidualUnit", "TraceEncoder", "residual_network"]
 
 _SIDE, _BINS = 9, 80
 _BOTH_WAYS, _LAST = 32, 10  # hidden units of the two recurrent layers
+_START = 0.01  # of the last layer, in units of its usual start
 
 
 class TraceEncoder(nn.Module):
@@ -128,7 +129,9 @@ class LSTMResidual(Model):
 
     The image goes through the residual network; the maximum over the array, dropout 0.3 and a dense layer give
     Xmax, scaled with mean and spread of the label in the training part. Batch norm's running statistics follow
-    faster than published (by 0.1 a step instead of 0.01), since short trainings have few steps.
+    faster than published (by 0.1 a step instead of 0.01), since short trainings have few steps. The dense layer
+    starts a hundred times smaller than usual: the maxima over ten units are large, and with an output far beyond
+    the label's spread the first epochs do nothing but bring it back.
     """
 
     permutation_invariant: ClassVar[bool] = False
@@ -142,6 +145,8 @@ class LSTMResidual(Model):
         self.array = residual_network(_LAST + 1)
         self.dropout = nn.Dropout(dropout)
         self.add_head(128)
+        for parameter in self.head.parameters():
+            parameter.detach().mul_(_START)
 
     def features(self, batch: GraphBatch) -> Tensor:
         """(B, 128)."""
