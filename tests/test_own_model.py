@@ -16,7 +16,7 @@ from pd4ml.models import ModelInputs, available, build, registry
 from pd4ml.models.dense import Dense
 from pd4ml.training import load_recipe
 
-PAGE = Path(__file__).parents[1] / "docs" / "own_model.md"
+PAGE = Path(__file__).parents[1] / "docs" / "how_to" / "own_model.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
