@@ -46,7 +46,7 @@ DATASETS = [dataset.name for dataset in Dataset.datasets_register if dataset.__m
             "pd4ml train TopTagging --recipe graph_net",
             [r for r in available_recipes() if r.startswith("graph_net")],
         ),
-        ("pd4ml train TopTagging --source ", ["generated", "published"]),
+        ("pd4ml train TopTagging --source ", ["generated", "imported", "published"]),
         ("pd4ml train TopTagging --device c", ["cpu", "cuda"]),
         ("pd4ml benchmark ", list(available_plans())),
         ("pd4ml benchmark --datasets Belle,Top", ["Belle,TopTagging"]),
@@ -67,7 +67,8 @@ def test_names_are_offered(line: str, offered: list[str], tmp_path: Path) -> Non
 
 def test_completion_loads_nothing_heavy() -> None:
     script = (
-        "import sys; from pd4ml.cli import complete as c; c.datasets(), c.recipes(), c.plans();"
+        "import sys; from types import SimpleNamespace as S; from pd4ml.cli import complete as c;"
+        "c.datasets(), c.recipes(S(params={}, args=[])), c.plans();"
         "print([m for m in ('torch', 'numba', 'requests', 'h5py') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

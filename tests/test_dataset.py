@@ -180,6 +180,7 @@ def test_public_names() -> None:
         "Sample",
         "Spinodal",
         "TopTagging",
+        "__version__",
         "load_run",
         "train",
     ]

@@ -111,8 +111,6 @@ def test_numbers_that_are_not_to_be_measured(monkeypatch: pytest.MonkeyPatch, me
     assert fixed_threads(5, processes=3, on_cpu=False) == 5
     monkeypatch.setenv("OMP_NUM_THREADS", "4,2")  # PyTorch has read it
     assert fixed_threads(None, processes=3) == caller
-    with pytest.raises(DataError, match="whole number from 1, found 0"):
-        fixed_threads(0)
 
 
 def test_the_environment_is_left_as_it_was(measured: None) -> None:
@@ -177,7 +175,7 @@ def test_command_line_and_record(recipe: str, sample: Sample, tmp_path: Path, su
     for refused in ([*command, "--threads", "0"], [*predict, "--threads", "0"]):
         found = CliRunner().invoke(app, refused)
         assert found.exit_code == 2
-        assert "threads must be a whole number from 1, found 0" in found.stderr
+        assert "threads must be at least 1, found 0" in found.stderr
 
 
 def test_a_loaded_run_predicts_with_the_number_that_is_set(sample: Sample, tmp_path: Path, caller: int) -> None:

@@ -58,7 +58,10 @@ class TraceEncoder(nn.Module):
         return self._plain(traces)
 
     def _plain(self, traces: Tensor) -> Tensor:
-        """The last states (N, 10), by nn.LSTM."""
+        """The last states (N, 10), by nn.LSTM, in single precision: not every processor has one in half."""
+        if traces.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            with torch.autocast("cpu", enabled=False):
+                return self._plain(traces.float())
         sequence, _ = self.both_ways(traces.t().unsqueeze(-1))
         state: Tensor = self.last(sequence)[1][0][0]
         return state
