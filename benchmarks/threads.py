@@ -24,19 +24,21 @@ from pd4ml.machine import cores
 
 __all__ = ["rows"]
 
-JETS, EPOCHS, BATCH = 1_000, 8, 32  # 20 steps an epoch, since a fifth is tested on, and one validated on
+JETS, BATCH = 1_000, 32  # 20 steps an epoch, since a fifth is tested on, and one validated on
 LOADED_EPOCHS, BUSY = 4, 5
+# Recipe, and epochs, so that a training takes seconds: the first steps always have one thread.
 NETWORKS = {
-    "FCN": "fcn",
-    "GraphNet": "graph_net",
-    "FilterNet": "filter_net_quick",
-    "ParticleNet-Lite": "particle_net_lite",
+    "FCN": ("fcn", 50),
+    "GraphNet": ("graph_net", 8),
+    "FilterNet": ("filter_net_quick", 8),
+    "ParticleNet-Lite": ("particle_net_lite", 8),
 }
 REPEATS = 2
 
 
-def measure(path: str, recipe: str, threads: str) -> None:
+def measure(path: str, network: str, threads: str) -> None:
     """Print CPU and wall seconds of trainings in this process; ``threads`` may be ``loaded`` or ``measured``."""
+    recipe, epochs = NETWORKS[network]
     trained(path, recipe, 1, 1, n_events=100)
     if threads == "loaded":
         quiet = trained(path, recipe, 1, LOADED_EPOCHS)
@@ -44,7 +46,7 @@ def measure(path: str, recipe: str, threads: str) -> None:
             found = [quiet, trained(path, recipe, None, LOADED_EPOCHS)]
     else:
         number = None if threads == "measured" else int(threads)
-        found = [trained(path, recipe, number, EPOCHS) for _ in range(REPEATS)]
+        found = [trained(path, recipe, number, epochs) for _ in range(REPEATS)]
     print(json.dumps(found))
 
 
@@ -88,11 +90,11 @@ def in_a_process(*arguments: str) -> list[tuple[float, float, int]]:
 
 def network_rows(path: str, network: str) -> list[dict[str, Any]]:
     """The two rows of a network."""
-    recipe, most = NETWORKS[network], cores()
-    quiet, loaded = in_a_process(path, recipe, "loaded")
+    most = cores()
+    quiet, loaded = in_a_process(path, network, "loaded")
     numbers = sorted({*(2**i for i in range(most.bit_length())), most})
-    walls = {n: min(wall for _, wall, _ in in_a_process(path, recipe, str(n))) for n in numbers}
-    _, ours, chosen = min(in_a_process(path, recipe, "measured"), key=lambda found: found[1])
+    walls = {n: min(wall for _, wall, _ in in_a_process(path, network, str(n))) for n in numbers}
+    _, ours, chosen = min(in_a_process(path, network, "measured"), key=lambda found: found[1])
     best = min(walls, key=walls.__getitem__)
     return [
         {
