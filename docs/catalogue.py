@@ -83,7 +83,7 @@ def methods_page() -> str:
         "A table `[method]` in a [recipe](how_to/training.md#methods) says what a network is trained for.",
         "",
     ]
-    for kind, cls in sorted(OBJECTIVES.items()):
+    for kind, cls in sorted((k, c) for k, c in OBJECTIVES.items() if c.__module__.startswith("pd4ml.")):
         lines += [f"## {kind}", "", _markdown(inspect.getdoc(cls) or ""), ""]
         lines += ["```toml", "[method]", f'kind = "{kind}"', "```", ""]
         options = [(f"`{f.name}`", f"`{f.type}`", _default(f)) for f in dataclasses.fields(cls)]
