@@ -24,7 +24,7 @@ demo: .venv/all.stamp
 
 shift: demo
 	$(PD4ML) shift $(DEMO)/runs/TopTagging-generated-default-gbdt-seed1-* --events 8000 --path $(DEMO)/datasets \
-		--variants scale_up,scale_down,tune_a14,mpi
+		--variants scale_up,scale_down,tune_a14,mpi_off
 
 test: lint types
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
