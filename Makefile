@@ -28,7 +28,7 @@ demo: .venv/generate,train,plot.stamp
 
 shift: demo
 	$(PD4ML) shift $(DEMO)/runs/TopTagging-generated-default-gbdt-seed1-* --events 6000 --path $(DEMO)/datasets \
-		--variants scale_up,scale_down,tune_a14,mpi
+		--variants scale_up,scale_down,tune_a14,mpi_off
 
 test: lint types
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered

@@ -1,8 +1,8 @@
 """What the generated top-tagging jets look like: simulates them and writes ``numbers.json``.
 
 Takes about a quarter of an hour on two cores, then runs ``page.py``, which makes the figures and the
-tables of the room's README from the JSON file and can be run alone. The published pT spectrum is read from
-``../shared/realdata`` beside the repository.
+tables of the room's README from the JSON file and can be run alone. What is known of the published jets is read
+from ``../shared/realdata`` beside the repository.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
+from published_jets import REALDATA, compare, look_at, merge, real_jets
 
 from pd4ml.datasets.top_tagging import simulator
 from pd4ml.datasets.top_tagging.card import CARD
 from pd4ml.datasets.top_tagging.matching import match_tops
 from pd4ml.datasets.top_tagging.simulator import Config, simulate
 from pd4ml.physics.detector import ETA_MAX, detector_response
+from pd4ml.physics.detector_card import DETECTORS
 from pd4ml.physics.jets import antikt_jets
 from pd4ml.physics.kinematics import pt_eta_phi_mass
 from pd4ml.physics.pythia import BATCH, final_state, make_pythia, next_batch
 
 HERE = Path(__file__).parent
 RECORD = HERE / "numbers.json"
-REFERENCE = HERE.parents[2] / "shared" / "realdata" / "toptag_reference_test_pt.csv"
+REFERENCE = REALDATA / "toptag_reference_test_pt.csv"
 CLASSES = {"qcd": 0, "top": 1}
 PT_EDGES = np.arange(550.0, 651.0, 5.0)
 EDGES = {
@@ -48,7 +50,7 @@ WIDE = (0.45, 2.5)  # its range, in units of the window, and the power that fill
 WIDE_POWER = 5.0
 NARROW = (525.0 / 550.0, 720.0 / 650.0)  # a range of high yield, for comparison
 
-Arrays = dict[str, NDArray[np.float64]]
+Arrays = dict[str, Any]  # arrays (N,); ``seen`` is what is compared with published jets, by class
 
 
 def observables(n_jets: int, config: Config, seed: np.random.SeedSequence) -> Arrays:
@@ -56,7 +58,9 @@ def observables(n_jets: int, config: Config, seed: np.random.SeedSequence) -> Ar
     arrays = simulate(n_jets, seed, config)
     p4 = arrays["constituents"].astype(np.float64)
     pt, _, _, mass = pt_eta_phi_mass(p4.sum(axis=1))
+    seen = {name: look_at(arrays["constituents"][arrays["label"] == label]) for name, label in CLASSES.items()}
     return {
+        "seen": seen,
         "pt": pt,
         "mass": mass,
         "multiplicity": np.count_nonzero(p4[..., 0], axis=1).astype(np.float64),
@@ -71,7 +75,8 @@ def sample(n_jets: int, config: Config, seed: int) -> Arrays:
     seeds = np.random.SeedSequence(seed).spawn(n_jets // chunk)
     with ProcessPoolExecutor(2) as pool:
         parts = list(pool.map(partial(observables, chunk, config), seeds))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    out: Arrays = {name: np.concatenate([p[name] for p in parts]) for name in parts[0] if name != "seen"}
+    return out | {"seen": {process: merge([part["seen"][process] for part in parts]) for process in CLASSES}}
 
 
 def narrow_sample() -> Arrays:
@@ -94,7 +99,7 @@ def parton_pt_study(process: str) -> Arrays:
     parts = []
     for _ in range(N_WIDE // BATCH):
         record = next_batch(pythia, BATCH)
-        flow = detector_response(final_state(record, ETA_MAX), rng)
+        flow = detector_response(final_state(record, ETA_MAX), rng, DETECTORS[config.detector])
         jets = antikt_jets(flow.p4, flow.offsets, simulator.JET_RADIUS, config.pt_min)
         pt, eta, phi, _ = pt_eta_phi_mass(jets.p4)
         keep = (pt < config.pt_max) & (np.abs(eta) < simulator.JET_ETA_MAX)
@@ -110,13 +115,13 @@ def parton_pt_study(process: str) -> Arrays:
 
 def natural_weight(study: Arrays, power: float = 0.0) -> NDArray[np.float64]:
     """Weights that give the study's jets the spectrum of the cross sections, times parton_pt ** ``power``."""
-    return (study["parton_pt"] / 600.0) ** (power - WIDE_POWER)
+    return np.asarray((study["parton_pt"] / 600.0) ** (power - WIDE_POWER))
 
 
 def inside(study: Arrays, bounds: tuple[float, float]) -> NDArray[np.bool_]:
     """Which jets come from partons within ``bounds``, in units of the window."""
     low, high = bounds[0] * 550.0, bounds[1] * 650.0
-    return (study["parton_pt"] > low) & (study["parton_pt"] < high)
+    return np.asarray((study["parton_pt"] > low) & (study["parton_pt"] < high))
 
 
 def kept(study: Arrays, bounds: tuple[float, float], power: float) -> list[float]:
@@ -171,6 +176,11 @@ def means(arrays: Arrays) -> dict[str, Any]:
     return out
 
 
+def compared(arrays: Arrays) -> dict[str, Any]:
+    """Both classes of a sample against what is known of the published jets."""
+    return {process: compare(arrays["seen"][process], process) for process in CLASSES}
+
+
 def mode(values: NDArray[np.float64], half_width: float) -> float:
     """Where a distribution peaks: the mean of what lies around it, moved there until it stays."""
     centre = float(np.median(values))
@@ -206,6 +216,8 @@ def simulate_all() -> dict[str, Any]:
         "shapes": shapes(default),
         "spectrum": {"reference": by_class(default)},
         "variants": {"default": means(default)},
+        "against": {"default": compared(default)},
+        "real": {"jets": 20, "same_place": int(look_at(real_jets()[0])["same_place"])},
         "published": {process: counts.tolist() for process, counts in reference().items()},
         "histograms": {name: histograms(default, name) for name in EDGES},
     }
@@ -216,7 +228,10 @@ def simulate_all() -> dict[str, Any]:
     for seed, (name, variant) in enumerate(CARD.variants.items(), start=10):
         if name != "default":
             config = Config(**variant.config)
-            record["variants"][name] = means(sample(N_PILEUP if config.pileup else N_VARIANT, config, seed))
+            varied = sample(N_PILEUP if config.pileup else N_VARIANT, config, seed)
+            record["variants"][name] = means(varied)
+            if name in ("mpi_off", "card_2"):
+                record["against"][name] = compared(varied)
     with ProcessPoolExecutor(2) as pool:
         studies = dict(zip(CLASSES, pool.map(parton_pt_study, CLASSES), strict=True))
     powers = {"reference": simulator.BIAS_POWER, "natural": dict.fromkeys(CLASSES, 0.0)}

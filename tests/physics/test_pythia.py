@@ -52,6 +52,8 @@ def test_a_batch_equals_the_event_loop(record: EventRecord) -> None:
         assert [p.id() for p in entries] == record.pdg_id[rows].tolist()
         assert [p.e() for p in entries] == record.energy[rows].tolist()
         assert [p.daughter2() for p in entries] == record.daughter2[rows].tolist()
+        assert [p.zProd() for p in entries] == record.z[rows].tolist()
+    assert record.z.any()
 
 
 def test_the_final_state_is_what_a_detector_can_see(record: EventRecord) -> None:
@@ -61,6 +63,7 @@ def test_the_final_state_is_what_a_detector_can_see(record: EventRecord) -> None
     inside = np.abs(pt_eta_phi_mass(p4)[1]) < 2.0
     np.testing.assert_array_equal(particles.p4, p4[inside])
     np.testing.assert_array_equal(particles.pdg_id, record.pdg_id[visible][inside])
+    np.testing.assert_array_equal(particles.vertex[:, 0], record.x[visible][inside] / 1000)
     assert particles.offsets[-1] == len(particles.pdg_id)
 
 
@@ -87,6 +90,7 @@ def test_stable_particles_are_those_of_the_batches(record: EventRecord) -> None:
     expected = final_state(record, 2.0)
     np.testing.assert_array_equal(particles.offsets, expected.offsets)
     np.testing.assert_array_equal(particles.p4, expected.p4)
+    np.testing.assert_array_equal(particles.vertex, expected.vertex)
     assert stable_particles(None, 0, 2.0).offsets.tolist() == [0]
 
 
@@ -112,13 +116,16 @@ def test_overlay_adds_whole_events_in_order() -> None:
     def numbered(counts: list[int], first: int) -> Particles:
         ids = np.arange(first, first + sum(counts), dtype=np.int32)
         return Particles(
-            np.concatenate([[0], np.cumsum(counts)]), ids, np.repeat(ids[:, None], 4, axis=1).astype(np.float64)
+            np.concatenate([[0], np.cumsum(counts)]),
+            ids,
+            np.repeat(ids[:, None], 4, axis=1).astype(np.float64),
+            np.repeat(ids[:, None], 3, axis=1).astype(np.float64),
         )
 
     both = overlay(numbered([2, 0, 1], 0), numbered([1, 3, 2], 100), np.array([2, 0, 1]))
     assert both.offsets.tolist() == [0, 6, 6, 9]
     assert both.pdg_id.tolist() == [0, 1, 100, 101, 102, 103, 2, 104, 105]
-    assert both.p4[:, 3].tolist() == both.pdg_id.tolist()
+    assert both.p4[:, 3].tolist() == both.vertex[:, 2].tolist() == both.pdg_id.tolist()
 
 
 def test_a_setting_that_pythia_does_not_know_is_named(capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,14 +1,10 @@
-"""Response of an ATLAS-like detector, particle by particle, up to energy-flow objects.
+"""Response of a detector, particle by particle, up to energy-flow objects.
 
-The model is that of Delphes (arXiv:1307.6346), the numbers are those of its ATLAS card
-(cards/delphes_card_ATLAS.tcl). One pass over all events of a batch, in one thread: the workers are processes.
+The model is that of Delphes (arXiv:1307.6346); what differs between detectors is data: `detector_card`. One
+pass over all events of a batch, in one thread: the workers are processes.
 
-Simplified with respect to Delphes: all particles start at the origin (a decay a few cm away moves a hit in the
-calorimeter by about 0.01); nothing beyond a pseudorapidity of 3.2 is simulated, which jets of R = 0.8 within 2 do
-not reach; the coarse ECAL towers from 2.958 to 3.2 are left out, and the HCAL towers beyond 2.6, which overlap in
-the card and differ between the two sides there, are 0.2 x 20 degrees. Electrons and muons are tracks like all
-others: they are neither identified nor isolated. The excess over the tracks is taken as in the paper, without the
-averaging of tracks and towers that later versions of Delphes do.
+Simplified with respect to Delphes: nothing beyond a pseudorapidity of 3.2 is simulated, which jets of R = 0.8
+within 2 do not reach; electrons and muons are tracks like all others, neither identified nor isolated.
 """
 
 from __future__ import annotations
@@ -20,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.compiled import njit
+from pd4ml.physics.detector_card import DETECTORS, ByKind, Detector
+from pd4ml.physics.detector_tables import Tables, tables
 from pd4ml.physics.kinematics import pseudorapidity
 from pd4ml.physics.pythia import Particles
 
@@ -28,20 +26,8 @@ __all__ = ["ETA_MAX", "NEUTRAL_HADRON", "PHOTON", "TRACK", "EnergyFlow", "detect
 ETA_MAX = 3.2
 TRACK, PHOTON, NEUTRAL_HADRON = 0, 1, 2  # kinds of energy-flow objects
 
-# Tracker: a cylinder in a solenoid field; a momentum of 1 GeV bends with the radius 1 / (0.29979 B) m.
-_RADIUS_M, _HALF_LENGTH_M, _FIELD_T = 1.15, 3.51, 2.0
-_CURVATURE_RADIUS_M = 1.0 / (0.299792458 * _FIELD_T)
-_TRACK_ETA_MAX = 2.5
-
-# Towers are numbered: ECAL, then HCAL within 2.6, then the outer HCAL.
-_ECAL_WIDTH, _ECAL_HALF, _ECAL_PHI = 0.0174, 170, 360
-_HCAL_WIDTH, _HCAL_HALF, _HCAL_PHI = 0.1, 26, 36
-_OUTER_WIDTH, _OUTER_HALF, _OUTER_PHI = 0.2, 3, 18
-_N_ECAL = 2 * _ECAL_HALF * _ECAL_PHI
-_N_HCAL = _N_ECAL + 2 * _HCAL_HALF * _HCAL_PHI
-_N_TOWERS = _N_HCAL + 2 * _OUTER_HALF * _OUTER_PHI
-_HCAL_EDGE = _HCAL_WIDTH * _HCAL_HALF
-_ECAL_MIN_GEV, _HCAL_MIN_GEV, _MIN_SIGNIFICANCE = 0.5, 1.0, 2.0
+_HADRON, _ELECTRON, _MUON = (ByKind._fields.index(kind) for kind in ("hadron", "electron", "muon"))
+_STRAIGHT_M = 1e5  # tracks of a larger radius are straight to better than a nanometre
 
 
 @dataclass(frozen=True)
@@ -57,14 +43,17 @@ class EnergyFlow:
     kind: NDArray[np.uint8]
 
 
-def detector_response(particles: Particles, rng: np.random.Generator) -> EnergyFlow:
-    """What the detector makes of ``particles``; it depends on them and the state of ``rng`` only."""
-    return EnergyFlow(*_respond(particles.offsets, particles.pdg_id, particles.p4, rng))
+def detector_response(
+    particles: Particles, rng: np.random.Generator, detector: Detector = DETECTORS["atlas_2015"]
+) -> EnergyFlow:
+    """What ``detector`` makes of ``particles``; it depends on them and the state of ``rng`` only."""
+    arrays = (particles.offsets, particles.pdg_id, particles.p4, particles.vertex)
+    return EnergyFlow(*_respond(*arrays, tables(detector), rng))
 
 
 @njit(cache=True)
 def charge(pdg_id: int) -> int:
-    """Charge of the particles that Pythia leaves stable here; 0 for all others (PDG numbering scheme)."""
+    """Charge of the particles that Pythia leaves stable; 0 for all others (PDG numbering scheme)."""
     kind = abs(pdg_id)
     sign = 1 if pdg_id > 0 else -1
     if kind in (211, 321, 2212, 3222):
@@ -75,61 +64,63 @@ def charge(pdg_id: int) -> int:
 
 
 @njit(cache=True)
-def calorimeter_position(pt: float, eta: float, phi: float, q: int) -> tuple[float, float]:
-    """Pseudorapidity and azimuth at which a particle of charge ``q`` from the origin leaves the tracker.
+def exit_point(p4: NDArray[np.float64], vertex: NDArray[np.float64], q: int, table: Tables) -> tuple[float, float]:
+    """Pseudorapidity and azimuth, seen from the origin, where a particle leaves the tracker.
 
-    The helix crosses the barrel if its diameter reaches that far and the end cap does not come first. Seen
-    from the origin a chord points half the turning angle away from the initial direction (backwards when
-    its length below is negative, which is after a full turn).
+    ``p4`` (4,) in GeV, ``vertex`` (3,) in m within the tracker, ``q`` the charge. Infinite if it never does.
     """
-    if q == 0:
-        return eta, phi
-    radius = _CURVATURE_RADIUS_M * pt
-    slope = math.sinh(eta)
-    half_turn = math.inf
-    if 2.0 * radius > _RADIUS_M:
-        half_turn = math.asin(_RADIUS_M / (2.0 * radius))
-    if slope != 0.0:
-        half_turn = min(half_turn, _HALF_LENGTH_M / abs(slope) / (2.0 * radius))
-    if half_turn == math.inf:  # a circle that never leaves the tracker
-        return math.inf, phi
-    chord = 2.0 * radius * math.sin(half_turn)
-    backwards = math.pi if chord < 0.0 else 0.0
-    return pseudorapidity(abs(chord), 2.0 * radius * half_turn * slope), phi - q * half_turn + backwards
+    px, py, pz = p4[1], p4[2], p4[3]
+    x, y, z = vertex[0], vertex[1], vertex[2]
+    pt = math.hypot(px, py)
+    if pt == 0.0:
+        return math.copysign(math.inf, pz), 0.0
+    slope = pz / pt
+    # Path in the transverse plane to the end cap.
+    path = math.inf if slope == 0.0 else (math.copysign(table.half_length, slope) - z) / slope
+    radius = table.bend * pt
+    if q == 0 or radius > _STRAIGHT_M:
+        ux, uy = px / pt, py / pt
+        along = x * ux + y * uy
+        path = min(path, math.sqrt(along**2 + table.radius**2 - x * x - y * y) - along)
+        return _seen(x + path * ux, y + path * uy, z + path * slope)
+    # A positive charge turns clockwise in a field along +z; the circle's centre lies to its right.
+    cx, cy = x + q * radius * py / pt, y - q * radius * px / pt
+    distance = math.hypot(cx, cy)
+    start = math.atan2(y - cy, x - cx)
+    if distance > 0.0:
+        cosine = (table.radius**2 - distance**2 - radius**2) / (2.0 * distance * radius)
+        if abs(cosine) <= 1.0:  # the circle crosses the barrel
+            away, half = start - math.atan2(cy, cx), math.acos(cosine)
+            turn = min((q * (away - half)) % (2.0 * math.pi), (q * (away + half)) % (2.0 * math.pi))
+            path = min(path, radius * turn)
+    if path == math.inf:
+        return math.inf, 0.0
+    angle = start - q * path / radius
+    return _seen(cx + radius * math.cos(angle), cy + radius * math.sin(angle), z + path * slope)
 
 
 @njit(cache=True)
-def track_efficiency(pdg_id: int, pt: float, eta: float) -> float:
+def _seen(x: float, y: float, z: float) -> tuple[float, float]:
+    """Pseudorapidity and azimuth of a place."""
+    return pseudorapidity(math.hypot(x, y), z), math.atan2(y, x)
+
+
+@njit(cache=True)
+def track_efficiency(table: Tables, kind: int, pt: float, eta: float) -> float:
     """Probability that the track is found; ``pt`` in GeV."""
-    if pt <= 0.1 or abs(eta) > _TRACK_ETA_MAX:
-        return 0.0
-    barrel = abs(eta) <= 1.5
-    if abs(pdg_id) == 11:
-        if pt <= 1.0:
-            return 0.73 if barrel else 0.50
-        if pt <= 100.0:
-            return 0.95 if barrel else 0.83
-        return 0.99 if barrel else 0.90
-    if abs(pdg_id) == 13:
-        if pt <= 1.0:
-            return 0.75 if barrel else 0.70
-        return 0.99 if barrel else 0.98
-    if pt <= 1.0:
-        return 0.70 if barrel else 0.60
-    return 0.95 if barrel else 0.85
+    for row in table.efficiency[kind]:
+        if abs(eta) <= row[0] and pt <= row[1]:
+            return float(row[2])
+    return 0.0
 
 
 @njit(cache=True)
-def track_resolution(pdg_id: int, pt: float, eta: float) -> float:
+def track_resolution(table: Tables, kind: int, pt: float, eta: float) -> float:
     """Relative resolution of the track's transverse momentum; ``pt`` in GeV."""
-    part = 0 if abs(eta) <= 0.5 else (1 if abs(eta) <= 1.5 else 2)
-    if abs(pdg_id) == 11:
-        constant, slope = ((0.03, 1.3e-3), (0.05, 1.7e-3), (0.15, 3.1e-3))[part]
-    elif abs(pdg_id) == 13:
-        constant, slope = ((0.01, 1.0e-4), (0.015, 1.5e-4), (0.025, 3.5e-4))[part]
-    else:
-        constant, slope = ((0.06, 1.3e-3), (0.10, 1.7e-3), (0.25, 3.1e-3))[part]
-    return math.hypot(constant, slope * pt)
+    for row in table.resolution[kind]:
+        if abs(eta) <= row[0]:
+            return float(math.hypot(row[1], row[2] * pt))
+    return 0.0
 
 
 @njit(cache=True)
@@ -142,46 +133,24 @@ def ecal_fraction(pdg_id: int) -> float:
 
 
 @njit(cache=True)
-def tower_resolution(is_ecal: bool, energy: float, eta: float) -> float:
+def tower_resolution(table: Tables, layer: int, energy: float, eta: float) -> float:
     """Standard deviation in GeV of a tower's energy in GeV."""
-    if is_ecal:
-        return math.sqrt((0.0017 * energy) ** 2 + 0.101**2 * energy)
-    if abs(eta) <= 1.7:
-        return math.sqrt((0.0302 * energy) ** 2 + 0.5205**2 * energy + 1.59**2)
-    return math.sqrt((0.05 * energy) ** 2 + 0.706**2 * energy)
+    for row in table.towers[layer]:
+        if abs(eta) <= row[0]:
+            sigma = math.sqrt((row[1] * energy) ** 2 + row[2] ** 2 * energy + row[3] ** 2)
+            return float(sigma * (row[4] + row[5] * abs(eta) + row[6] * eta**2))
+    return 0.0
 
 
 @njit(cache=True)
-def tower_number(is_ecal: bool, eta: float, phi: float) -> int:
-    """The tower at a place of the calorimeter; -1 outside."""
-    if is_ecal:
-        width, half, n_phi, first, edge = _ECAL_WIDTH, _ECAL_HALF, _ECAL_PHI, 0, 0.0
-    elif abs(eta) < _HCAL_EDGE:
-        width, half, n_phi, first, edge = _HCAL_WIDTH, _HCAL_HALF, _HCAL_PHI, _N_ECAL, 0.0
-    else:
-        width, half, n_phi, first, edge = _OUTER_WIDTH, _OUTER_HALF, _OUTER_PHI, _N_HCAL, _HCAL_EDGE
-    # The negative side counts on from the positive one, so that a tower never straddles eta = 0.
-    distance = abs(eta) - edge
-    if not distance < width * half:  # also true of an infinite eta
-        return -1
-    row = min(int(distance / width), half - 1) + (half if eta < 0.0 else 0)
+def tower_number(table: Tables, layer: int, eta: float, phi: float) -> tuple[int, int, int]:
+    """The tower at a place of the calorimeter, its ring and its place in the ring; -1 outside."""
+    ring = np.searchsorted(table.edges[layer], eta, side="right") - 1
+    if ring < 0 or table.n_phi[layer, ring] == 0:
+        return -1, -1, -1
+    n_phi = table.n_phi[layer, ring]
     column = int((phi / (2.0 * math.pi)) % 1.0 * n_phi) % n_phi
-    return first + row * n_phi + column
-
-
-@njit(cache=True)
-def tower_bounds(tower: int) -> tuple[float, float, float, float]:
-    """Centre in eta and phi, and width in eta and phi, of a tower."""
-    if tower < _N_ECAL:
-        width, half, n_phi, first, edge = _ECAL_WIDTH, _ECAL_HALF, _ECAL_PHI, 0, 0.0
-    elif tower < _N_HCAL:
-        width, half, n_phi, first, edge = _HCAL_WIDTH, _HCAL_HALF, _HCAL_PHI, _N_ECAL, 0.0
-    else:
-        width, half, n_phi, first, edge = _OUTER_WIDTH, _OUTER_HALF, _OUTER_PHI, _N_HCAL, _HCAL_EDGE
-    row, column = divmod(tower - first, n_phi)
-    side = 1.0 if row < half else -1.0
-    phi_width = 2.0 * math.pi / n_phi
-    return side * (edge + (row % half + 0.5) * width), (column + 0.5) * phi_width, width, phi_width
+    return int(table.first[layer, ring]) + column, int(ring), column
 
 
 @njit(cache=True)
@@ -192,21 +161,73 @@ def log_normal(mean: float, sigma: float, rng: np.random.Generator) -> float:
 
 
 @njit(cache=True)
-def tower_excess(tower: int, energy: float, tracks: float, rng: np.random.Generator) -> float:
-    """Energy that a tower measures beyond that of the tracks that hit it; 0 if it is not significant."""
-    is_ecal = tower < _N_ECAL
-    eta = tower_bounds(tower)[0]
-    measured = log_normal(energy, tower_resolution(is_ecal, energy, eta), rng)
-    minimum = max(
-        _ECAL_MIN_GEV if is_ecal else _HCAL_MIN_GEV,
-        _MIN_SIGNIFICANCE * tower_resolution(is_ecal, measured, eta),
-    )
-    return measured - tracks if measured - tracks >= minimum else 0.0
+def _least(table: Tables, layer: int, energy: float, eta: float) -> float:
+    """The energy in GeV that a tower must have to show it, if it has ``energy``."""
+    return float(max(table.least[layer], table.significance[layer] * tower_resolution(table, layer, energy, eta)))
 
 
 @njit(cache=True)
-def _massless(pt: float, eta: float, phi: float) -> tuple[float, float, float, float]:
-    return pt * math.cosh(eta), pt * math.cos(phi), pt * math.sin(phi), pt * math.sinh(eta)
+def tower_measured(table: Tables, layer: int, energy: float, eta: float, rng: np.random.Generator) -> float:
+    """What a tower at ``eta`` shows of the ``energy`` in it; 0 if that is not significant."""
+    measured = log_normal(energy, tower_resolution(table, layer, energy, eta), rng)
+    return measured if measured >= _least(table, layer, measured, eta) else 0.0
+
+
+@njit(cache=True)
+def energy_flow(
+    table: Tables, layer: int, measured: float, good: float, poor: float, eta: float
+) -> tuple[float, float]:
+    """Energy of a tower's neutral object, 0 for none, and the factor for its poor tracks.
+
+    ``good`` and ``poor`` are the energies of its tracks in GeV. Good tracks stay as they are. What is left is
+    either what the poor ones are scaled to, or a neutral particle if it is significant.
+    """
+    left = measured - good
+    if poor > 0.0:
+        return 0.0, max(left, 0.0) / poor
+    return (left if left > 0.0 and left >= _least(table, layer, left, eta) else 0.0), 1.0
+
+
+@njit(cache=True)
+def is_poor(table: Tables, layer: int, energy: float, resolution: float, eta: float) -> bool:
+    """Whether the layer measures a track's ``energy`` better than the tracker, of relative ``resolution``."""
+    return table.poor_tracks and tower_resolution(table, layer, energy, eta) < resolution * energy
+
+
+@njit(cache=True)
+def _set_massless(out: NDArray[np.float64], pt: float, eta: float, phi: float) -> None:
+    out[:] = pt * math.cosh(eta), pt * math.cos(phi), pt * math.sin(phi), pt * math.sinh(eta)
+
+
+@njit(cache=True)
+def _track(
+    out: NDArray[np.float64],
+    p4: NDArray[np.float64],
+    kind: int,
+    exit_eta: float,
+    table: Tables,
+    rng: np.random.Generator,
+) -> float:
+    """Fill ``out`` (4,) with the track of a charged particle; its relative resolution, or 0 if it is not found."""
+    pt = math.hypot(p4[1], p4[2])
+    if rng.random() >= track_efficiency(table, kind, pt, exit_eta):
+        return 0.0
+    resolution = track_resolution(table, kind, pt, exit_eta)
+    if table.gaussian:
+        measured = pt * (1.0 + resolution * rng.standard_normal())
+    else:
+        measured = log_normal(pt, pt * resolution, rng)
+    if measured <= 0.0:
+        return 0.0
+    _set_massless(out, measured, pseudorapidity(pt, p4[3]), math.atan2(p4[2], p4[1]))
+    return resolution
+
+
+@njit(cache=True)
+def _kind(pdg_id: int) -> int:
+    if abs(pdg_id) == 11:
+        return _ELECTRON
+    return _MUON if abs(pdg_id) == 13 else _HADRON
 
 
 @njit(cache=True)
@@ -214,50 +235,111 @@ def _respond(
     offsets: NDArray[np.int64],
     pdg_id: NDArray[np.int32],
     p4: NDArray[np.float64],
+    vertex: NDArray[np.float64],
+    table: Tables,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.uint8]]:
     # A particle makes at most a track and a tower, or two towers.
     flow = np.empty((2 * pdg_id.size, 4))
     kind = np.empty(2 * pdg_id.size, dtype=np.uint8)
     flow_offsets = np.zeros_like(offsets)
-    energy, tracks = np.zeros(_N_TOWERS), np.zeros(_N_TOWERS)
-    hit = np.empty(2 * pdg_id.size, dtype=np.int64)  # towers of the event, in the order they were hit
+    # Of each layer of each tower: energy, that of good and of poor tracks, and the factor for these.
+    sums = np.zeros((4, 2, table.n_towers))
+    place = np.zeros((table.n_towers, 2))  # where in eta and phi the objects of a tower are, in its event
+    hit = np.empty((2 * pdg_id.size, 4), dtype=np.int64)  # layer, tower, ring, place in the ring
+    layer_of, tower_of = np.empty(pdg_id.size, dtype=np.int64), np.empty(pdg_id.size, dtype=np.int64)
     n = 0
     for event in range(offsets.size - 1):
-        n_hit = 0
+        start, n_hit = n, 0
         for i in range(offsets[event], offsets[event + 1]):
-            pt = math.hypot(p4[i, 1], p4[i, 2])
-            eta, phi = pseudorapidity(pt, p4[i, 3]), math.atan2(p4[i, 2], p4[i, 1])
+            if math.hypot(vertex[i, 0], vertex[i, 1]) > table.radius or abs(vertex[i, 2]) > table.half_length:
+                continue
             q = charge(pdg_id[i])
-            track_energy = 0.0
-            if q != 0 and rng.random() < track_efficiency(pdg_id[i], pt, eta):
-                measured = log_normal(pt, pt * track_resolution(pdg_id[i], pt, eta), rng)
-                flow[n] = _massless(measured, eta, phi)
+            eta, phi = exit_point(p4[i], vertex[i], q, table)
+            resolution = _track(flow[n], p4[i], _kind(pdg_id[i]), eta, table, rng) if q != 0 else 0.0
+            if resolution > 0.0:
+                layer_of[n - start], tower_of[n - start] = 0, -1  # of no tower, until one is found
                 kind[n] = TRACK
-                track_energy = flow[n, 0]
                 n += 1
             if abs(pdg_id[i]) == 13:
                 continue
-            tower_eta, tower_phi = calorimeter_position(pt, eta, phi, q)
             ecal = ecal_fraction(pdg_id[i])
-            for is_ecal, fraction in ((True, ecal), (False, 1.0 - ecal)):
-                tower = tower_number(is_ecal, tower_eta, tower_phi) if fraction > 0.0 else -1
+            for layer, fraction in ((0, ecal), (1, 1.0 - ecal)):
+                tower, ring, column = tower_number(table, layer, eta, phi) if fraction > 0.0 else (-1, -1, -1)
                 if tower < 0:
                     continue
-                if energy[tower] == 0.0:
-                    hit[n_hit] = tower
+                if sums[0, layer, tower] == 0.0:
+                    hit[n_hit] = layer, tower, ring, column
                     n_hit += 1
-                energy[tower] += fraction * p4[i, 0]
-                tracks[tower] += fraction * track_energy
-        for tower in hit[:n_hit]:
-            excess = tower_excess(tower, energy[tower], tracks[tower], rng)
-            energy[tower] = tracks[tower] = 0.0
-            if excess > 0.0:
-                eta, phi, eta_width, phi_width = tower_bounds(tower)
-                eta += eta_width * (rng.random() - 0.5)
-                phi += phi_width * (rng.random() - 0.5)
-                flow[n] = _massless(excess / math.cosh(eta), eta, phi)
-                kind[n] = PHOTON if tower < _N_ECAL else NEUTRAL_HADRON
-                n += 1
+                sums[0, layer, tower] += fraction * p4[i, 0]
+                if resolution > 0.0:  # a charged particle ends in one layer
+                    centre = (table.edges[layer, ring] + table.edges[layer, ring + 1]) / 2.0
+                    poor = is_poor(table, layer, flow[n - 1, 0], resolution, centre)
+                    sums[2 if poor else 1, layer, tower] += flow[n - 1, 0]
+                    if poor:
+                        layer_of[n - 1 - start], tower_of[n - 1 - start] = layer, tower
+        n_tracks = n - start
+        n = _towers(flow, kind, n, hit[:n_hit], sums, place, table, rng)
+        n = _scale_poor(flow, kind, start, n_tracks, n, layer_of, tower_of, sums[3])
+        for h in range(n_hit):
+            sums[:, hit[h, 0], hit[h, 1]] = 0.0
+            place[hit[h, 1]] = 0.0
         flow_offsets[event + 1] = n
     return flow_offsets, flow[:n].copy(), kind[:n].copy()
+
+
+@njit(cache=True)
+def _towers(
+    flow: NDArray[np.float64],
+    kind: NDArray[np.uint8],
+    n: int,
+    hit: NDArray[np.int64],
+    sums: NDArray[np.float64],
+    place: NDArray[np.float64],
+    table: Tables,
+    rng: np.random.Generator,
+) -> int:
+    """Measure the towers of an event; add neutral objects from place ``n`` on, and note factors of poor tracks."""
+    for h in range(hit.shape[0]):
+        layer, tower, ring, column = hit[h]
+        low, high = table.edges[layer, ring], table.edges[layer, ring + 1]
+        centre = (low + high) / 2.0
+        measured = tower_measured(table, layer, sums[0, layer, tower], centre, rng)
+        neutral, factor = energy_flow(table, layer, measured, sums[1, layer, tower], sums[2, layer, tower], centre)
+        sums[3, layer, tower] = factor
+        if neutral <= 0.0:
+            continue
+        if place[tower, 0] == 0.0 and place[tower, 1] == 0.0:
+            phi_width = 2.0 * math.pi / table.n_phi[layer, ring]
+            place[tower] = low + (high - low) * rng.random(), (column + rng.random()) * phi_width
+        eta, phi = place[tower]
+        _set_massless(flow[n], neutral / math.cosh(eta), eta, phi)
+        kind[n] = PHOTON if layer == 0 else NEUTRAL_HADRON
+        n += 1
+    return n
+
+
+@njit(cache=True)
+def _scale_poor(
+    flow: NDArray[np.float64],
+    kind: NDArray[np.uint8],
+    start: int,
+    n_tracks: int,
+    n: int,
+    layer_of: NDArray[np.int64],
+    tower_of: NDArray[np.int64],
+    factor: NDArray[np.float64],
+) -> int:
+    """Scale the poor tracks of an event, objects ``start`` to ``n``; drop those of which nothing is left."""
+    kept = start
+    for k in range(start, n):
+        if k - start < n_tracks and tower_of[k - start] >= 0:
+            scale = factor[layer_of[k - start], tower_of[k - start]]
+            if scale <= 0.0:
+                continue
+            flow[kept] = flow[k] * scale
+        elif kept != k:
+            flow[kept] = flow[k]
+        kind[kept] = kind[k]
+        kept += 1
+    return kept

@@ -32,6 +32,7 @@ BATCH = 256  # events of a batch; their full records take about 40 MB
 
 # Pythia takes seeds from 1 to 900,000,000; 0 would mean the time of day (manual, "Random-Number Seed").
 _N_SEEDS = 900_000_000
+_MM_PER_M = 1000.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class EventRecord:
 
     ``offsets`` (B + 1,) says where an event begins and ends; ``pdg_id``, ``status``, ``daughter1`` and
     ``daughter2`` are (M,) int32, daughters counted within the event as in Pythia's manual ("Particle
-    Properties"); ``energy``, ``px``, ``py``, ``pz`` are (M,) float64 in GeV.
+    Properties"); ``energy``, ``px``, ``py``, ``pz`` are (M,) float64 in GeV, ``x``, ``y``, ``z`` the place of
+    production in mm.
     """
 
     offsets: NDArray[np.int64]
@@ -52,15 +54,26 @@ class EventRecord:
     px: NDArray[np.float64]
     py: NDArray[np.float64]
     pz: NDArray[np.float64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    z: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Particles:
-    """Stable particles of B events: ``offsets`` (B + 1,), ``pdg_id`` (M,), ``p4`` (M, 4) in GeV."""
+    """Stable particles of B events.
+
+    ``offsets`` (B + 1,), ``pdg_id`` (M,), ``p4`` (M, 4) in GeV, ``vertex`` (M, 3) where they are produced, in m.
+    """
 
     offsets: NDArray[np.int64]
     pdg_id: NDArray[np.int32]
     p4: NDArray[np.float64]
+    vertex: NDArray[np.float64]
+
+    def take(self, rows: NDArray[np.int64], offsets: NDArray[np.int64]) -> Particles:
+        """The particles at ``rows``, which are events that begin at ``offsets``."""
+        return Particles(offsets, self.pdg_id[rows], self.p4[rows], self.vertex[rows])
 
 
 def make_pythia(settings: Iterable[str], seed: int) -> Any:
@@ -95,41 +108,61 @@ def next_batch(pythia: Any, n_events: int) -> EventRecord:
     particles = events.content
     columns = [particles[name].data for name in ("id", "status", "daughter1", "daughter2")]
     momenta = [particles["p"][name].data for name in ("e", "px", "py", "pz")]
-    return EventRecord(np.asarray(events.offsets.data, dtype=np.int64), *columns, *momenta)
+    offsets = np.asarray(events.offsets.data, dtype=np.int64)
+    return EventRecord(offsets, *columns, *momenta, *_vertices(particles["vProd"]))
+
+
+def _vertices(vertex: Any) -> NDArray[np.float64]:
+    """(3, M) places of production of entries, most of which have none: it is the origin then."""
+    at = np.flatnonzero(vertex.index.data >= 0)
+    places = np.zeros((3, len(vertex)))
+    for place, name in zip(places, ("px", "py", "pz"), strict=True):  # Pythia has one class of four-vectors
+        place[at] = vertex.content[name].data[vertex.index.data[at]]
+    return places
 
 
 def final_state(record: EventRecord, eta_max: float) -> Particles:
     """The stable particles of ``record`` within the pseudorapidity ``eta_max``, without neutrinos."""
-    arrays = (record.pdg_id, record.status, record.energy, record.px, record.py, record.pz)
-    return Particles(*_final_state(record.offsets, *arrays, eta_max))
+    rows, offsets = _final_state(
+        record.offsets, record.pdg_id, record.status, record.px, record.py, record.pz, eta_max
+    )
+    p4, place = (record.energy, record.px, record.py, record.pz), (record.x, record.y, record.z)
+    return Particles(
+        offsets,
+        record.pdg_id[rows],
+        np.stack([component[rows] for component in p4], axis=1),
+        np.stack([component[rows] for component in place], axis=1) / _MM_PER_M,
+    )
 
 
 def stable_particles(pythia: Any, n_events: int, eta_max: float) -> Particles:
     """Generate ``n_events`` events and keep their ``final_state`` only, batch by batch."""
-    offsets, pdg_id, p4 = [np.zeros(1, dtype=np.int64)], [np.empty(0, dtype=np.int32)], [np.empty((0, 4))]
+    parts = [Particles(np.zeros(1, np.int64), np.empty(0, np.int32), np.empty((0, 4)), np.empty((0, 3)))]
     n_done = 0
     while n_done < n_events:
-        part = final_state(next_batch(pythia, min(BATCH, n_events - n_done)), eta_max)
-        offsets.append(offsets[-1][-1] + part.offsets[1:])
-        pdg_id.append(part.pdg_id)
-        p4.append(part.p4)
-        n_done += len(part.offsets) - 1
-    return Particles(np.concatenate(offsets), np.concatenate(pdg_id), np.concatenate(p4))
+        parts.append(final_state(next_batch(pythia, min(BATCH, n_events - n_done)), eta_max))
+        n_done += len(parts[-1].offsets) - 1
+    starts = np.cumsum([0, *(part.offsets[-1] for part in parts)])
+    offsets = [start + part.offsets[1:] for start, part in zip(starts[:-1], parts, strict=True)]
+    columns = [[getattr(part, name) for part in parts] for name in ("pdg_id", "p4", "vertex")]
+    return Particles(np.concatenate([[0], *offsets]), *map(np.concatenate, columns))
 
 
 def overlay(first: Particles, second: Particles, per_event: NDArray[np.int64]) -> Particles:
     """Add to event i of ``first`` the next ``per_event[i]`` events of ``second``."""
     second_offsets = second.offsets[np.concatenate([[0], np.cumsum(per_event)])]
-    offsets = first.offsets + second_offsets
-    pdg_id = np.empty(offsets[-1], dtype=np.int32)
-    p4 = np.empty((offsets[-1], 4))
-    for i, start in enumerate(offsets[:-1]):
-        for source, at in ((first, first.offsets), (second, second_offsets)):
-            stop = start + at[i + 1] - at[i]
-            pdg_id[start:stop] = source.pdg_id[at[i] : at[i + 1]]
-            p4[start:stop] = source.p4[at[i] : at[i + 1]]
-            start = stop
-    return Particles(offsets, pdg_id, p4)
+    # Rows of both, one after the other, sorted by event; of an event those of the first come first.
+    event = np.concatenate(
+        [np.repeat(np.arange(len(at) - 1), np.diff(at)) for at in (first.offsets, second_offsets)]
+    )
+    rows = np.argsort(event, kind="stable")
+    used = second_offsets[-1]
+    return Particles(
+        first.offsets + second_offsets,
+        np.concatenate([first.pdg_id, second.pdg_id[:used]])[rows],
+        np.concatenate([first.p4, second.p4[:used]])[rows],
+        np.concatenate([first.vertex, second.vertex[:used]])[rows],
+    )
 
 
 @njit(cache=True)
@@ -137,16 +170,14 @@ def _final_state(
     offsets: NDArray[np.int64],
     pdg_id: NDArray[np.int32],
     status: NDArray[np.int32],
-    energy: NDArray[np.float64],
     px: NDArray[np.float64],
     py: NDArray[np.float64],
     pz: NDArray[np.float64],
     eta_max: float,
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
-    n_final = int(np.count_nonzero(status > 0))
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the particles that are kept, and the offsets of the events among them."""
+    rows = np.empty(int(np.count_nonzero(status > 0)), dtype=np.int64)
     new_offsets = np.zeros_like(offsets)
-    new_id = np.empty(n_final, dtype=np.int32)
-    p4 = np.empty((n_final, 4))
     n = 0
     for event in range(offsets.size - 1):
         for i in range(offsets[event], offsets[event + 1]):
@@ -154,8 +185,7 @@ def _final_state(
                 continue
             if abs(pseudorapidity(np.hypot(px[i], py[i]), pz[i])) >= eta_max:
                 continue
-            new_id[n] = pdg_id[i]
-            p4[n] = energy[i], px[i], py[i], pz[i]
+            rows[n] = i
             n += 1
         new_offsets[event + 1] = n
-    return new_offsets, new_id[:n].copy(), p4[:n].copy()
+    return rows[:n].copy(), new_offsets

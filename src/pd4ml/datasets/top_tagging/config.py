@@ -7,6 +7,7 @@ from typing import Literal
 
 from pd4ml.errors import DataError
 from pd4ml.generation.settings import check_settings, choice, switch, within
+from pd4ml.physics.detector_card import DETECTORS
 
 __all__ = ["PTHAT_RANGE", "Config"]
 
@@ -19,14 +20,20 @@ _TUNES = sorted(frozenset(range(1, 34)) - {11, 16, 17, 22})
 
 @dataclass(frozen=True)
 class Config:
-    """The settings; the defaults are as published. 'natural' is what the cross sections make."""
+    """The settings; the defaults are as the published jets look. 'natural' is what the cross sections make."""
 
     pileup: float = within(
         0.0, 0.0, 1000.0, what="mean number of minimum-bias events in a crossing; none is removed"
     )
-    mpi: bool = switch(False, "multiple parton interactions in the hard collision")
+    mpi: bool = switch(True, "multiple parton interactions in the hard collision")
     tune: int = choice(
         14, _TUNES, "Pythia's Tune:pp (14 Monash, 21 ATLAS A14); 11, 16, 17 and 22 are left out, they need LHAPDF"
+    )
+    detector: str = choice("atlas_2015", DETECTORS, "which detector: a name in pd4ml.physics.detector_card")
+    long_lived: Literal["decay", "stable"] = choice(
+        "decay",
+        ("decay", "stable"),
+        "whether particles with c tau above 10 mm (K0S, Lambda and others) decay, or reach the calorimeter",
     )
     pt_min: float = within(550.0, 200.0, 4000.0, "GeV", "least transverse momentum of the jets")
     pt_max: float = within(650.0, 200.0, 4000.0, "GeV", "largest transverse momentum of the jets")

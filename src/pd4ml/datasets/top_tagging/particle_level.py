@@ -49,7 +49,7 @@ def particle_jets(
 def _events(particles: Particles, events: NDArray[np.int64]) -> Particles:
     """The particles of ``events``."""
     rows, offsets = _members(events, particles.offsets, np.arange(len(particles.pdg_id)))
-    return Particles(offsets, particles.pdg_id[rows], particles.p4[rows])
+    return particles.take(rows, offsets)
 
 
 def _members(

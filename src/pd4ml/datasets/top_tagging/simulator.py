@@ -20,6 +20,7 @@ from pd4ml.datasets.top_tagging.particle_level import NAMES, particle_jets
 from pd4ml.errors import DataError
 from pd4ml.generation.simulator import Drawn, Simulator
 from pd4ml.physics.detector import ETA_MAX, detector_response
+from pd4ml.physics.detector_card import DETECTORS
 from pd4ml.physics.jets import antikt_jets
 from pd4ml.physics.kinematics import pt_eta_phi_mass
 from pd4ml.physics.pythia import (
@@ -143,8 +144,8 @@ def _fill(arrays: Arrays, source: _Source, config: Config, rng: np.random.Genera
 
 
 def _common(config: Config) -> list[str]:
-    """Settings of all events; K0S and Lambda (c tau above 10 mm) reach the calorimeter."""
-    decays = ("ParticleDecays:limitTau0 = on", "ParticleDecays:tau0Max = 10.")
+    """Settings of all events."""
+    decays = ("ParticleDecays:limitTau0 = on", "ParticleDecays:tau0Max = 10.") * (config.long_lived == "stable")
     return [f"Tune:pp = {config.tune}", "Beams:eCM = 14000.", *decays]
 
 
@@ -174,7 +175,7 @@ def _select(
     ``hard`` are the particles of the hard collisions, ``particles`` those with pile-up; ``events`` are arrays (B,)
     that the jets take over from their events. Gives J jets' ``constituents`` (J, 200, 4) and all that is known.
     """
-    flow = detector_response(particles, rng)
+    flow = detector_response(particles, rng, DETECTORS[config.detector])
     scale = events.get("energy_scale")
     p4 = flow.p4 * (config.energy_scale if scale is None else np.repeat(scale, np.diff(flow.offsets))[:, None])
     jets = antikt_jets(p4, flow.offsets, JET_RADIUS, config.pt_min)

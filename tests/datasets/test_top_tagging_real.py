@@ -1,0 +1,55 @@
+"""Twenty real jets of the published set go through everything that looks at jets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pd4ml import TopTagging
+from pd4ml.physics.kinematics import pt_eta_phi_mass
+from pd4ml.storage.memory import memory_events
+
+FILE = Path(__file__).parents[3] / "shared" / "realdata" / "toptag_reference_20jets.csv"
+
+pytestmark = pytest.mark.skipif(not FILE.exists(), reason="the real jets lie beside the repository, not here")
+
+
+@pytest.fixture(scope="module")
+def arrays() -> dict[str, NDArray[Any]]:
+    """Constituents (20, 200, 4) and labels (20,)."""
+    rows = [line.split(",") for line in FILE.read_text().splitlines() if not line.startswith("#")]
+    out = np.zeros((20, 200, 4), np.float32)
+    label, filled = np.zeros(20, np.uint8), np.zeros(20, int)
+    for jet, kind, _, *p4 in rows:
+        i = int(jet)
+        out[i, filled[i]] = [float(value) for value in p4]
+        label[i], filled[i] = int(kind), filled[i] + 1
+    return {"constituents": out, "ttv": np.zeros(20, np.uint8), "label": label}
+
+
+def test_they_are_what_the_card_says(arrays: dict[str, NDArray[Any]]) -> None:
+    p4 = arrays["constituents"].astype(np.float64)
+    pt, eta, _, mass = pt_eta_phi_mass(p4.sum(axis=1))
+    assert ((pt > 549) & (pt < 651)).all()
+    assert (np.abs(eta) < 2.01).all()
+    assert np.median(mass[arrays["label"] == 1]) == pytest.approx(173, abs=15)
+    constituent_pt = np.hypot(p4[..., 1], p4[..., 2])
+    assert (np.diff(constituent_pt, axis=1) <= 1e-3).all()
+    massless = np.sqrt(np.abs(p4[..., 0] ** 2 - (p4[..., 1:] ** 2).sum(-1)))
+    assert massless.max() < 0.5  # float32 of the published file
+
+
+def test_features_graphs_and_summaries_are_finite(arrays: dict[str, NDArray[Any]]) -> None:
+    events = memory_events(TopTagging.card, arrays, "real")
+    fitted = TopTagging.fit_features(events)
+    graphs = TopTagging.build_graphs(arrays, fitted)
+    assert len(graphs) == 20
+    assert np.isfinite(graphs.nodes).all()
+    assert graphs.sizes.tolist() == np.minimum((arrays["constituents"][..., 0] > 0).sum(axis=1), 100).tolist()
+    names, summary = TopTagging.summary_features(arrays)
+    assert np.isfinite(summary).all()
+    assert summary.shape == (20, len(names))
