@@ -18,7 +18,7 @@ from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
-from published_jets import REALDATA, compare, look_at, merge, real_jets
+from published_jets import PUBLISHED, compare, look_at, merge, real_jets
 
 from pd4ml.datasets.top_tagging import simulator
 from pd4ml.datasets.top_tagging.card import CARD
@@ -32,7 +32,7 @@ from pd4ml.physics.pythia import BATCH, final_state, make_pythia, next_batch
 
 HERE = Path(__file__).parent
 RECORD = HERE / "numbers.json"
-REFERENCE = REALDATA / "toptag_reference_test_pt.csv"
+REFERENCE = PUBLISHED / "test_pt.csv"
 CLASSES = {"qcd": 0, "top": 1}
 PT_EDGES = np.arange(550.0, 651.0, 5.0)
 EDGES = {

@@ -1,6 +1,6 @@
 """Generated jets against what is known of the published ones: distributions of all of them, and 20 whole jets.
 
-The files lie in ``../shared/realdata`` beside the repository, with their sources.
+Each file in ``published`` names its source.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from pd4ml.physics.kinematics import pt_eta_phi_mass
 
-__all__ = ["Jets", "compare", "look_at", "merge", "real_jets"]
+__all__ = ["PUBLISHED", "Jets", "compare", "look_at", "merge", "real_jets"]
 
-REALDATA = Path(__file__).parents[3] / "shared" / "realdata"
+PUBLISHED = Path(__file__).parent / "published"
 CLASSES = ("qcd", "top")
 MASS_EDGES = np.arange(0.0, 301.0, 5.0)
+TAIL = 80  # constituents, beyond which few jets are
 QUANTILES = (5, 16, 50, 84, 95)
 # Energy of the second constituent, GeV: where the published ones have a spike, and its surroundings.
 SPIKE, AROUND = (42.0, 49.0), (28.0, 63.0)
@@ -62,10 +63,10 @@ def merge(parts: list[Jets]) -> Jets:
 def compare(jets: Jets, process: str) -> dict[str, Any]:
     """Numbers of the README's tables, generated and published, of one class."""
     n = len(jets["n"])
-    survival = _table("toptag_reference_multiplicity.csv")
+    survival = _table("multiplicity.csv")
     published = survival[process]
     ours = np.array([np.mean(jets["n"] > k) for k in survival["n"]])
-    mass = _table("toptag_reference_mass.csv")[process][: len(MASS_EDGES) - 1]
+    mass = _table("mass.csv")[process][: len(MASS_EDGES) - 1]
     counts = np.histogram(jets["mass"], MASS_EDGES)[0]
     return {
         "jets": n,
@@ -73,6 +74,7 @@ def compare(jets: Jets, process: str) -> dict[str, Any]:
             "mean": [float(jets["n"].mean()), float(published.sum())],
             "spread": [float(jets["n"].std()), _spread(survival["n"], published)],
             "ks": float(np.abs(ours - published).max()),
+            "tail": [float(of[survival["n"] == TAIL][0]) for of in (ours, published)],
         },
         "mass": {
             "quantiles": np.percentile(jets["mass"], QUANTILES).tolist(),
@@ -95,9 +97,7 @@ def compare(jets: Jets, process: str) -> dict[str, Any]:
 def real_jets() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The 20 whole published jets: (20, 200, 4) in GeV, and their labels."""
     rows = [
-        line.split(",")
-        for line in (REALDATA / "toptag_reference_20jets.csv").read_text().splitlines()
-        if not line.startswith("#")
+        line.split(",") for line in (PUBLISHED / "20jets.csv").read_text().splitlines() if not line.startswith("#")
     ]
     constituents, label, filled = np.zeros((20, 200, 4), np.float32), np.zeros(20, np.int64), np.zeros(20, int)
     for jet, kind, _, *p4 in rows:
@@ -142,13 +142,13 @@ def _spread(n: Array, more: Array) -> float:
 
 
 def _table(name: str) -> dict[str, Array]:
-    lines = [line for line in (REALDATA / name).read_text().splitlines() if not line.startswith("#")]
+    lines = [line for line in (PUBLISHED / name).read_text().splitlines() if not line.startswith("#")]
     columns = np.array([line.split(",") for line in lines[1:]], dtype=np.float64).T
     return dict(zip(lines[0].split(","), columns, strict=True))
 
 
 def _constituents(observable: str) -> dict[str, Array]:
-    lines = (REALDATA / "toptag_reference_constituents.csv").read_text().splitlines()
+    lines = (PUBLISHED / "constituents.csv").read_text().splitlines()
     rows = [line.split(",")[1:] for line in lines if line.startswith(observable + ",")]
     low, high, qcd, top = np.array(rows, dtype=np.float64).T
     return {"edges": np.append(low, high[-1]), "qcd": qcd, "top": top}
