@@ -129,11 +129,13 @@ class PublishedScore:
     """What a publication says about a model on the published events; nobody recomputed it here.
 
     ``metrics`` have the names of our own. Errors are the spread between trainings; one of None was not given.
+    ``n_train`` is the number of events that were trained on, validation included; None if it is not known.
     """
 
     model: str
     metrics: Mapping[str, Measurement]
     reference: str
+    n_train: int | None = None
 
 
 # The paper that made one collection of these datasets; every card cites it.
@@ -151,15 +153,17 @@ SHARED_DATA_PAPER = Citation(
 _SHARED_DATA = "arXiv:2107.00656"
 
 
-def shared_data_scores(**scores: Mapping[str, tuple[float, float | None]]) -> tuple[PublishedScore, ...]:
-    """What that paper says of its models: ``reference``, ``graph_net`` and ``fcn``.
+def shared_data_scores(
+    n_train: int, **scores: Mapping[str, tuple[float, float | None]]
+) -> tuple[PublishedScore, ...]:
+    """What that paper says of its models, trained on ``n_train`` events: ``reference``, ``graph_net``, ``fcn``.
 
     Each maps a metric to its mean and spread over trainings, on the published test events; None: not given.
     """
     names = {"reference": "reference model", "graph_net": "GraphNet", "fcn": "FCN"}
     return tuple(
         PublishedScore(
-            names[model], {name: Measurement(*value) for name, value in found.items()}, "arXiv:2107.00656"
+            names[model], {name: Measurement(*value) for name, value in found.items()}, "arXiv:2107.00656", n_train
         )
         for model, found in scores.items()
     )

@@ -134,6 +134,18 @@ def test_a_variant_is_made_and_trained_on(tmp_path: Path) -> None:
         run(plan, tmp_path)
 
 
+def test_parts_of_the_train_split_are_trained_on_too(tmp_path: Path) -> None:
+    plan = plan_with(tmp_path, "a")
+    (tmp_path / "plan.toml").write_text((tmp_path / "plan.toml").read_text() + "train_events = [40, 80]\n")
+    plan = load_plan(tmp_path / "plan.toml")
+    outcome = run(plan, tmp_path)
+    assert not outcome.failures
+    assert [r.events["train"] + r.events["valid"] for r in outcome.records] == [40, 80, 160]
+    assert {r.events["test"] for r in outcome.records} == {40}
+    states = plan_states(plan, tmp_path / "data", tmp_path / "runs")
+    assert [state.state for state in states] == ["finished"] * 3
+
+
 def test_threads_give_the_same_numbers(tmp_path: Path, reference: list[tuple[Any, ...]]) -> None:
     with ThreadPoolExecutor(3) as executor:
         outcome = run(plan_with(tmp_path, "a", "b", seeds=(1, 2)), tmp_path, workers=executor)

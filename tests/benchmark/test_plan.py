@@ -90,6 +90,22 @@ def test_variants_of_generated_events(tmp_path: Path) -> None:
     assert plan.cells[0].sample(tmp_path).variant == "far"
 
 
+def test_parts_of_the_train_split_for_learning_curves(tmp_path: Path) -> None:
+    text = (
+        'datasets = ["Toy", "Belle"]\nseeds = [1]\nrecipes = ["fcn"]\nevents = 2000\n'
+        "train_events = { default = [400, 100, 400], Belle = [1000] }"
+    )
+    plan = plan_of(tmp_path, text)
+    assert names(plan) == [
+        "Toy fcn 100 events seed 1",
+        "Toy fcn 400 events seed 1",
+        "Toy fcn seed 1",
+        "Belle fcn 1,000 events seed 1",
+        "Belle fcn seed 1",
+    ]
+    assert [cell.n_train for cell in plan.cells] == [100, 400, None, 1000, None]
+
+
 def test_narrowed() -> None:
     plan = load_plan("quick", datasets=["top_tagging", "Airshower"], recipes=["reference_quick"], seeds=[4, 2])
     assert names(plan) == [
@@ -147,6 +163,9 @@ GOOD = {"datasets": '["Toy"]', "recipes": '["fcn"]', "seeds": "[1]", "events": "
         ({"events": "{ Toy = 0.5 }"}, "events.Toy must be a whole number of events, found 0.5"),
         ({"events": "{ Belle = 100 }"}, "events has neither Toy nor default"),
         ({"events": "{ Tay = 100 }"}, "unknown dataset 'Tay'; did you mean 'Toy'"),
+        ({"train_events": "{ Toy = 100 }"}, "train_events.Toy must be a list of numbers of events, found 100"),
+        ({"train_events": "[1]"}, "train_events.Toy must be a list of numbers of events, found [1]"),
+        ({"train_events": "{ Tay = [100] }"}, "unknown dataset 'Tay'; did you mean 'Toy'"),
         ({"variants": '"far"'}, "variants must be a table, dataset = variant, found 'far'"),
         ({"variants": '{ Tay = "far" }'}, "unknown dataset 'Tay'; did you mean 'Toy'"),
         ({"variants": "{ Toy = [1] }"}, "unknown variant of Toy '[1]'"),

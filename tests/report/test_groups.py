@@ -58,3 +58,18 @@ def test_predictions_of_another_tool_are_a_group_too() -> None:
     (section,) = sections([with_auc(0.9, None, events={"test": 10}, kind="external"), with_auc(0.8, 1)])
     assert len(section.groups) == 2
     assert len({group.label for group in section.groups}) == 2
+
+
+def on_events(n_train: int, value: float, recipe: str = "fcn", seed: int = 1) -> Record:
+    return with_auc(value, seed, recipe, events={"train": n_train, "valid": n_train // 4, "test": 100})
+
+
+def test_learning_curves_are_of_recipes_with_several_numbers_of_events() -> None:
+    (section,) = sections(
+        [on_events(400, 0.9), on_events(100, 0.7), on_events(100, 0.8, seed=2), on_events(400, 0.95, "other")]
+    )
+    ((name, groups),) = section.learning_curves.items()
+    assert name == "fcn"
+    assert [(group.n_train, len(group.records)) for group in groups] == [(125, 2), (500, 1)]
+    assert [(group.label, group.n_train) for group in section.largest.groups] == [("fcn", 500), ("other", 500)]
+    assert {group.label for group in section.groups} == {"fcn (100 events)", "fcn (400 events)", "other"}

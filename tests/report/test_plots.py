@@ -5,7 +5,10 @@ import re
 import numpy as np
 import pytest
 
+from helpers.records import example_record
+from pd4ml.card import Measurement, PublishedScore
 from pd4ml.report import plots
+from pd4ml.report.groups import sections
 from pd4ml.report.runs import Outputs
 from pd4ml.report.style import house_style, line, new_figure, picture, plain_text
 
@@ -65,3 +68,24 @@ def test_curves_differ_by_more_than_colour() -> None:
     styles = [line(i) for i in range(12)]
     assert len({str(style["linestyle"]) for style in styles[:5]}) == 5
     assert len({str(style) for style in styles}) == 12
+
+
+def test_learning_curves() -> None:
+    records = [
+        example_record(
+            seed=seed,
+            events={"train": n, "valid": 0, "test": 50},
+            metrics={"auc": Measurement(1 - 10 / n + 0.01 * seed, 0.01)},
+        )
+        for n in (50, 200, 800)
+        for seed in (1, 2)
+    ]
+    (section,) = sections(records)
+    published = [PublishedScore("GraphNet", {"auc": Measurement(0.9, 0.01)}, "arXiv:0", 5000)]
+    published.append(PublishedScore("trained on who knows what", {"auc": Measurement(0.9, 0.01)}, "arXiv:0"))
+    with house_style():
+        shown = plots.learning_curves("l", section.learning_curves, "auc", published=published)
+    for label in ("training events", "AUC", records[0].recipe["name"], "GraphNet, published events (arXiv:0)"):
+        assert f">{label}<" in shown.svg
+    assert "who knows" not in shown.svg
+    assert "on other events" in shown.caption

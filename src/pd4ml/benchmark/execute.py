@@ -276,7 +276,7 @@ def _state(cell: Cell, path: Path, runs_dir: Path) -> State:
     if not cell.dataset.folder(path, cell.source, cell.variant).exists():
         return State(cell, "waiting")
     manifest = cell.sample(path).manifest
-    folder = runs_dir / run_name(manifest, cell.recipe, cell.seed, None)
+    folder = runs_dir / run_name(manifest, cell.recipe, cell.seed, cell.n_train)
     if (folder / RECORD_NAME).exists():
         try:
             return State(cell, "finished", folder, read_record(folder))
@@ -300,6 +300,7 @@ def _train(cell: Cell, *, path: Path, runs_dir: Path) -> Done:
                 variant=cell.variant,
                 seed=cell.seed,
                 runs_dir=runs_dir,
+                n_train=cell.n_train,
             )
         except LockedError as error:  # another process's run: its folder is left alone
             return Done(None, one_line(error), time.monotonic() - start)
@@ -337,7 +338,10 @@ def _time_left(states: Sequence[State], path: Path) -> TimeLeft:
                 by_pair[pair] = expected_cost(cell, graphs[cell.dataset])
             except Exception:  # such as a model that cannot be built: the cell will say so itself
                 by_pair[pair] = 1.0
-        costs[cell.name] = by_pair[pair]
+        part = 1.0
+        if cell.n_train is not None and cell.dataset in graphs:
+            part = min(1.0, cell.n_train / len(graphs[cell.dataset]))
+        costs[cell.name] = by_pair[pair] * part
     left = TimeLeft(costs)
     for state in states:
         if state.record is not None:

@@ -14,6 +14,9 @@ The plans of this package are TOML files in ``plans/``; anybody's own is one too
     [variants]                          # of generated datasets, by their names, where not the default
     MyData = "wide"
 
+    [train_events]                      # for learning curves: trained on the first so many as well as on all
+    default = [1_000, 4_000]
+
 ``reference`` stands for each dataset's own reference recipe, ``reference_quick`` for its short run; a dataset
 without one is left out there. A recipe file lies beside the plan. Where classification and regression need other
 recipes, ``recipes`` is a table with a list for each task.
@@ -39,7 +42,7 @@ from pd4ml.training.recipe import Recipe, load_recipe
 
 __all__ = ["Cell", "Plan", "available_plans", "load_plan"]
 
-_KEYS = ("description", "source", "datasets", "recipes", "seeds", "events", "variants")
+_KEYS = ("description", "source", "datasets", "recipes", "seeds", "events", "variants", "train_events")
 _SOURCES = ("generated", "published")
 _REFERENCE = "reference"
 
@@ -60,6 +63,8 @@ class Cell:
         ``generated`` or ``published``.
     variant : str
         Of generated events: which ones.
+    n_train : int, optional
+        How many events of the train split, validation included; all by default.
     """
 
     dataset: type[Dataset]
@@ -67,12 +72,14 @@ class Cell:
     seed: int
     source: str
     variant: str = "default"
+    n_train: int | None = None
 
     @property
     def name(self) -> str:
         """What is shown; no two cells of a plan share it."""
         variant = "" if self.variant == "default" else f"{self.variant} "
-        return f"{self.dataset.name} {variant}{self.recipe.name} seed {self.seed}"
+        part = "" if self.n_train is None else f" {self.n_train:,} events"
+        return f"{self.dataset.name} {variant}{self.recipe.name}{part} seed {self.seed}"
 
     def sample(self, path: str | Path) -> Sample:
         """What is trained on, of the datasets in the folder ``path``."""
@@ -198,13 +205,14 @@ class _Reader:
         for name in recipes:
             if name not in words:
                 raise unknown_name("recipe", name, sorted(words))
-        variants = self._variants()
+        variants, sizes = self._variants(), self._train_events(chosen)
         cells = [
-            Cell(dataset, recipe, seed, self.source, variants.get(dataset.name, "default"))
+            Cell(dataset, recipe, seed, self.source, variants.get(dataset.name, "default"), n_train)
             for seed in _seeds(list(seeds) or self.values["seeds"])
             for dataset in chosen
             for word, recipe in known[dataset]
             if not recipes or word in recipes or recipe.name in recipes
+            for n_train in (*sizes[dataset.name], None)
         ]
         if not cells:
             raise DataError("nothing is left to train: no recipe that was asked for belongs to these datasets")
@@ -266,26 +274,39 @@ class _Reader:
             if given:
                 raise DataError("events are for generated datasets; published ones are taken whole")
             return MappingProxyType({})
-        given = given if isinstance(given, Mapping) else {"default": given}
-        for name, number in given.items():
-            if isinstance(number, bool) or not isinstance(number, int) or number < 2:
-                raise DataError(f"events.{name} must be a whole number of events, found {number!r}")
-        by_name = {
-            Dataset.datasets_register.find(name).name: number
-            for name, number in given.items()
-            if name != "default"
-        }
-        numbers = {dataset.name: by_name.get(dataset.name, given.get("default")) for dataset in datasets}
+        numbers = self._by_dataset("events", datasets)
         for name, number in numbers.items():
             if number is None:
                 raise DataError(f"events has neither {name} nor default")
+            if not _is_number_of_events(number):
+                raise DataError(f"events.{name} must be a whole number of events, found {number!r}")
         return MappingProxyType(numbers)
+
+    def _train_events(self, datasets: Iterable[type[Dataset]]) -> Mapping[str, list[int]]:
+        """The parts of the train splits that are trained on as well, by dataset."""
+        numbers = {name: given or [] for name, given in self._by_dataset("train_events", datasets).items()}
+        for name, given in numbers.items():
+            if not isinstance(given, list) or not all(map(_is_number_of_events, given)):
+                raise DataError(f"train_events.{name} must be a list of numbers of events, found {given!r}")
+        return {name: sorted(set(given)) for name, given in numbers.items()}
+
+    def _by_dataset(self, key: str, datasets: Iterable[type[Dataset]]) -> dict[str, Any]:
+        """What ``key`` has for each of ``datasets``, or for all: a value, or a table with a ``default``."""
+        given = self.values.get(key, {})
+        given = given if isinstance(given, Mapping) else {"default": given}
+        register = Dataset.datasets_register
+        by_name = {register.find(name).name: value for name, value in given.items() if name != "default"}
+        return {dataset.name: by_name.get(dataset.name, given.get("default")) for dataset in datasets}
 
 
 def _names(key: str, given: Any) -> list[str]:
     if not isinstance(given, list) or not given or not all(isinstance(name, str) for name in given):
         raise DataError(f"{key} must be a list of names, found {given!r}")
     return list(dict.fromkeys(given))
+
+
+def _is_number_of_events(given: Any) -> bool:
+    return type(given) is int and given >= 2
 
 
 def _seeds(given: Any) -> list[int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from pd4ml.benchmark.record import Record
 from pd4ml.card import Measurement
 
 __all__ = ["Group", "Section", "Summary", "sections"]
+
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class Group:
 
     label: str
     records: tuple[Record, ...]
+
+    @property
+    def n_train(self) -> int:
+        """How many events were trained on, validation included; 0 if nobody says."""
+        return int(self.first.events.get("train", 0) + self.first.events.get("valid", 0))
 
     @property
     def first(self) -> Record:
@@ -73,6 +80,28 @@ class Section:
         """All records, group by group."""
         return tuple(record for group in self.groups for record in group.records)
 
+    @property
+    def learning_curves(self) -> dict[str, list[Group]]:
+        """By recipe, trainings on rising numbers of events; of recipes that have more than one number."""
+        by_recipe = _gather(self.groups, lambda group: json.dumps(group.first.recipe, sort_keys=True))
+        curves = [sorted(groups, key=lambda group: group.n_train) for groups in by_recipe]
+        curves = [groups for groups in curves if groups[0].n_train < groups[-1].n_train]
+        return {groups[0].first.recipe["name"]: groups for groups in sorted(curves, key=_name)}
+
+    @property
+    def largest(self) -> Section:
+        """The section without trainings on fewer events than others of the same recipe."""
+        smaller = [group for groups in self.learning_curves.values() for group in groups[:-1]]
+        groups = [group for group in self.groups if group not in smaller]
+        names = [group.first.recipe["name"] for group in groups]
+        return replace(
+            self,
+            groups=tuple(
+                replace(group, label=name) if names.count(name) == 1 else group
+                for name, group in zip(names, groups, strict=True)
+            ),
+        )
+
 
 def sections(records: Iterable[Record]) -> list[Section]:
     """Sort records into sections (same events tested on) and groups (same recipe, same events), by name."""
@@ -93,11 +122,15 @@ def _training(record: Record) -> tuple[str, str]:
     return record.recipe["name"], json.dumps([record.recipe, record.events], sort_keys=True)
 
 
-def _gather(records: Iterable[Record], key: Callable[[Record], Hashable]) -> list[list[Record]]:
-    gathered: dict[Any, list[Record]] = {}
-    for record in records:
-        gathered.setdefault(key(record), []).append(record)
+def _gather(things: Iterable[Thing], key: Callable[[Thing], Hashable]) -> list[list[Thing]]:
+    gathered: dict[Any, list[Thing]] = {}
+    for thing in things:
+        gathered.setdefault(key(thing), []).append(thing)
     return [gathered[k] for k in sorted(gathered)]
+
+
+def _name(groups: Sequence[Group]) -> str:
+    return str(groups[0].first.recipe["name"])
 
 
 def _labels(firsts: Sequence[Record]) -> list[str]:

@@ -111,7 +111,7 @@ def _environment() -> Any:
 
 
 def _part(anchor: str, section: Section, path: Path | None, advance: Any) -> Part:
-    from pd4ml.report.pictures import each_model, performance, shift_pictures, training
+    from pd4ml.report.pictures import each_model, learning, performance, shift_pictures, training
     from pd4ml.report.style import house_style
 
     dataset, events, note = open_events(section, path)
@@ -123,9 +123,11 @@ def _part(anchor: str, section: Section, path: Path | None, advance: Any) -> Par
     if shifts:
         part.shift, part.variants = shift_table(section.title, shifts), descriptions(shifts.values())
     with house_style():
-        outputs = {} if dataset is None or events is None else _outputs(part, dataset, events)
-        part.pictures += performance(anchor, section, dataset, outputs)
-        part.pictures += training(anchor, section)
+        largest = section.largest
+        outputs = {} if dataset is None or events is None else _outputs(part, largest, dataset, events)
+        part.pictures += performance(anchor, largest, dataset, outputs)
+        part.pictures += learning(anchor, section, dataset)
+        part.pictures += training(anchor, largest)
         if dataset is not None and events is not None:
             part.pictures += each_model(anchor, dataset, outputs)
             part.examples = _examples(part, dataset, events)
@@ -134,10 +136,10 @@ def _part(anchor: str, section: Section, path: Path | None, advance: Any) -> Par
     return part
 
 
-def _outputs(part: Part, dataset: type[Dataset], events: Events) -> dict[str, list[Outputs]]:
+def _outputs(part: Part, section: Section, dataset: type[Dataset], events: Events) -> dict[str, list[Outputs]]:
     """Predictions with their truth by model; what cannot be had is noted."""
     outputs: dict[str, list[Outputs]] = {}
-    for group in part.section.groups:
+    for group in section.groups:
         for record in group.records:
             found = read_outputs(record, dataset.card, events)
             if isinstance(found, str):

@@ -10,10 +10,10 @@ from pd4ml.report.curves import roc_band
 from pd4ml.report.groups import Section
 from pd4ml.report.runs import Outputs, read_history
 from pd4ml.report.shift import Shifts, main_metrics
-from pd4ml.report.shown import shown_of_classes
+from pd4ml.report.shown import deciding_metric, shown_of_classes
 from pd4ml.report.style import Picture
 
-__all__ = ["each_model", "performance", "shift_pictures", "training"]
+__all__ = ["each_model", "learning", "performance", "shift_pictures", "training"]
 
 ByModel = Mapping[str, Sequence[Outputs]]
 
@@ -43,6 +43,15 @@ def performance(
         of_classes = panels.bands_of_classes(outputs, len(classes))
         yield panels.rejection_by_class(f"{anchor}-rejection", of_classes, classes)
         yield panels.roc_by_class(f"{anchor}-roc", of_classes, classes)
+
+
+def learning(anchor: str, section: Section, dataset: type[Dataset] | None) -> Iterator[Picture]:
+    """The metric that decides against the number of training events, of recipes trained on several numbers."""
+    metric = deciding_metric(record.metrics for record in section.records)
+    if metric and (curves := section.learning_curves):
+        published = () if dataset is None else dataset.card.literature
+        unit = section.dataset.get("unit", "1")
+        yield plots.learning_curves(f"{anchor}-learning", curves, metric, unit, published)
 
 
 def training(anchor: str, section: Section) -> Iterator[Picture]:

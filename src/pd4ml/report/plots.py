@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.card import PublishedScore
 from pd4ml.metrics.classification import sigmoid
 from pd4ml.report.curves import SIGNAL_EFFICIENCY, RocBand, binned_residuals
+from pd4ml.report.groups import Group
 from pd4ml.report.runs import Outputs
+from pd4ml.report.shown import in_unit, shown
 from pd4ml.report.style import CLASS_COLOURS, Picture, line, new_figure, picture, plain_text, points
 
 __all__ = [
@@ -18,6 +22,7 @@ __all__ = [
     "draw_by_truth",
     "draw_rejection",
     "draw_residuals",
+    "learning_curves",
     "rejection_curves",
     "residuals",
     "residuals_by_truth",
@@ -122,6 +127,36 @@ def training_curves(name: str, histories: Mapping[str, Sequence[Losses]], loss: 
         axes.set_ylim(bottom, top + 0.1 * len(histories) * (top - bottom))
     axes.legend(loc="upper right")
     return picture(figure, name, "Training curves: lines are the validation loss, dots the training loss.")
+
+
+def learning_curves(
+    name: str,
+    curves: Mapping[str, Sequence[Group]],
+    metric: str,
+    unit: str = "1",
+    published: Sequence[PublishedScore] = (),
+) -> Picture:
+    """``metric`` against the number of training events, a line a recipe; published scores apart, in grey."""
+    figure, axes = new_figure(size=(5.2, 3.6))
+    for i, (label, groups) in enumerate(curves.items()):
+        found = [(group.n_train, summary) for group in groups if (summary := group.summary(metric)) is not None]
+        n_train = np.array([n for n, _ in found]) * 1.03 ** (i - len(curves) / 2)
+        errors = [math.hypot(summary.mean.error or 0.0, summary.spread or 0.0) for _, summary in found]
+        values = [summary.mean.value for _, summary in found]
+        style = {**points(i), "fmt": points(i)["fmt"] + "-", "ms": 4, "lw": 1.2, "capsize": 2}
+        axes.errorbar(n_train, values, errors, **style, label=plain_text(label))
+    known = [score for score in published if score.n_train and metric in score.metrics]
+    for i, score in enumerate(known):
+        value = score.metrics[metric]
+        style = {"color": "#8a8a8a", "fmt": "DPXph*"[i % 6], "ms": 5, "mfc": "none", "lw": 1.2}
+        label = f"{score.model}, published events ({score.reference})"
+        axes.errorbar(score.n_train, value.value, value.error, **style, label=plain_text(label))
+    of, suffix = shown(metric), f" [{text}]" if (text := in_unit(metric, unit)) else ""
+    axes.set(xscale="log", xlabel="training events", ylabel=plain_text((of.heading if of else metric) + suffix))
+    figure.legend(loc="outside upper center", ncols=2)
+    text = "Learning curves: errors are those of the test events and the spread of the trainings, in quadrature."
+    grey = " In grey, what was published: on other events, of other trainings." if known else ""
+    return picture(figure, name, text + grey)
 
 
 def residuals(name: str, outputs: Mapping[str, Sequence[Outputs]], quantity: str, unit: str) -> Picture:

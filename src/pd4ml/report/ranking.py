@@ -16,13 +16,11 @@ from pd4ml.report import render
 from pd4ml.report.escape import one_line, plain_markdown
 from pd4ml.report.groups import Group, Section, Summary, sections
 from pd4ml.report.rows import Cell, Column, Row, Table, metric_cells, metric_columns, published_cells
-from pd4ml.report.shown import REJECTION_NOTE, shown_metrics
+from pd4ml.report.shown import REJECTION_NOTE, deciding_metric, shown, shown_metrics
 from pd4ml.text import wrapped
 
 __all__ = ["ERRORS_NOTE", "LITERATURE_NOTE", "Place", "rank", "to_json", "to_markdown", "to_text"]
 
-# The number that decides, and whether more is better; the first that the records have.
-_DECIDES = (("auc", True), ("auc_macro", True), ("iou_macro", True), ("mse", False))
 LITERATURE_NOTE = "Published elsewhere, on published events; not recomputed here and not ranked"
 ERRORS_NOTE = (
     "First error: bootstrap over the test events; second, of several trainings: their spread. The rank counts "
@@ -47,7 +45,9 @@ class Place:
 def rank(section: Section) -> list[Place]:
     """The groups of a section, best first by the number that decides."""
     records = section.records
-    metric, more = next((m for m in _DECIDES if all(m[0] in r.metrics for r in records)), ("", True))
+    metric = deciding_metric(record.metrics for record in records)
+    of = shown(metric)
+    more = of is None or of.falling
     found = [(group, group.summary(metric)) for group in section.groups]
     known = [(group, summary, _error(summary)) for group, summary in found if summary is not None]
     known.sort(key=lambda entry: -entry[1].mean.value if more else entry[1].mean.value)

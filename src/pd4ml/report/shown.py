@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-__all__ = ["REJECTION_NOTE", "Shown", "in_unit", "shown", "shown_metrics", "shown_of_classes"]
+__all__ = ["REJECTION_NOTE", "Shown", "deciding_metric", "in_unit", "shown", "shown_metrics", "shown_of_classes"]
 
 REJECTION_NOTE = (
     "1/eps_B(x) is the background rejection at signal efficiency x; > is a lower limit (95 %), * rests on about "
     "four background events or fewer."
 )
 
+# The number that decides; the first that all records have.
+_DECIDES = ("auc", "auc_macro", "iou_macro", "mse")
 _POINTS = (0.3, 0.5, 0.8)
 # Components of a vector beyond these are in the records and not in tables.
 _MOST_COMPONENTS = 3
@@ -31,6 +33,12 @@ class Shown:
 
 def _same(text: str, *, falling: bool = False, power: int = 0) -> Shown:
     return Shown(text, text, text, falling, power)
+
+
+def deciding_metric(measured: Iterable[Collection[str]]) -> str:
+    """The metric that models are ranked by, of the names that each record has; empty if there is none."""
+    known = list(measured)
+    return next((name for name in _DECIDES if all(name in names for names in known)), "")
 
 
 # In the order of their columns. 1/eps_B(x) is the background rejection at signal efficiency x; eps_S(x) and

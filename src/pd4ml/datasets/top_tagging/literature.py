@@ -28,6 +28,7 @@ def _on_reference_set(
 
 LITERATURE = (
     *shared_data_scores(
+        n_train=1_614_000,
         reference={"accuracy": (0.939, None), "auc": (0.985, None)},
         graph_net={"accuracy": (0.935, 0.001), "auc": (0.983, None)},
         fcn={"accuracy": (0.907, 0.001), "auc": (0.968, 0.001)},
