@@ -12,6 +12,7 @@ import numpy as np
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 import mplhep
+from published_jets import shares
 
 HERE = Path(__file__).parent
 ROOM = HERE.parents[1] / "src" / "pd4ml" / "datasets" / "top_tagging"
@@ -25,6 +26,7 @@ _SHARES = (
     ("dR", 0.0, 0.2, "constituents within Delta R 0.2"),
     ("dR", 0.5, 0.8, "constituents within Delta R 0.5 to 0.8"),
 )
+_SPECTRA = {"e_log": "ln(E / GeV)", "pt_log": "ln(pT / GeV)", "dR": "Delta R"}
 LABELS = {
     "mass": "jet mass [GeV]",
     "multiplicity": "constituents in a jet",
@@ -101,6 +103,9 @@ def _published(record: dict[str, Any]) -> str:
         quantiles = [" ".join(f"{q:.1f}" for q in x["mass"]["quantiles"]) for x in of.values()]
         row("mass, 5 16 50 84 95 % [GeV]", " ".join(f"{q:.1f}" for q in some["mass"]["published"]), quantiles)
         row("mass, chi2 / bins", "", [f"{x['mass']['chi2']:.0f} / {x['mass']['bins']}" for x in of.values()])
+        for name, of_what in _SPECTRA.items():
+            kss = [f"{x['constituents'][name]['ks']:.3f}" for x in of.values()]
+            row(f"{of_what} of constituents, KS distance", "", kss)
         row("constituents at the place of another", "", [f"{x['same_place']:.2f}" for x in of.values()])
         row(
             "second constituents at 42 to 49 GeV, over those around",
@@ -115,6 +120,31 @@ def _sum(x: dict[str, Any], name: str, low: float, high: float, which: str) -> f
     edges = np.array(x["constituents"][name]["edges"])
     inside = (edges[:-1] > low - 1e-6) & (edges[1:] < high + 1e-6)
     return float(np.array(x["constituents"][name][which])[inside].sum())
+
+
+def _studied_jets() -> int:
+    studied = json.loads((HERE / "residuals.json").read_text())
+    return int(studied["default"]["qcd"]["jets"])
+
+
+def _residuals() -> str:
+    """What single changes of Pythia do to what is left of the differences."""
+    studied = json.loads((HERE / "residuals.json").read_text())
+    header = ["Pythia", "class", "constituents", "spread", "KS", "above 80 [%]", "below 0.47 GeV", "half width"]
+    rows = []
+    for process in CLASSES:
+        of = studied["default"][process]
+        wanted = [f"{of[name][1]:.1f}" for name in ("constituents", "spread")]
+        tail = [f"{100 * of['tail'][1]:.1f}", f"{of['soft'][1]:.2f}", f"{of['half_width'][1]:.1f} GeV"]
+        rows.append(["(published)", process, *wanted, "", *tail])
+        for name, classes in studied.items():
+            x = classes[process]
+            numbers = [f"{x['constituents'][0]:.1f} ± {x['spread'][0] / x['jets'] ** 0.5:.1f}"]
+            numbers += [f"{x['spread'][0]:.1f}", f"{x['ks']:.3f}"]
+            error = 100 * (x["tail"][0] / x["jets"]) ** 0.5
+            numbers += [f"{100 * x['tail'][0]:.1f} ± {error:.1f}", f"{x['soft'][0]:.2f}"]
+            rows.append([name, process, *numbers, f"{x['half_width'][0]:.1f} GeV"])
+    return table([*header[:-1], "half width of the mass"], rows)
 
 
 def _variants(record: dict[str, Any]) -> str:
@@ -145,6 +175,11 @@ whole published jets {record["real"]["same_place"]} have the place of another on
 
 {_published(record)}
 
+What is left, one change of Pythia's settings at a time ({_studied_jets():,} jets a class; the half width is half
+the distance between the 16 % and 84 % quantiles of the mass):
+
+{_residuals()}
+
 Means by variant, with the statistical errors of these samples:
 
 {_variants(record)}"""
@@ -166,14 +201,17 @@ def draw(record: dict[str, Any], name: str) -> None:
     for process in CLASSES:
         counts = np.array(histogram[process], dtype=np.float64)
         shown: dict[str, Any] = {"label": process, "yerr": False}
-        if name == "pt":
-            published = np.array(record["published"][process])
+        if name != "leading_energy":
+            published = (
+                np.array(record["published"][process]) if name == "pt" else shares(name, process, np.array(edges))
+            )
             line = {"label": f"{process}, published", "yerr": False, "color": COLOURS[process]}
             mplhep.histplot(published / published.sum(), edges, ax=axes, edges=False, **line)
             shown = {
                 "label": f"{process}, generated",
                 "yerr": np.sqrt(counts) / counts.sum(),
                 "histtype": "errorbar",
+                "markersize": 4,
             }
         mplhep.histplot(counts / counts.sum(), edges, ax=axes, color=COLOURS[process], **shown)
     if name == "leading_energy":
@@ -186,12 +224,30 @@ def draw(record: dict[str, Any], name: str) -> None:
     plt.close(figure)
 
 
+def draw_constituents(record: dict[str, Any]) -> None:
+    """Constituents a jet by energy, transverse momentum and distance from the axis, and what is published."""
+    figure, panels = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+    for axes, (name, label) in zip(panels, _SPECTRA.items(), strict=True):
+        for process in CLASSES:
+            of = record["against"]["default"][process]["constituents"][name]
+            line = {"ax": axes, "yerr": False, "color": COLOURS[process]}
+            mplhep.histplot(np.array(of["published"]), of["edges"], label=f"{process}, published", **line)
+            marks = {"histtype": "errorbar", "markersize": 4, "label": f"{process}, generated"}
+            mplhep.histplot(np.array(of["generated"]), of["edges"], **line, **marks)
+        axes.set_xlabel(f"{label} of constituents")
+    panels[0].set_ylabel("constituents in a jet")
+    panels[0].legend(frameon=False)
+    figure.savefig(ROOM / "figures" / "constituents.png", dpi=90)
+    plt.close(figure)
+
+
 def main() -> None:
     """Write figures and README."""
     record = json.loads((HERE / "numbers.json").read_text())
     (ROOM / "figures").mkdir(exist_ok=True)
     for name in LABELS:
         draw(record, name)
+    draw_constituents(record)
     write_readme(record)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pd4ml.physics.kinematics import pt_eta_phi_mass
 
-__all__ = ["PUBLISHED", "Jets", "compare", "look_at", "merge", "real_jets"]
+__all__ = ["PUBLISHED", "Jets", "compare", "look_at", "merge", "real_jets", "shares"]
 
 PUBLISHED = Path(__file__).parent / "published"
 CLASSES = ("qcd", "top")
@@ -86,12 +86,24 @@ def compare(jets: Jets, process: str) -> dict[str, Any]:
                 "edges": edges.tolist(),
                 "generated": (jets["constituents"][name] / n).tolist(),
                 "published": _constituents(name)[process].tolist(),
+                "ks": _ks(jets["constituents"][name], _constituents(name)[process]),
             }
             for name, edges in _constituent_edges().items()
         },
         "same_place": jets["same_place"] / n,
         "spike": _spike(jets["second_energy"]),
     }
+
+
+def shares(observable: str, process: str, edges: Array) -> Array:
+    """Published share of jets in bins of ``mass`` (edges of MASS_EDGES) or ``multiplicity`` (whole edges)."""
+    if observable == "mass":
+        mass = _table("mass.csv")[process][: len(edges) - 1]
+        return np.asarray(mass / mass.sum())
+    table = _table("multiplicity.csv")
+    # n or more constituents are more than n - 1
+    at_least = np.interp(edges - 1, table["n"], table[process], left=1.0, right=0.0)
+    return np.asarray(-np.diff(at_least))
 
 
 def real_jets() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -128,6 +140,11 @@ def _chi2(counts: NDArray[np.int64], published: Array) -> dict[str, float]:
     variance = a / n + b / n_published
     used = (counts >= 5) & (b * n_published >= 5)
     return {"chi2": float(np.sum((a - b)[used] ** 2 / variance[used])), "bins": int(used.sum())}
+
+
+def _ks(ours: NDArray[np.int64], published: Array) -> float:
+    """Largest distance of two cumulated histograms, both normalised."""
+    return float(np.abs(np.cumsum(ours) / ours.sum() - np.cumsum(published) / published.sum()).max())
 
 
 def _quantiles(shares: Array) -> list[float]:
