@@ -95,13 +95,16 @@ def methods_page() -> str:
     return "\n".join([*lines, ""])
 
 
-def results_page(tables: dict[str, str]) -> str:
-    """All records that are kept; ``tables`` by dataset."""
+def results_page(tables: dict[str, tuple[str, str]]) -> str:
+    """All records that are kept: of the plan ``standard`` and of the demo, by dataset."""
     lines = ["# Results", ""]
     lines += ["Generated events and short runs: they compare models with each other, not with published scores"]
     lines += ["([why](explanations/numbers.md)). The records lie in `docs/results`."]
-    for dataset, table in tables.items():
-        lines += ["", f"## {dataset}", "", f"[What it is](datasets/{dataset}.md).", "", table.rstrip()]
+    for dataset, (standard, demo) in tables.items():
+        lines += ["", f"## {dataset}", "", f"[What it is](datasets/{dataset}.md)."]
+        parts = (("standard", standard), ("quick", demo))
+        for plan, table in parts:
+            lines += ["", f"### `pd4ml benchmark {plan}`", "", table.rstrip()] if table else []
     return "\n".join([*lines, ""])
 
 

@@ -1,6 +1,7 @@
 """Write what follows from code and records: pages of datasets, models, methods, results; the README's tables.
 
-`python docs/make_pages.py --records demo/runs` first takes the records of new runs into ``docs/results``.
+`python docs/make_pages.py --records demo/runs` first takes the records of new runs into ``docs/results``;
+``--standard RUNS`` does so with those of the plan ``standard``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pd4ml.report import render
 from pd4ml.report.shift import SHIFT_NAME, read_shift, shift_table
 from pd4ml.report.shown import REJECTION_NOTE
 from pd4ml.report.table import to_markdown
+from standard_results import standard_results, take_standard
 
 __all__ = ["card_page", "pages", "speed_page"]
 
@@ -220,7 +222,8 @@ def pages() -> dict[Path, str]:
     found = {docs / "datasets" / f"{d.name}.md": card_page(d) for d in _own()}
     listed = {f"models/{name}.md": text for name, text in model_pages(kept_records(), compared).items()}
     listed |= {"datasets.md": datasets_page(_own()), "methods.md": methods_page()}
-    listed["results.md"] = results_page({d.name: results_table(d.name) for d in _own()})
+    results = {d.name: (standard_results(d), results_table(d.name)) for d in _own()}
+    listed["results.md"] = results_page(results)
     found |= {docs / name: f"{_NOTE}\n\n{text}" for name, text in listed.items()}
     if RESULTS.exists():
         found[docs / "speed.md"] = speed_page(json.loads(RESULTS.read_text()))
@@ -232,6 +235,8 @@ def pages() -> dict[Path, str]:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--records"]:
         take_records(Path(sys.argv[2]))
+    if sys.argv[1:2] == ["--standard"]:
+        take_standard(Path(sys.argv[2]))
     for path, text in pages().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
