@@ -103,8 +103,8 @@ largest. Most stations are silent in an event.
         "the primaries of the published events and their energies (p, He, O, Fe in equal parts reproduce the Xmax "
         "histogram, other mixtures with nitrogen do as well)",
         "the published array: only that it has one station in (1,500 m)^2 follows from the fraction of triggered "
-        "stations and their arrival times (README); a cartesian one is inferred, unscaled rows moved by half a "
-        "spacing would do as well",
+        "stations and their arrival times (README); a cartesian one is inferred, a triangular one of that density "
+        "comes close, too",
         "which horizontal axis the first index of the 9x9 arrays is in the published file (here: x)",
         "the atmosphere's numbers in the published simulation (here: US standard after Keilhauer)",
     ),
