@@ -264,9 +264,7 @@ def test_what_is_varied_has_its_effect(batch: Arrays) -> None:
     nominal = float((batch["arrival_time"] != -1).mean())
     assert triggered(trigger=1.28) < 0.93 * nominal
     assert triggered(signal_scale=1.5) > 1.1 * nominal
-    assert nominal == pytest.approx(
-        0.1118, abs=0.005
-    )  # as published (evidence)
+    assert nominal == pytest.approx(0.1118, abs=0.005)  # as published (evidence)
     assert triggered(layout="offset") > 1.1 * nominal
     assert triggered(spacing=750.0) > 2 * nominal
     assert triggered(lg_energy_min=20.0) > 1.4 * nominal
