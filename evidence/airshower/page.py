@@ -113,6 +113,8 @@ def numbers(record: dict[str, Any]) -> str:
             "stations, far ones counted in 70,000 events; signals those of bins of 25 ns above 24,000 VEM. Two\n"
             "numbers are fitted, of the size of a pixel: a shift of the times and a factor on the signals.",
             _arrays(record),
+            f"The largest signal in a bin is {record['default']['largest']:.2e} VEM, of the published events "
+            f"{record['published']['largest']:.2e} VEM.",
             f"Xmax in g/cm2: pure protons, the default mix, pure iron, and measured "
             f"({record['elongation']['showers']:,} showers):",
             _elongation(record),
