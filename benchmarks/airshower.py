@@ -31,7 +31,7 @@ def _plain(seed: np.random.SeedSequence) -> None:
     showers = draw_showers(_PLAIN_SHOWERS, config.primaries, energies, zenith_max, config.core_radius, rng)
     threshold = 80 * config.noise * config.trigger
     _PLAIN["plain_detect"](
-        showers, station_positions(config.spacing), rng, config.noise, threshold, one_by_one=False
+        showers, station_positions(config.spacing, config.layout), rng, config.noise, threshold, one_by_one=False
     )
 
 

@@ -93,8 +93,15 @@ def test_too_deep_a_maximum_is_drawn_again() -> None:
     assert stats.ks_2samp(xmax, free[free <= 800]).pvalue > 0.01
 
 
-def test_stations_form_equilateral_triangles() -> None:
-    stations = station_positions(1500.0)
+def test_the_array_is_cartesian() -> None:
+    stations = station_positions(1500.0).reshape(9, 9, 3)
+    np.testing.assert_array_equal(stations[4, 4], [0, 0, GROUND])
+    np.testing.assert_array_equal(stations[1:] - stations[:-1], np.broadcast_to([1500, 0, 0], (8, 9, 3)))
+    np.testing.assert_array_equal(stations[:, 1:] - stations[:, :-1], np.broadcast_to([0, 1500, 0], (9, 8, 3)))
+
+
+def test_stations_of_offset_rows_form_equilateral_triangles() -> None:
+    stations = station_positions(1500.0, "offset")
     assert stations.shape == (81, 3)
     np.testing.assert_array_equal(stations[40], [0, 0, GROUND])
     assert (np.diff(stations[::9, 0]) == 1500).all()  # the first index is x

@@ -264,6 +264,8 @@ def test_what_is_varied_has_its_effect(batch: Arrays) -> None:
     nominal = float((batch["arrival_time"] != -1).mean())
     assert triggered(trigger=1.28) < 0.93 * nominal
     assert triggered(signal_scale=1.5) > 1.1 * nominal
+    assert nominal == pytest.approx(0.1118, abs=0.005)  # as published (evidence)
+    assert triggered(layout="offset") > 1.1 * nominal
     assert triggered(spacing=750.0) > 2 * nominal
     assert triggered(lg_energy_min=20.0) > 1.4 * nominal
     assert triggered(trigger=0.0) == 1.0
@@ -299,5 +301,7 @@ def test_bad_settings_are_refused(config: dict[str, Any], message: str) -> None:
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="unknown key of primaries 'fe'; did you mean 'Fe'"):
         Config(primaries={"fe": 1.0})
+    with pytest.raises(UnknownNameError, match="unknown layout 'hexagonal'"):
+        Config(layout="hexagonal")  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="did you mean 'primaries'"):
         Airshower.simulator().config({"primarys": {"p": 1}})

@@ -20,6 +20,7 @@ def graphs(arrays: Mapping[str, Array], fitted: Mapping[str, Any], *, edges: boo
     """Make the graphs of showers, with the 81 features as nodes (silent stations included).
 
     Arguments and errors are those of ``features``. As in arXiv:2107.00656, neighbours are those of the array's
-    indices, diagonals included; in the plane, with its rows moved by half a spacing, six of the eight are nearest.
+    indices, diagonals included: the nearest eight of the cartesian array. In the layout "offset" only six of the
+    eight are nearest, but models that look at the array as an image have the same one.
     """
     return grid_graphs(features(arrays["traces"], arrays["arrival_time"], fitted["time_spread"]), edges=edges)

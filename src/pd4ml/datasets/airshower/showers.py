@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,25 +12,29 @@ from numpy.typing import NDArray
 from pd4ml.datasets.airshower.xmax import MASS_NUMBERS, draw_xmax
 from pd4ml.physics.atmosphere import height_at_depth, slant_depth
 
-__all__ = ["GROUND", "N_SIDE", "Showers", "draw_showers", "station_positions"]
+__all__ = ["GROUND", "N_SIDE", "Layout", "Showers", "draw_showers", "station_positions"]
 
 N_SIDE = 9
 # Altitude of the array in m, and of the lowest shower maximum.
 GROUND = 1400.0
 _LOWEST_MAXIMUM = 1600.0
 
+Layout = Literal["cartesian", "offset"]
+
 Floats = NDArray[np.float64]
 
 
-def station_positions(spacing: float) -> Floats:
+def station_positions(spacing: float, layout: Layout = "cartesian") -> Floats:
     """Positions (81, 3) of the stations in m: x, y from the middle of the array, altitude.
 
-    Station ``9 i + j`` is at ``[i, j]`` of the event arrays; x rises with i, y with j. Every other row is moved by
-    half a spacing and rows are sin(60 deg) apart, so that next neighbours form equilateral triangles.
+    Station ``9 i + j`` is at ``[i, j]`` of the event arrays; x rises with i, y with j, both in steps
+    of ``spacing`` (m). In the layout "offset" every other row is moved by half a spacing and rows are sin(60 deg)
+    of it apart, so that next neighbours form equilateral triangles.
     """
     x, y = (np.indices((N_SIDE, N_SIDE)) - N_SIDE // 2).astype(np.float64).reshape(2, -1)
-    x = x + 0.5 * (y % 2)
-    return np.stack([spacing * x, spacing * np.sin(np.pi / 3) * y, np.full(x.size, GROUND)], axis=1)
+    if layout == "offset":
+        x, y = x + 0.5 * (y % 2), np.sin(np.pi / 3) * y
+    return np.stack([spacing * x, spacing * y, np.full(x.size, GROUND)], axis=1)
 
 
 @dataclass(frozen=True)

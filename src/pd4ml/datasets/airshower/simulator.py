@@ -30,7 +30,7 @@ def simulate(
     drawn before anything is seen of them, so that they do not depend on the settings of the response.
     """
     rng = np.random.default_rng(seed)
-    stations = station_positions(config.spacing)
+    stations = station_positions(config.spacing, config.layout)
     energies = (config.lg_energy_min, config.lg_energy_max)
     zenith_max = np.deg2rad(config.zenith_max)
     showers = draw_showers(n_events, config.primaries, energies, zenith_max, config.core_radius, rng)
