@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.compiled import njit
-from pd4ml.datasets.belle.channels import B0, BEAM, EXCESS, FEATURES, GAMMA, OWN
+from pd4ml.datasets.belle.channels import B0, BEAM, EXCESS, FEATURES, GAMMA, MASS, OWN
 from pd4ml.datasets.belle.detector import MASSES
 
 __all__ = ["MASKS", "Inputs", "Room", "Table", "combine"]
@@ -106,8 +106,11 @@ def _tracks_and_photons(
 
 
 @njit(cache=True)
-def _next(lists: Lists, daughters: Ints, signs: Ints, sign: int, at: Ints, stack: Stack) -> bool:
-    """Go to the next combination of a channel's daughters; ``at`` are their places, the last entry the level."""
+def _next(lists: Lists, daughters: Ints, signs: Ints, sign: int, most: float, at: Ints, stack: Stack) -> bool:
+    """Go to the next combination of a channel's daughters; ``at`` are their places, the last entry the level.
+
+    Some daughters with more than the mass ``most`` already are not looked at further.
+    """
     total, used, sums = stack
     level = at[_DEPTH]
     while level >= 0:
@@ -121,8 +124,12 @@ def _next(lists: Lists, daughters: Ints, signs: Ints, sign: int, at: Ints, stack
         if lists[2][row, i] != sign * signs[level] or (used[level, 0] & mask[0]) | (used[level, 1] & mask[1]):
             at[level] += 1
             continue
+        p4 = total[level + 1]
         for k in range(4):
-            total[level + 1, k] = total[level, k] + lists[0][row, i, k]
+            p4[k] = total[level, k] + lists[0][row, i, k]
+        if p4[0] ** 2 - p4[1] ** 2 - p4[2] ** 2 - p4[3] ** 2 > most**2:
+            at[level] += 1
+            continue
         used[level + 1, 0], used[level + 1, 1] = used[level, 0] | mask[0], used[level, 1] | mask[1]
         own = lists[3][row, i]
         sums[level + 1, 0], sums[level + 1, 1] = sums[level, 0] + own[0], sums[level, 1] + own[1]
@@ -143,13 +150,14 @@ def _combine(
 ) -> int:
     """Find the best combinations of a channel and of its conjugate; return how many there are."""
     p4, used, signs_found, features, keys = found
-    n, n_daughters, at = 0, int(np.sum(daughters >= 0)), np.zeros(_DEPTH + 1, np.int64)
+    n, worst, n_daughters, at = 0, 0, int(np.sum(daughters >= 0)), np.zeros(_DEPTH + 1, np.int64)
     total, mask, sums = stack[0][n_daughters], stack[1][n_daughters], stack[2][n_daughters]
+    most = window[2] if kind in (MASS, OWN) else np.inf
     for sign in (1, -1):
         if kind == OWN and sign < 0:
             break
         at[:] = 0
-        while _next(lists, daughters, signs, sign, at, stack):
+        while _next(lists, daughters, signs, sign, most, at, stack):
             momentum2 = total[1] ** 2 + total[2] ** 2 + total[3] ** 2
             if kind == BEAM:
                 value, key = total[0] - beam, -sums[1]
@@ -159,11 +167,12 @@ def _combine(
                 key, good = abs(value - window[0]), True
             if not good or value < window[1] or value > window[2]:
                 continue
-            place = n if n < _N_TRIED else _worst(keys)
-            if n == _N_TRIED and key >= keys[place]:
+            if n == _N_TRIED and key >= keys[worst]:
                 continue
+            place = n if n < _N_TRIED else worst
             n = min(n + 1, _N_TRIED)
             p4[place], used[place], keys[place] = total, mask, key
+            worst = _worst(keys) if n == _N_TRIED else 0
             signs_found[place] = 0 if kind == OWN else sign
             away = value - window[0]
             features[place, 0], features[place, 1], features[place, 2] = 1.0, sums[1], sums[2]
