@@ -89,7 +89,9 @@ CHANNELS = {
         *("J/psi K_S0", "J/psi K+ pi-", "J/psi K_S0 pi+ pi-"),
     ),
 }
-# What the logarithm of the odds of a signal is a sum of, each with a weight of its own.
+# The logarithm of the odds of a signal is a sum of these, each with a weight of its own: sum and least of the
+# daughters' log probabilities; |distance| from the nominal value in GeV, and log(1 + (distance / width)^2);
+# momentum in GeV (of a photon the log of its energy); log(1 + |d0| / 0.1 mm) of the track nearest the beams.
 FEATURES = ("one", "log_product", "log_least", "log_distance", "distance", "momentum", "displacement")
 WEIGHTS = Path(__file__).with_name("signal_probability.csv")
 _MOST_DAUGHTERS = 5

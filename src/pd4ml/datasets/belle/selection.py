@@ -1,6 +1,6 @@
 """What is measured of an event as a whole, and which events are selected.
 
-The cuts are those of the skim ``feiHadronicB0`` of 2019 (basf2, skim/scripts/skim/WGs/fei.py): at least 4 tracks,
+The cuts are those of the skim ``feiHadronicB0`` of 2019 (in basf2, package skim): at least 4 tracks,
 3 of them from near the beams, 2 clusters above 0.2 GeV, 4 GeV of visible energy, R2 below 0.4, and a B0 candidate
 with M_bc above 5.24 GeV, |Delta E| below 0.2 GeV and a signal probability above 0.001. Left out: hits of a track
 (more than 20), the energy in the calorimeter (below 9 GeV), which B pairs hardly reach.
