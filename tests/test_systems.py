@@ -31,7 +31,7 @@ for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     sys.modules[name] = None
 import pd4ml
 for module in pkgutil.walk_packages(pd4ml.__path__, "pd4ml."):
-    if not module.name.endswith(("__main__", "make_tokens")):
+    if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 from pd4ml.machine import cores, machine, memory_bytes
 from pd4ml.compiled import _private_folder

@@ -21,8 +21,8 @@ def mothers() -> np.ndarray:
 
 def test_events_have_about_forty_particles() -> None:
     sizes = np.diff(decays().offsets)
-    assert sizes.mean() == pytest.approx(39, abs=3)
-    assert sizes.max() <= 100
+    assert sizes.mean() == pytest.approx(41, abs=2)
+    assert sizes.max() < 110
 
 
 def test_mother_indices_form_one_tree_and_point_backwards() -> None:
@@ -59,7 +59,7 @@ def test_a_production_vertex_is_where_and_when_the_mother_decays() -> None:
     np.testing.assert_array_equal(decay[up[daughter]], d.vertex[daughter])  # all daughters together
 
 
-@pytest.mark.parametrize("code", [511, 411, 421, 431, 15, 4122])
+@pytest.mark.parametrize("code", [511, 411, 421, 431, 15, 4122, 310, 3122])
 def test_flight_lengths_follow_gamma_beta_c_tau(code: int) -> None:
     d, up = decays(), mothers()
     chosen = np.flatnonzero((np.abs(d.pdg_id) == code) & ~d.final)
@@ -86,11 +86,11 @@ def test_no_quarks_are_left() -> None:
 
 def test_what_lives_long_is_final_and_nothing_else() -> None:
     d = decays()
-    stable = {11, 12, 13, 14, 16, 22, 130, 211, 310, 321, 2112, 2212, 3112, 3122, 3222, 3312, 3322, 3334}
+    stable = {11, 12, 13, 14, 16, 22, 130, 211, 321, 2112, 2212}
     assert set(np.abs(d.pdg_id[d.final]).tolist()) <= stable
     assert not set(np.abs(d.pdg_id[~d.final]).tolist()) & stable
     c_tau = [particle.Particle.from_pdgid(code).ctau for code in stable]
-    assert min(c for c in c_tau if c is not None) > 10  # mm
+    assert min(c for c in c_tau if c is not None) > 1000  # mm
 
 
 def test_the_frame_is_that_of_the_laboratory() -> None:
@@ -127,7 +127,6 @@ def test_the_two_b_oscillate_together() -> None:
 
 def test_events_lie_in_the_published_ranges() -> None:
     d = decays()
-    assert np.abs(d.vertex[:, 1:]).max() < 10  # cm
     # Published: px, py within +-2.7, pz from -2 to 3.5 GeV, in fewer events.
     assert 2.3 < np.abs(d.p4[:, 1:3]).max() < 3.0
     assert -2.3 < d.p4[:, 3].min() < -1.5

@@ -19,7 +19,7 @@ _SEEN: Stage = "response"
 class Config:
     """The settings; the defaults are Belle II's, the beams those of SuperKEKB's design.
 
-    The resolutions are factors on those of the module ``detector``; windows are half widths of invariant masses.
+    The resolutions are factors on those of the module ``detector``.
     """
 
     electron_energy: float = within(7.007, 0.5, 50.0, "GeV", "energy of the electrons")
@@ -31,19 +31,15 @@ class Config:
     track_resolution: float = within(1.0, 0.0, 100.0, what="factor on the tracks' resolutions", stage=_SEEN)
     photon_efficiency: float = within(0.95, 0.0, 1.0, what="of photons above threshold", stage=_SEEN)
     photon_resolution: float = within(1.0, 0.0, 100.0, what="factor on the photons' resolutions", stage=_SEEN)
-    kaon_efficiency: float = within(0.90, 0.0, 1.0, what="fraction of kaons identified as such", stage=_SEEN)
-    kaon_fake_rate: float = within(0.05, 0.0, 1.0, what="fraction of pions taken for kaons", stage=_SEEN)
+    identification: float = within(3.0, 0.0, 20.0, what="kaons from pions, in standard deviations", stage=_SEEN)
+    background_photons: float = within(2.0, 0.0, 20.0, what="mean number, above 50 MeV, of the beams", stage=_SEEN)
+    background_tracks: float = within(0.3, 0.0, 20.0, what="mean number of tracks of the beams", stage=_SEEN)
     min_tracks: int = whole(4, 0, 30, what="least number of tracks", stage=_SEEN)
-    min_photons: int = whole(3, 0, 30, what="least number of photons", stage=_SEEN)
+    min_good_tracks: int = whole(3, 0, 30, what="least number of tracks from near the beams", stage=_SEEN)
+    min_clusters: int = whole(2, 0, 30, what="least number of photons above 0.2 GeV", stage=_SEEN)
     min_visible_energy: float = within(4.0, 0.0, 10.0, "GeV", "least visible energy, centre of mass", stage=_SEEN)
-    pi0_window: float = within(0.015, 1e-4, 0.1, "GeV", "half window of the pi0's mass", stage=_SEEN)
-    k_short_window: float = within(0.010, 1e-4, 0.1, "GeV", "half window of the K0S's mass", stage=_SEEN)
-    d_window: float = within(
-        0.015, 1e-4, 0.1, "GeV", "half window of the D's mass; doubled for modes with a pi0", stage=_SEEN
-    )
-    d_star_window: float = within(
-        0.002, 1e-4, 0.1, "GeV", "half window of the mass difference of D* and D", stage=_SEEN
-    )
+    max_r2: float = within(0.4, 0.0, 1.01, what="largest R2 of the event's shape (Fox-Wolfram)", stage=_SEEN)
+    min_probability: float = within(0.001, 0.0, 1.0, what="least signal probability of a candidate", stage=_SEEN)
     m_bc_min: float = within(5.24, 5.0, 5.28, "GeV", "least beam-constrained mass of a candidate", stage=_SEEN)
     delta_e_max: float = within(
         0.2, 0.01, 1.0, "GeV", "largest absolute energy difference of a candidate", stage=_SEEN

@@ -22,8 +22,8 @@ UPSILON_4S, B0 = 300553, 511
 _SETTINGS = (
     # Only decays are asked for, and the record is to be handed out as it is.
     *("ProcessLevel:all = off", "HadronLevel:all = off", "PartonLevel:FSRinResonances = off", "Check:event = off"),
-    # K0S, hyperons and what lives longer (c tau above 10 mm) stay as they are, as in a generator-level record.
-    *("ParticleDecays:limitTau0 = on", "ParticleDecays:tau0Max = 10."),
+    # K0S and hyperons decay; what lives longer (c tau above 1 m: K0L, K+-, pi+-, muons, neutrons) stays as it is.
+    *("ParticleDecays:limitTau0 = on", "ParticleDecays:tau0Max = 1000."),
     # The two B0 oscillate coherently, which is done here.
     "ParticleDecays:mixB = off",
     f"{UPSILON_4S}:new = Upsilon(4S) void 3 0 0 10.5794 0 0 0 0",

@@ -1,9 +1,10 @@
-"""What a detector of Belle II's size sees: charged tracks, photons, and K0S from their charged decay.
+"""What a detector of Belle II's size sees: charged tracks and photons, with those of the beams' background.
 
 Resolutions are those of the Technical Design Report (arXiv:1011.0352, summary of the expected performance; also
-arXiv:1808.10567). The track efficiency's turn-on at low momentum, the identification by two numbers and perfect
-pairing of K0S daughters are simplifications of this package. Clusters of neutral hadrons, secondary interactions,
-decays in flight, beam background and tracks that are found twice are left out.
+arXiv:1808.10567). The track efficiency's turn-on at low momentum, its fall with the distance from the beams, the
+separation of the kinds of tracks and the numbers and spectra of background are of the detector's size, but not
+taken from a measurement. Clusters of hadrons, secondary interactions, decays in flight and tracks that are found
+twice are left out.
 """
 
 from __future__ import annotations
@@ -14,76 +15,102 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.datasets.belle.config import Config
-from pd4ml.datasets.belle.decays import Decays, boost
+from pd4ml.datasets.belle.decays import Decays
 
-__all__ = ["KAON", "OTHER", "PION", "Objects", "Seen", "see"]
+__all__ = ["HYPOTHESES", "MASSES", "Photons", "Seen", "Tracks", "see", "track"]
 
-# What a track is taken for. Leptons and protons that are identified as such are of no use for the selection.
-PION, KAON, OTHER = 0, 1, 2
-MASSES = {11: 0.000511, 13: 0.105658, 211: 0.139570, 321: 0.493677, 2212: 0.938272}  # GeV (PDG)
-K_SHORT, PHOTON = 310, 22
-_K_SHORT_MASS, _K_SHORT_CTAU, _K_SHORT_TO_CHARGED = 0.497611, 2.6844, 0.692  # GeV, cm, branching fraction (PDG)
-_LAST_K_SHORT_RADIUS = 40.0  # cm; beyond, too little of the drift chamber is left
+HYPOTHESES = (11, 13, 211, 321, 2212)
+MASSES = np.array([0.000511, 0.105658, 0.139570, 0.493677, 0.938272])  # GeV (PDG), of the hypotheses
+_PHOTON = 22
+# Roughly how many of a B pair's tracks are of each kind: what is known before one looks.
+_PRIOR = np.array([0.06, 0.05, 0.73, 0.14, 0.02])
 
 _PT_CURVATURE, _PT_SCATTERING = 0.001, 0.003  # sigma(pT) / pT = 0.1 % pT + 0.3 % / beta, in quadrature, pT in GeV
 _TRACK_ANGLE = 0.001  # rad
 _PT_NONE, _PT_RISE = 0.05, 0.06  # GeV: no tracks below the first; the second says how fast the efficiency rises
-_IDENTIFIED = 0.90  # of the leptons and protons; the others pass as pions
+_LAST_RADIUS = 40.0  # cm: of what is made farther from the axis, too little of the drift chamber is left
+_IMPACT = (0.003, 0.003)  # cm: resolution of d0 and z0, 30 um + 30 um / (pT / GeV), in quadrature
+_ELECTRON_SIGMAS, _MUON_SIGMAS, _MUON_MOMENTUM = (
+    5.0,
+    3.5,
+    0.7,
+)  # muons below that (GeV) do not reach their detector
 # sigma(E) / E = 0.2 % / E + 1.6 % / E^(1/4) + 1.2 %, in quadrature; 0.5 cm / sqrt(E) at a radius of 125 cm.
 _ENERGY_TERMS, _PHOTON_ANGLE = (0.002, 0.016, 0.012), 0.5 / 125
 # Least energy in GeV of a photon in the forward endcap, the barrel and the backward endcap, and the polar angles
-# between them: what analyses of Belle II ask for.
+# between them: those of the full event interpretation.
 _LEAST_ENERGY, _ENDCAPS = (0.10, 0.09, 0.16), np.radians([32.2, 128.7])
+# Background: mean energy of photons above 50 MeV, mean pT of tracks above 50 MeV (GeV), widths of d0 and z0 (cm).
+_BACKGROUND_ENERGY, _BACKGROUND_PT, _BACKGROUND_IMPACT = (0.05, 0.05), (0.05, 0.10), (1.0, 2.0)
 
 
 @dataclass(frozen=True)
-class Objects:
-    """Objects of one sort in B events, M in all.
+class Tracks:
+    """The M tracks of B events.
 
-    ``offsets`` (B + 1,); ``p4`` (M, 4) in GeV, laboratory; ``source`` (M,), the particle each comes from, among
-    all of the ``Decays``; ``charge`` (M,); ``kind`` (M,), for tracks PION, KAON or OTHER. The energy of a track
-    is that of a kaon or else a pion.
+    ``offsets`` (B + 1,); ``p3`` (M, 3) in GeV, laboratory; ``charge`` (M,); ``probability`` (M, 5) of the
+    ``HYPOTHESES``; ``impact`` (M, 2), distances d0 and z0 from the beams in cm; ``source`` (M,), the particle each
+    comes from, among all of the ``Decays``, -1 for the beams' background.
     """
 
     offsets: NDArray[np.int64]
-    p4: NDArray[np.float64]
-    source: NDArray[np.int64]
+    p3: NDArray[np.float64]
     charge: NDArray[np.int64]
-    kind: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    impact: NDArray[np.float64]
+    source: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Photons:
+    """The M photons of B events: ``offsets`` (B + 1,), ``p3`` (M, 3) in GeV, ``source`` (M,) as of tracks."""
+
+    offsets: NDArray[np.int64]
+    p3: NDArray[np.float64]
+    source: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Seen:
     """What is seen of the events."""
 
-    tracks: Objects
-    photons: Objects
-    k_shorts: Objects
+    tracks: Tracks
+    photons: Photons
 
 
 def see(decays: Decays, config: Config, rng: np.random.Generator) -> Seen:
     """Let the detector see ``decays``."""
-    return Seen(_tracks(decays, config, rng), _photons(decays, config, rng), _k_shorts(decays, config, rng))
+    return Seen(_tracks(decays, config, rng), _photons(decays, config, rng))
 
 
-def _tracks(decays: Decays, config: Config, rng: np.random.Generator) -> Objects:
-    kind_of = np.abs(decays.pdg_id)
-    source = np.flatnonzero(decays.final & np.isin(kind_of, list(MASSES)))
-    p3, found = track(decays.p4[source, 1:], _mass(kind_of[source]), config, rng)
-    source, p3 = source[found], p3[found]
+def _tracks(decays: Decays, config: Config, rng: np.random.Generator) -> Tracks:
+    source = np.flatnonzero(decays.final & np.isin(np.abs(decays.pdg_id), HYPOTHESES))
+    kind = _kind(decays.pdg_id[source])
+    p3, found = track(decays.p4[source, 1:], MASSES[kind], config, rng)
+    found &= np.hypot(decays.vertex[source, 1], decays.vertex[source, 2]) < _LAST_RADIUS
+    source, p3, kind = source[found], p3[found], kind[found]
     charge = np.sign(decays.pdg_id[source])
-    charge[kind_of[source] < 20] *= -1  # a negative lepton's number is positive
-    kind = _identify(kind_of[source], config, rng)
-    return _objects(decays, source, p3, _mass(np.where(kind == KAON, 321, 211)), charge, kind)
+    charge[kind < 2] *= -1  # a negative lepton's number is positive
+    impact = _impact(decays.vertex[source, 1:], p3, rng)
+    n = rng.poisson(config.background_tracks, len(decays))
+    more, event = n.sum(), np.concatenate([decays.event[source], np.repeat(np.arange(len(decays)), n)])
+    order = np.argsort(event, kind="stable")
+    low, mean = _BACKGROUND_PT
+    p3 = np.concatenate([p3, _background(low + rng.exponential(mean, more), config, rng, transverse=True)])[order]
+    kind = np.concatenate([kind, np.full(more, 2)])[order]
+    return Tracks(
+        np.searchsorted(event[order], np.arange(len(decays) + 1)),
+        p3,
+        np.concatenate([charge, rng.choice([-1, 1], more)])[order].astype(np.int64),
+        _identify(kind, np.linalg.norm(p3, axis=1), config, rng),
+        np.concatenate([impact, rng.normal(0, _BACKGROUND_IMPACT, (more, 2))])[order],
+        np.concatenate([source, np.full(more, -1)])[order],
+    )
 
 
-def _identify(kind_of: NDArray[np.int32], config: Config, rng: np.random.Generator) -> NDArray[np.int64]:
-    """PION, KAON or OTHER for particles of |PDG code| ``kind_of``."""
-    u = rng.random(len(kind_of))
-    kaon = np.where(u < config.kaon_efficiency, KAON, PION)
-    pion = np.where(u < config.kaon_fake_rate, KAON, PION)
-    other = np.where(u < _IDENTIFIED, OTHER, PION)
-    return np.select([kind_of == 321, kind_of == 211], [kaon, pion], other)
+def _kind(pdg_id: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The place among ``HYPOTHESES``."""
+    return np.searchsorted(HYPOTHESES, np.abs(pdg_id))
 
 
 def track(
@@ -100,53 +127,68 @@ def track(
     return _turn(p3 * factor[:, None], config.track_resolution * _TRACK_ANGLE, rng), found
 
 
-def _photons(decays: Decays, config: Config, rng: np.random.Generator) -> Objects:
-    source = np.flatnonzero(decays.pdg_id == PHOTON)
-    energy = decays.p4[source, 0]
+def _impact(vertex: NDArray[np.float64], p3: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """(M, 2) d0 and z0 of straight tracks, measured."""
+    pt = np.hypot(p3[:, 0], p3[:, 1])
+    d0 = (vertex[:, 0] * p3[:, 1] - vertex[:, 1] * p3[:, 0]) / pt
+    along = (vertex[:, 0] * p3[:, 0] + vertex[:, 1] * p3[:, 1]) / pt
+    exact = np.stack([d0, vertex[:, 2] - along * p3[:, 2] / pt], axis=1)
+    spread = np.hypot(_IMPACT[0], _IMPACT[1] / pt)
+    measured: NDArray[np.float64] = exact + spread[:, None] * rng.normal(size=exact.shape)
+    return measured
+
+
+def _identify(
+    kind: NDArray[np.int64], momentum: NDArray[np.float64], config: Config, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """(M, 5) probabilities of the hypotheses for tracks that are of ``kind``.
+
+    Three numbers are measured with unit errors: velocity, which tells kaons and protons from light particles, and
+    what the calorimeter and the muon detector say.
+    """
+    expected = np.zeros((len(kind), 5, 3))
+    expected[:, 3, 0], expected[:, 4, 0] = config.identification, 2 * config.identification
+    expected[:, 0, 1] = _ELECTRON_SIGMAS
+    expected[:, 1, 2] = np.where(momentum > _MUON_MOMENTUM, _MUON_SIGMAS, 0)
+    measured = expected[np.arange(len(kind)), kind] + rng.normal(size=(len(kind), 3))
+    likelihood = _PRIOR * np.exp(-0.5 * ((measured[:, None] - expected) ** 2).sum(axis=2))
+    probability: NDArray[np.float64] = likelihood / likelihood.sum(axis=1, keepdims=True)
+    return probability
+
+
+def _photons(decays: Decays, config: Config, rng: np.random.Generator) -> Photons:
+    source = np.flatnonzero(decays.pdg_id == _PHOTON)
+    p3 = decays.p4[source, 1:]
+    found = rng.random(len(source)) < config.photon_efficiency
+    n = rng.poisson(config.background_photons, len(decays))
+    event = np.concatenate([decays.event[source], np.repeat(np.arange(len(decays)), n)])
+    low, mean = _BACKGROUND_ENERGY
+    p3 = np.concatenate([p3, _background(low + rng.exponential(mean, n.sum()), config, rng)])
+    found, source = (np.concatenate([a, np.full(n.sum(), b)]) for a, b in ((found, True), (source, -1)))
+    energy = np.linalg.norm(p3, axis=1)
     a, b, c = _ENERGY_TERMS
     spread = config.photon_resolution * np.sqrt((a / energy) ** 2 + b**2 / np.sqrt(energy) + c**2)
     measured = energy * (1 + spread * rng.normal(size=len(energy)))
     angle = config.photon_resolution * _PHOTON_ANGLE / np.sqrt(np.maximum(energy, 0.01))
-    direction = _turn(decays.p4[source, 1:] / energy[:, None], angle, rng)
+    direction = _turn(p3 / energy[:, None], angle, rng)
     theta = np.arccos(np.clip(direction[:, 2] / np.linalg.norm(direction, axis=1), -1, 1))
-    least = np.array(_LEAST_ENERGY)[np.searchsorted(_ENDCAPS, theta)]
-    found = (
-        _accepted(direction, config) & (rng.random(len(energy)) < config.photon_efficiency) & (measured > least)
-    )
-    p3 = direction[found] * measured[found, None]
-    nothing = np.zeros(found.sum(), np.int64)
-    return _objects(decays, source[found], p3, 0.0, nothing, nothing)
+    found &= _accepted(direction, config) & (measured > np.array(_LEAST_ENERGY)[np.searchsorted(_ENDCAPS, theta)])
+    order = np.argsort(event, kind="stable")
+    order = order[found[order]]
+    offsets = np.searchsorted(event[order], np.arange(len(decays) + 1))
+    return Photons(offsets, direction[order] * measured[order, None], source[order])
 
 
-def _k_shorts(decays: Decays, config: Config, rng: np.random.Generator) -> Objects:
-    """K0S that decay to two pions, both found, within the tracking volume and the window of mass."""
-    source = np.flatnonzero((decays.pdg_id == K_SHORT) & decays.final)
-    source = source[rng.random(len(source)) < _K_SHORT_TO_CHARGED]
-    p4 = decays.p4[source]
-    length = rng.exponential(_K_SHORT_CTAU, len(source)) * np.hypot(p4[:, 1], p4[:, 2]) / _K_SHORT_MASS
-    pions = _two_pions(p4, rng)
-    seen = [track(p[:, 1:], np.full(len(p), MASSES[211]), config, rng) for p in pions]
-    momenta = [_with_energy(p3, MASSES[211]) for p3, _ in seen]
-    total = momenta[0] + momenta[1]
-    mass = np.sqrt(np.maximum(total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(axis=1), 0))
-    found = seen[0][1] & seen[1][1] & (length < _LAST_K_SHORT_RADIUS)
-    found &= np.abs(mass - _K_SHORT_MASS) < config.k_short_window
-    nothing = np.zeros(found.sum(), np.int64)
-    return _objects(decays, source[found], total[found, 1:], _K_SHORT_MASS, nothing, nothing)
-
-
-def _two_pions(p4: NDArray[np.float64], rng: np.random.Generator) -> list[NDArray[np.float64]]:
-    """Isotropic decays of K0S with ``p4`` (M, 4) into two pions, (M, 4) each."""
-    cosine, phi = rng.uniform(-1, 1, len(p4)), rng.uniform(-np.pi, np.pi, len(p4))
+def _background(
+    size: NDArray[np.float64], config: Config, rng: np.random.Generator, *, transverse: bool = False
+) -> NDArray[np.float64]:
+    """Momenta of ``size``, or of transverse momentum ``size``, evenly over the solid angle of the detector."""
+    low, high = np.cos(np.radians([config.theta_max, config.theta_min]))
+    cosine, phi = rng.uniform(low, high, len(size)), rng.uniform(-np.pi, np.pi, len(size))
     sine = np.sqrt(1 - cosine**2)
-    momentum = np.sqrt(_K_SHORT_MASS**2 / 4 - MASSES[211] ** 2)
-    p3 = momentum * np.stack([sine * np.cos(phi), sine * np.sin(phi), cosine], axis=1)
-    velocity = p4[:, 1:] / p4[:, :1]
-    return [boost(_with_energy(sign * p3, MASSES[211]), velocity) for sign in (1, -1)]
-
-
-def _mass(kind_of: NDArray[np.integer]) -> NDArray[np.float64]:
-    return np.select([kind_of == number for number in MASSES], list(MASSES.values()))
+    total = size / sine if transverse else size
+    p3: NDArray[np.float64] = total[:, None] * np.stack([sine * np.cos(phi), sine * np.sin(phi), cosine], axis=1)
+    return p3
 
 
 def _accepted(p3: NDArray[np.float64], config: Config) -> NDArray[np.bool_]:
@@ -163,19 +205,3 @@ def _turn(
     turned: NDArray[np.float64] = p3 + kick  # what lies along p3 goes away with the length
     turned *= length / np.linalg.norm(turned, axis=1, keepdims=True)
     return turned
-
-
-def _with_energy(p3: NDArray[np.float64], mass: float | NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.column_stack([np.sqrt((p3**2).sum(axis=1) + mass**2), p3])
-
-
-def _objects(
-    decays: Decays,
-    source: NDArray[np.int64],
-    p3: NDArray[np.float64],
-    mass: float | NDArray[np.float64],
-    charge: NDArray[np.int64],
-    kind: NDArray[np.int64],
-) -> Objects:
-    offsets = np.searchsorted(source, decays.offsets)
-    return Objects(offsets, _with_energy(p3, mass), source, charge.astype(np.int64), kind.astype(np.int64))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.datasets.belle.tokens import TABLE
+from pd4ml.datasets.belle.tokens import token_names
 from pd4ml.storage.store import Array
 
 __all__ = ["draw", "observables"]
@@ -90,15 +88,8 @@ def _layout(mother: NDArray[np.int_]) -> tuple[NDArray[np.float64], NDArray[np.i
     return x, depth
 
 
-@cache
-def _names() -> list[str]:
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        return [row["name"] for row in csv.DictReader(file)]
-
-
 def _name(token: int) -> str:
-    """The name of a token in the table of this room; a published file may use other tokens."""
-    return _names()[token - 1] if 1 <= token <= len(_names()) else "?"
+    return token_names()[token - 1] if 1 <= token <= len(token_names()) else "?"
 
 
 def _kind(name: str) -> str:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from pd4ml.datasets.belle.config import Config
 from pd4ml.datasets.belle.decays import DecayGenerator, Decays
-from pd4ml.datasets.belle.detector import Seen, see
-from pd4ml.datasets.belle.reconstruction import Candidates, passes, reconstruct, visible_energy
+from pd4ml.datasets.belle.detector import see
+from pd4ml.datasets.belle.reconstruction import Candidates, reconstruct
+from pd4ml.datasets.belle.selection import Event, event_quantities, passes
 from pd4ml.datasets.belle.tokens import pdg_tokens
 from pd4ml.errors import DataError
 from pd4ml.generation.simulator import Simulator
@@ -26,12 +27,14 @@ BATCH = 2000  # events that Pythia decays at once
 _MEASURED: dict[str, type[np.generic]] = {
     "m_bc": np.float32,
     "delta_e": np.float32,
+    "signal_probability": np.float32,
     "n_candidates": np.int32,
     "visible_energy": np.float32,
     "n_tracks": np.int32,
     "n_photons": np.int32,
 }
 _NO_CANDIDATE = -1.0
+_FARTHEST = 10.0  # cm
 _MAX_EVENTS_PER_PASS = 20_000  # beyond, the selection leaves nothing to speak of
 
 
@@ -58,8 +61,9 @@ def simulate(
         decays = generate(BATCH)
         seen = see(decays, config, rng)
         candidates = reconstruct(seen, config)
-        passed = passes(seen, candidates, config)
-        values = measured(seen, candidates, config)
+        event = event_quantities(seen, config)
+        passed = passes(event, candidates, config)
+        values = measured(event, candidates)
         for outcome in (0, 1):
             found = np.flatnonzero(passed == outcome)[: wanted[outcome] - done[outcome]]
             start = done[outcome] + outcome * wanted[0]
@@ -81,38 +85,45 @@ def simulate(
     return {name: array[order] for name, array in arrays.items()}
 
 
-def measured(seen: Seen, candidates: Candidates, config: Config) -> dict[str, NDArray[np.generic]]:
+def measured(event: Event, candidates: Candidates) -> dict[str, NDArray[np.generic]]:
     """What the reconstruction measures of B events, (B,) each; -1 for the candidate where there is none."""
     none = candidates.number == 0
     return {
         "m_bc": np.where(none, _NO_CANDIDATE, candidates.m_bc),
         "delta_e": np.where(none, _NO_CANDIDATE, candidates.delta_e),
+        "signal_probability": np.where(none, _NO_CANDIDATE, candidates.probability),
         "n_candidates": candidates.number,
-        "visible_energy": visible_energy(seen, config),
-        "n_tracks": np.diff(seen.tracks.offsets),
-        "n_photons": np.diff(seen.photons.offsets),
+        "visible_energy": event.visible_energy,
+        "n_tracks": event.tracks,
+        "n_photons": event.photons,
     }
 
 
 def record(decays: Decays, events: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
     """The arrays ``particles`` (n, 100, 9) and ``mother_index`` (n, 100) of ``events`` (n,).
 
-    Of an event with more than 100 particles the first 100 are kept; as daughters come after their mothers, what is
-    kept is a forest of its own.
+    Particles made 10 cm or farther from the origin, along any axis, are left out; whose mother is left out has
+    none (-1), as in basf2's generators/scripts/smartBKG/utils/preprocess.py. Of more than 100 the first are kept;
+    daughters come after their mothers, so that what is kept is a forest of its own.
     """
-    sizes = np.minimum(np.diff(decays.offsets)[events], N_PARTICLES)
-    row = np.repeat(np.arange(len(events)), sizes)
-    column = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    source = decays.offsets[events][row] + column
+    near = np.max(np.abs(decays.vertex[:, 1:]), axis=1) < _FARTHEST
+    before: NDArray[np.int64] = np.cumsum(near) - near
+    column_of = before - before[decays.offsets[decays.event]]
+    row_of = np.full(len(decays), -1)
+    row_of[events] = np.arange(len(events))
+    source = np.flatnonzero(near & (row_of[decays.event] >= 0) & (column_of < N_PARTICLES))
+    event = decays.event[source]
+    row, column, start = row_of[event], column_of[source], decays.offsets[event]
     particles = np.zeros((len(events), N_PARTICLES, 9), np.float32)
     mother_index = np.full((len(events), N_PARTICLES), -1, np.int16)
-    first = decays.vertex[decays.offsets[events], 0]
-    particles[row, column, 0] = decays.vertex[source, 0] - first[row]
+    particles[row, column, 0] = decays.vertex[source, 0] - decays.vertex[start, 0]
     particles[row, column, 1] = decays.p4[source, 0]
     particles[row, column, 2:5] = decays.vertex[source, 1:]
     particles[row, column, 5:8] = decays.p4[source, 1:]
     particles[row, column, 8] = pdg_tokens(decays.pdg_id[source])
-    mother_index[row, column] = decays.mother[source]
+    mother = decays.mother[source]
+    linked = (mother >= 0) & near[start + mother]
+    mother_index[row, column] = np.where(linked, column_of[start + mother], -1)
     return particles, mother_index
 
 

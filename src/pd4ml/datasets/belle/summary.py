@@ -12,7 +12,7 @@ from pd4ml.storage.store import Array
 
 __all__ = ["summary"]
 
-# Kinds by PDG code, signs apart where the selection tells them apart. The tokens are those of generated events.
+# Kinds by PDG code, signs apart where the selection tells them apart.
 _KINDS = {
     "pi_plus": (211,),
     "pi_minus": (-211,),
