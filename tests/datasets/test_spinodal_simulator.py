@@ -100,7 +100,7 @@ def test_fireballs_are_the_nucleons_of_two_nuclei() -> None:
     # A thickness that is smeared, in the mean; Poisson about it: variance = mean / (4 pi smearing^2 nucleons per
     # area)
     expected = np.interp(radius, _R, thickness())
-    middle, norm = radius < 3, np.trapezoid(2 * np.pi * _R * thickness(), _R)
+    middle, norm = radius < 3, 2 * np.pi * (_R * thickness()).sum() * _R[1]
     assert density.mean(axis=0)[middle].mean() == pytest.approx(config.density * expected[middle].mean(), rel=0.03)
     relative = density.var(axis=0)[middle].mean() / density.mean(axis=0)[middle].mean() ** 2
     per_area = 200 / norm * expected[middle].mean()

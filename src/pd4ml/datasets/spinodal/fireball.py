@@ -32,16 +32,16 @@ class Fireballs:
 
 def cell_centres() -> Floats:
     """Coordinates (SIDE,) of the cells' centres in fm, 0 in the middle of the fireball."""
-    return SPACING * (np.arange(SIDE) - (SIDE - 1) / 2) + 9.5 - CENTRE
+    return SPACING * (np.arange(SIDE, dtype=np.float64) - (SIDE - 1) / 2) + 9.5 - CENTRE
 
 
 def thickness() -> Floats:
     """A nucleus seen along the beam, 1 in its middle, at the radii ``_R``."""
     depth = _R[:, None]
     density = 1 / (1 + np.exp((np.hypot(_R, depth) - _RADIUS) / _DIFFUSENESS))
-    along = np.trapezoid(density, _R, axis=0)
-    relative: Floats = along / along[0]
-    return relative
+    along: Floats = density.sum(axis=0) - density[0] / 2  # trapezoids
+    along /= along[0]
+    return along
 
 
 def draw_fireballs(
