@@ -116,8 +116,8 @@ def numbers(record: dict[str, Any]) -> str:
             "epochs). The first three\nlines are on 20,300 published images, the others on generated ones: two "
             "datasets.",
             _scores(record),
-            f"Without a phase transition (`crossover`) the classes differ in name only. The CNN finds {nothing}:\n"
-            "the label leaks nowhere else.",
+            f"Without a phase transition (`crossover`) the classes differ in name only. The CNN finds {nothing}\n"
+            f"on {s['test']:,} images; a test holds that a fireball gives the same image in either class.",
             f"Variants ({record['variants']['default']['events']:,} events each; radius in pixels):",
             _variants(record),
             f"One core made {record['rate']:.0f} events a second of CPU time.",
