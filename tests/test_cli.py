@@ -120,15 +120,15 @@ def test_generate_info_verify(tmp_path: Path) -> None:
 
 def test_generate_with_drawn_settings(tmp_path: Path) -> None:
     path = ("--path", tmp_path, "--workers", 1, "-n", 20)
-    drawn = ("--variant", "own", "--draw", "duration=uniform:3.4,4.2", "--draw", "noise=choice:0.6,0.7")
-    result = pd4ml("generate", "Spinodal", *path, *drawn, "--set", "mobility=0.5")
+    drawn = ("--variant", "own", "--draw", "duration=uniform:3.4,4.2", "--draw", "nucleons=choice:90,130")
+    result = pd4ml("generate", "Spinodal", *path, *drawn, "--set", "surface=0.12")
     assert result.exit_code == 0, result.output
     events = Spinodal.open("train", tmp_path, source="generated", variant="own")
     assert ((events["duration"] >= 3.4) & (events["duration"] <= 4.2)).all()
-    assert set(events["noise"]) == {0.6, 0.7}
+    assert set(events["nucleons"]) == {90, 130}
     info = pd4ml("info", tmp_path / "Spinodal" / "generated-own").stdout
     assert re.search(r"duration drawn from uniform:3.4,4.2 for every (event|\d+ events), ", info)
-    assert "mobility 0.5" in info
+    assert "surface 0.12" in info
     assert "draw_events" not in info
     wrong = ("generate", "Spinodal", *path, "--variant", "other")
     assert "uniform:low,high" in fails(*wrong, "--draw", "duration=3")

@@ -82,4 +82,4 @@ def test_radius_and_contrast_of_a_known_image() -> None:
     found = pd4ml.Spinodal.observables({"density": density})
     assert found["rms radius [pixels]"] == pytest.approx(3)
     assert found["maximum over mean density"] == pytest.approx(200)
-    assert found["pixels exactly zero"] == 398
+    assert found["pixels below 1/256 of the maximum"] == 398

@@ -19,7 +19,7 @@ def _variant(description: str, **config: Any) -> Variant:
 
 CARD = Card(
     name="Spinodal",
-    version="2",
+    version="3",
     title="spinodal clumping in the baryon density of heavy-ion collisions",
     task="classification",
     description="""
@@ -34,10 +34,10 @@ the two it was.
             (20, 20),
             "float32",
             "1/fm3 if generated, unknown if published",
-            "baryon density in the transverse plane at freeze-out; 0 outside the freeze-out contour",
+            "baryons per volume in the transverse plane at freeze-out, in the frame of the image",
         ),
     ),
-    extras=(ArraySpec("temperature", (), "float32", "1", "temperature at the beginning over the critical one"),),
+    extras=(ArraySpec("impact", (), "float32", "fm", "impact parameter"),),
     target=ArraySpec("label", (), "uint8", "1", "1 = spinodal, 0 = Maxwell"),
     classes=("Maxwell", "spinodal"),
     splits=MappingProxyType({"train": 20_300, "test": 8_700}),
@@ -61,34 +61,32 @@ the two it was.
     ),
     variants=MappingProxyType(
         {
-            "default": Variant("tuned to the published images (README)"),
-            "noise_up": _variant("initial lumps stronger by a fifth", noise=0.78),
-            "noise_down": _variant("initial lumps weaker by a fifth", noise=0.52),
-            "long": _variant("freeze-out 0.4 fm/c later, longer in the unstable region", duration=4.2),
-            "short": _variant("freeze-out 0.4 fm/c earlier", duration=3.4),
-            "growth_up": _variant("waves grow and fall faster by a fifth", mobility=0.84),
-            "growth_down": _variant("waves grow and fall slower by a fifth", mobility=0.56),
-            "surface_up": _variant("length of the gradient term larger by 0.1 fm: broader lumps", surface=0.43),
-            "surface_down": _variant("length of the gradient term smaller by 0.1 fm", surface=0.23),
-            "cold": _variant("only events that become clearly unstable", temperature_max=0.7),
-            "above_critical": _variant(
-                "always above the critical temperature: no transition, the classes differ in name only",
-                temperature_min=2.0,
-                temperature_max=2.0,
-            ),
+            "default": Variant("tuned to the published images and the published accuracy (README)"),
+            "lumps_up": _variant("a fifth fewer nucleons: initial lumps stronger by a tenth", nucleons=90.0),
+            "lumps_down": _variant("a fifth more nucleons: initial lumps weaker by a tenth", nucleons=135.0),
+            "long": _variant("freeze-out 1 fm/c later", duration=9.0),
+            "short": _variant("freeze-out 1 fm/c earlier", duration=7.0),
+            "growth_up": _variant("the unstable region deeper by a fifth: waves grow faster", unstable=-0.086),
+            "growth_down": _variant("the unstable region shallower by a fifth", unstable=-0.058),
+            "surface_up": _variant("length of the gradient term larger by half: broader lumps", surface=0.15),
+            "surface_down": _variant("length of the gradient term smaller by half", surface=0.05),
+            "central": _variant("impact parameters up to 3 fm", impact_max=3.0),
+            "crossover": _variant("no phase transition: the classes differ in name only", unstable=0.1),
         }
     ),
     graph="all 400 pixels, joined to the up to eight around them",
     generator=(
-        "an expanding fireball whose conserved density follows model B with a Landau free energy, with its "
-        "unstable region or with Maxwell's construction; tuned to published images and accuracy"
+        "nucleons of two lead nuclei as a lumpy fireball, which expands as a relativistic ideal fluid with a "
+        "gradient term; the pressure has an unstable region or Maxwell's construction; tuned to "
+        "published images and accuracy"
     ),
     unknown=(
         "the unit and the normalisation of the published images (baryon density of a slice or along the beam)",
         "the width of the published images' pixels (here: 1 fm)",
         "why the published images' centroids lie near 9.3 and not in the middle, 9.5 (here: put there)",
         "which horizontal axis the first index of the image is in the published file (here: x)",
-        "the time or the condition of the published images' freeze-out, and why they are 0 outside a contour",
+        "the time or the condition of the published images' freeze-out (inferred: one time for all)",
+        "the impact parameters and the equation of state of the published events (inferred here, from the images)",
         "whether the reference model's published score was got on scaled or on raw images",
         "the layout of Zenodo record 5710736",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pd4ml.datasets.spinodal.equation_of_state import coexistence
 from pd4ml.generation.settings import Stage, check_settings, within
 
 __all__ = ["Config"]
@@ -16,35 +17,30 @@ _MEDIUM: Stage = "response"
 class Config:
     """The settings. How the defaults were chosen is said in the room's README.
 
-    ``mobility`` and ``temperature_max`` set the difficulty: how much lumps grow, and how many events hardly become
-    unstable.
+    ``unstable`` sets the difficulty: how fast waves grow in one of the classes.
     """
 
-    density: float = within(2.0, 0.1, 5.0, what="density in the middle at first, over the critical density")
-    density_spread: float = within(0.12, 0.0, 0.3, what="relative spread of the density from event to event")
-    radius: float = within(2.75, 1.0, 5.0, "fm", "width of the Gaussian profile at first")
-    radius_spread: float = within(0.03, 0.0, 0.3, what="relative spread of the radius from event to event")
-    noise: float = within(0.65, 0.0, 1.0, what="relative spread of the lumps at first")
-    noise_length: float = within(0.85, 0.5, 5.0, "fm", "correlation length of the lumps at first")
-    temperature_min: float = within(0.4, 0.0, 3.0, what="lowest temperature at first, over the critical one")
-    temperature_max: float = within(1.25, 0.0, 3.0, what="highest temperature at first; uniform in between")
-    transverse_flow: float = within(0.075, 0.0, 0.3, "1/fm", "transverse expansion rate")
-    longitudinal_flow: float = within(0.22, 0.0, 2.0, "1/fm", "longitudinal expansion rate")
-    flow_spread: float = within(0.1, 0.0, 0.3, what="relative spread of the rates from event to event")
-    duration: float = within(3.8, 0.0, 20.0, "fm/c", "time until freeze-out", stage=_MEDIUM)
-    freeze_out: float = within(
-        0.009, 0.0, 1.0, what="density over the critical one below which a pixel is 0", stage=_MEDIUM
+    density: float = within(1.1, 0.1, 5.0, what="density in the middle at first, over the critical density")
+    density_spread: float = within(0.08, 0.0, 0.3, what="relative spread of the density from event to event")
+    nucleons: float = within(
+        110.0, 10.0, 2000.0, what="mean number of nucleons of a head-on collision: few are lumpy"
     )
-    mobility: float = within(0.7, 0.01, 10.0, "fm", "how fast waves grow", stage=_MEDIUM)
-    surface: float = within(0.33, 0.05, 2.0, "fm", "length in the gradient term", stage=_MEDIUM)
-    well: float = within(
-        1.1,
-        0.3,
-        3.0,
-        what="half the distance of the two phases' densities at T = 0, over the critical one",
-        stage=_MEDIUM,
+    smearing: float = within(0.9, 0.5, 3.0, "fm", "width of each nucleon's Gaussian")
+    impact_max: float = within(5.5, 0.0, 8.0, "fm", "largest impact parameter")
+    longitudinal_flow: float = within(
+        0.12, 0.0, 2.0, "1/fm", "longitudinal expansion rate at first", stage=_MEDIUM
     )
+    duration: float = within(8.0, 0.0, 12.0, "fm/c", "time until freeze-out", stage=_MEDIUM)
+    dense: float = within(1 / 3, 0.1, 0.6, what="square of the speed of sound in dense matter", stage=_MEDIUM)
+    unstable: float = within(
+        -0.072, -0.2, 0.3, what="the same at the critical density: below 0, waves grow", stage=_MEDIUM
+    )
+    width: float = within(
+        0.32, 0.05, 0.6, what="width of the soft region in the logarithm of the density", stage=_MEDIUM
+    )
+    surface: float = within(0.1, 0.0, 0.25, "fm", "length in the gradient term", stage=_MEDIUM)
     critical_density: float = within(0.8, 0.01, 10.0, "1/fm3", "the critical density", stage=_MEDIUM)
 
     def __post_init__(self) -> None:
-        check_settings(self, ("temperature_min", "temperature_max"))
+        check_settings(self)
+        coexistence(self.dense, self.unstable, self.width)

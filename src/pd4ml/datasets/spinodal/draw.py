@@ -22,7 +22,7 @@ def draw(event: Mapping[str, Array], axes: Any) -> None:
 
 
 def observables(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Sum, contrast, empty pixels and root-mean-square radius of the images."""
+    """Sum, contrast, dim pixels and root-mean-square radius of the images."""
     density = np.asarray(arrays["density"], np.float64)
     total = np.maximum(density.sum(axis=(1, 2)), 1e-12)
     x, y = np.indices(density.shape[1:])
@@ -31,6 +31,8 @@ def observables(arrays: Mapping[str, Array]) -> dict[str, Array]:
     return {
         "maximum over mean density": density.max(axis=(1, 2)) / total * x.size,
         "sum of the densities": total,
-        "pixels exactly zero": (density == 0).sum(axis=(1, 2)),
+        "pixels below 1/256 of the maximum": (256 * density < density.max(axis=(1, 2), keepdims=True)).sum(
+            axis=(1, 2)
+        ),
         "rms radius [pixels]": np.sqrt(np.maximum(squares, 0)),
     }

@@ -1,7 +1,7 @@
-"""What models see of a pixel: its density in units of the spread of all pixels; zero stays zero.
+"""What models see of a pixel: its density in units of the spread of all pixels.
 
-One scale for all pixels and events, fitted on train: zero, outside the freeze-out contour, keeps its meaning, and
-an event's total and its largest density stay visible. How arXiv:2107.00656 scales the images is not known.
+One scale for all pixels and events, fitted on train: an event's total and its largest density stay visible. How
+arXiv:2107.00656 scales the images is not known.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an event begins with: a lumpy fireball of baryons and its flow, drawn without knowing the event's class."""
+"""What an event begins with: nucleons of two lead nuclei, drawn without knowing the event's class."""
 
 from __future__ import annotations
 
@@ -7,68 +7,77 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SIDE", "SPACING", "Fireballs", "cell_centres", "draw_fireballs"]
+__all__ = ["CENTRE", "SIDE", "SPACING", "Fireballs", "cell_centres", "draw_fireballs", "thickness"]
 
-# The moving grid: 36x36 cells, 19.8 fm wide at the beginning.
-SIDE = 36
-SPACING = 0.55
+# 48x48 cells, 24 fm wide.
+SIDE = 48
+SPACING = 0.5
+# Index of the fireball's middle in the image: the published centroids lie near 9.3 and not in the middle, 9.5.
+CENTRE = 9.3
+# Woods-Saxon density of lead: radius and diffuseness in fm (de Vries et al., At. Data Nucl. Data Tables 36
+# (1987) 495).
+_RADIUS, _DIFFUSENESS = 6.62, 0.546
+_R = np.linspace(0, 16, 801)
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Fireballs:
-    """N events at the beginning.
-
-    density: (N, SIDE, SIDE) over the critical density; temperature: (N,) over the critical one; flow: (N, 2), the
-    transverse and the longitudinal expansion rate in 1/fm.
-    """
+    """N events at the beginning: density (N, SIDE, SIDE) over the critical one, impact parameter (N,) in fm."""
 
     density: Floats
-    temperature: Floats
-    flow: Floats
+    impact: Floats
 
 
 def cell_centres() -> Floats:
-    """Coordinates (SIDE,) of the cells' centres in fm at the beginning, 0 in the middle of the box."""
-    return SPACING * (np.arange(SIDE, dtype=np.float64) - (SIDE - 1) / 2)
+    """Coordinates (SIDE,) of the cells' centres in fm, 0 in the middle of the fireball."""
+    return SPACING * (np.arange(SIDE, dtype=np.float64) - (SIDE - 1) / 2) + 9.5 - CENTRE
+
+
+def thickness() -> Floats:
+    """A nucleus seen along the beam, 1 in its middle, at the radii ``_R``."""
+    depth = _R[:, None]
+    density = 1 / (1 + np.exp((np.hypot(_R, depth) - _RADIUS) / _DIFFUSENESS))
+    along: Floats = density.sum(axis=0) - density[0] / 2  # trapezoids
+    along /= along[0]
+    return along
 
 
 def draw_fireballs(
     n: int,
     density: tuple[float, float],
-    radius: tuple[float, float],
-    noise: tuple[float, float],
-    temperature: tuple[float, float],
-    flow: tuple[float, float, float],
+    nucleons: float,
+    smearing: float,
+    impact_max: float,
     rng: np.random.Generator,
 ) -> Fireballs:
-    """Draw ``n`` fireballs: Gaussian profiles times log-normal lumps.
+    """Draw ``n`` fireballs.
 
-    density: mean over the critical density in the middle, and its relative spread; radius: width of the profile in
-    fm, and its relative spread; noise: relative spread of the lumps and their correlation length in fm;
-    temperature: lowest and highest over the critical one, uniform in between; flow: transverse and longitudinal
-    rate in 1/fm, and the relative spread of both together.
+    density: mean over the critical one in the middle of a head-on collision, and its relative spread; nucleons:
+    their mean number there, Poisson; smearing: width of each one's Gaussian in fm; impact_max: largest impact
+    parameter in fm, b^2 being uniform. Nucleons lie where both nuclei do, by the geometric mean of their
+    thicknesses (arXiv:1412.4708).
     """
     x = cell_centres()
-    peak, width, rate = (
-        mean * (1 + spread * rng.standard_normal(n).clip(-3, 3))
-        for mean, spread in (density, radius, (1.0, flow[2]))
-    )
-    heat = rng.uniform(*temperature, n)
-    radius_squared = x[:, None] ** 2 + x**2
-    profile = peak[:, None, None] * np.exp(-radius_squared / (2 * width[:, None, None] ** 2))
-    spread = np.sqrt(np.log1p(noise[0] ** 2))
-    lumps = np.exp(spread * _smooth_noise(n, noise[1], rng) - spread**2 / 2)
-    return Fireballs(profile * lumps, heat, rate[:, None] * np.array(flow[:2]))
+    profile = thickness()
+    area = np.concatenate([[0.0], np.cumsum((_R * profile)[1:] + (_R * profile)[:-1])]) / 2 * _R[1]
+    norm = 2 * np.pi * area[-1] / (nucleons * 2 * np.pi * smearing**2)
+    impact = impact_max * np.sqrt(rng.random(n))
+    scale = norm * density[0] * (1 + density[1] * rng.standard_normal(n).clip(-3, 3))
+    out = np.empty((n, SIDE, SIDE))
+    for event in range(n):
+        places = _nucleons(rng.poisson(nucleons), impact[event], area / area[-1], profile, rng)
+        rows, columns = (np.exp(-((x[:, None] - place) ** 2) / (2 * smearing**2)) for place in places)
+        out[event] = scale[event] * (rows @ columns.T)
+    return Fireballs(out, impact)
 
 
-def _smooth_noise(n: int, length: float, rng: np.random.Generator) -> Floats:
-    """Gaussian noise (n, SIDE, SIDE) of mean 0 and variance 1, with correlation exp(-r^2 / (2 length^2))."""
-    k = 2 * np.pi * np.fft.fftfreq(SIDE, SPACING)
-    # The square root of the spectrum, normalised so that every cell has variance 1.
-    filtered = np.exp(-((k[:, None] ** 2 + k[: SIDE // 2 + 1] ** 2) * length**2) / 4)
-    full = np.exp(-((k[:, None] ** 2 + k**2) * length**2) / 2)
-    white = np.fft.rfft2(rng.standard_normal((n, SIDE, SIDE)))
-    noise: Floats = np.fft.irfft2(white * filtered, s=(SIDE, SIDE)) / np.sqrt(full.mean())
-    return noise
+def _nucleons(n: int, impact: float, share: Floats, profile: Floats, rng: np.random.Generator) -> Floats:
+    """Places (2, n or fewer): nucleons of a head-on collision that are inside both nuclei, turned at random."""
+    r, angle = np.interp(rng.random(n), share, _R), rng.uniform(0, 2 * np.pi, n)
+    x, y = r * np.cos(angle), r * np.sin(angle)
+    one, other = (np.interp(np.hypot(x + shift, y), _R, profile) for shift in (impact / 2, -impact / 2))
+    kept = rng.random(n) * np.interp(r, _R, profile) < np.sqrt(one * other)
+    angle = angle + rng.uniform(0, 2 * np.pi)
+    return np.stack([r * np.cos(angle), r * np.sin(angle)])[:, kept]

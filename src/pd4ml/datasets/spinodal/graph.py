@@ -14,7 +14,7 @@ __all__ = ["graphs"]
 
 
 def graphs(arrays: Mapping[str, Array], fitted: Mapping[str, Any], *, edges: bool = True) -> PackedGraphs:
-    """Make the graphs of images, with the features as nodes (pixels outside the contour included).
+    """Make the graphs of images, with the features as nodes.
 
     Arguments and errors are those of ``features``; neighbours are those of arXiv:2107.00656, diagonals included.
     """

@@ -26,7 +26,7 @@ def summary(arrays: Mapping[str, Array]) -> dict[str, Array]:
         "tenth_over_mean": peaks[:, 9],
         "variance": relative.var(axis=(1, 2)),
         "skewness": np.mean((relative - 1) ** 3, axis=(1, 2)) / relative.std(axis=(1, 2)).clip(1e-12) ** 3,
-        "empty": np.mean(density == 0, axis=(1, 2)),
+        "dim": np.mean(256 * density < density.max(axis=(1, 2), keepdims=True), axis=(1, 2)),
     }
     return {**columns, **_extent(density, total), **_lumps(relative), **_power(relative)}
 
