@@ -33,7 +33,7 @@ class Config:
     duration: float = within(8.0, 0.0, 12.0, "fm/c", "time until freeze-out", stage=_MEDIUM)
     dense: float = within(1 / 3, 0.1, 0.6, what="square of the speed of sound in dense matter", stage=_MEDIUM)
     unstable: float = within(
-        -0.072, -0.2, 0.3, what="the same at the critical density: below 0, waves grow", stage=_MEDIUM
+        -0.08, -0.2, 0.3, what="the same at the critical density: below 0, waves grow", stage=_MEDIUM
     )
     width: float = within(
         0.32, 0.05, 0.6, what="width of the soft region in the logarithm of the density", stage=_MEDIUM
