@@ -1,12 +1,14 @@
-"""Evidence for the EOSL room's README: spectra against the published numbers, and what a classifier learns.
+"""Evidence for the EOSL room's README: spectra against published and measured numbers, and what models learn.
 
-``python evidence/eosl/evidence.py [FOLDER]`` generates events into FOLDER (demo/evidence if none is given) or
-finds them there, trains, draws the README's figure and keeps the numbers in ``numbers.json``, from which
-``page.py`` writes the tables: some minutes on two cores.
+``python evidence/eosl/evidence.py [FOLDER [PART ...]]`` generates events into FOLDER (demo/evidence if none is
+given) or finds them there, measures, trains, draws the README's figure and keeps the numbers in
+``numbers.json``, from which ``page.py`` writes the tables. All parts take about an hour of one core; a part
+alone keeps the numbers of the others.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -15,21 +17,21 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from torch import nn
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold
 
+import pd4ml
 from pd4ml.datasets.eosl import EOSL
-from pd4ml.datasets.eosl.features import features, fit_bins
-from pd4ml.physics.hydro.cooper_frye import pion_spectrum
-from pd4ml.physics.hydro.equation_of_state import EquationOfState, eosq, s95p
+from pd4ml.datasets.eosl.config import Config
+from pd4ml.physics.hydro.cooper_frye import all_pions, pion_spectrum
+from pd4ml.physics.hydro.equation_of_state import EquationOfState, eosq, s95p, s95p_pce
 from pd4ml.physics.hydro.freezeout import freeze_out
 from pd4ml.physics.hydro.glauber import SYSTEMS, Collision, collide, entropy_density, impact_parameter
 from pd4ml.physics.hydro.solver import Fluid
 from pd4ml.storage.store import Events
+from pd4ml.training.recipe import load_recipe
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -37,10 +39,16 @@ import matplotlib.pyplot as plt
 HERE = Path(__file__).parent
 RECORD = HERE / "numbers.json"
 FIGURES = HERE.parents[1] / "src" / "pd4ml" / "datasets" / "eosl" / "figures"
-N_EVENTS, PER_EVENT, SEED = 40_000, 5, 1
-EPOCHS, BATCH, TRAININGS = 10, 128, 2
+N_EVENTS, SEED = 28_600, 1  # spectra, five of each hydrodynamic event
+# Trainings by recipe: the least number of epochs that the time of a quick look allows.
+EPOCHS: dict[str, int | None] = {"gbdt": None, "fcn_quick": None, "filter_net_quick": 4, "eosl_cnn_quick": 8}
 GRIDS = {"fine": (0.2, 1), "default": (0.4, 1), "coarse": (0.4, 2)}  # cell in fm, cells of the surface's cubes
 PHI = (np.arange(24) + 0.5) * np.pi / 12
+# Systems of measured pions, with centralities, and how many events stand for them.
+MEASURED = {"Au+Au": ((0.0, 5.0), (20.0, 30.0)), "Pb+Pb": ((0.0, 5.0),)}
+N_MEASURED = 12
+N_HIERARCHY, SHARPEST = 1000, 1_000_000  # hydrodynamic events; draws that have no noise left
+NOISE = {"one draw": 1, "mean of 30 draws": 30, "no noise": SHARPEST}
 
 Floats = NDArray[np.float64]
 
@@ -50,22 +58,26 @@ def observables(spectra: NDArray[np.float32]) -> dict[str, Floats]:
     counts = spectra.astype(np.float64)
     totals, rows = counts.sum(axis=(1, 2)), counts.mean(axis=2)
     ratio = np.divide(counts.var(axis=2, ddof=1), rows, out=np.full_like(rows, np.nan), where=rows > 0)
+    second = counts.sum(axis=1) @ np.exp(2j * PHI)
     return {
         "total": totals,
         "largest bin": counts.max(axis=(1, 2)),
         "variance / mean along phi": np.nanmean(ratio, axis=1),
         "row of the peak": rows.argmax(axis=1).astype(np.float64),
-        "size of v2": np.abs((counts.sum(axis=1) * np.exp(2j * PHI)).sum(axis=1)) / totals,
+        "size of v2": np.abs(second) / totals,
+        "phase of v2 [deg]": np.degrees(np.angle(second) / 2) % 180,
         "mean pT [GeV]": (rows * (np.arange(24) + 0.5) / 12).sum(axis=1) / rows.sum(axis=1),
     }
 
 
 def summary(events: Events) -> dict[str, Any]:
-    """Quantiles of the observables, and their means in both classes with errors from independent events."""
-    found, label = observables(events["pion_spectrum"]), np.asarray(events.y)
+    """Of single draws: quantiles of the observables, means in both classes with errors from independent events."""
+    single = np.asarray(events["kind"]) == 0
+    found, label = observables(np.asarray(events["pion_spectrum"])[single]), np.asarray(events.y)[single]
+    event = np.asarray(events["event_id"])[single]
     out: dict[str, Any] = {}
     for name, values in found.items():
-        classes = [by_event(values[label == k], events["event_id"][label == k]) for k in (0, 1)]
+        classes = [by_event(values[label == k], event[label == k]) for k in (0, 1)]
         out[name] = {"quantiles": np.quantile(values, [0.05, 0.5, 0.95]).tolist(), "classes": classes}
     return out
 
@@ -78,112 +90,96 @@ def by_event(values: NDArray[Any], event: NDArray[np.int64]) -> list[float]:
     return [float(values.mean()), float(np.sqrt((residual**2).sum()) / n.sum())]
 
 
-class Network(nn.Module):
-    """A small convolutional network that knows that the azimuth is a circle."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            *(nn.Conv2d(1, 16, 5), nn.BatchNorm2d(16), nn.PReLU(), nn.AvgPool2d(2)),
-            *(nn.Conv2d(16, 32, 5), nn.BatchNorm2d(32), nn.PReLU(), nn.AvgPool2d(2)),
-            *(nn.Flatten(), nn.Dropout(0.3), nn.LazyLinear(64), nn.PReLU(), nn.Dropout(0.3), nn.Linear(64, 1)),
-        )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (B,) of standardised spectra (B, 1, 24, 24)."""
-        return torch.squeeze(self.layers(torch.cat([x, x[..., :4]], dim=-1)), 1)
-
-
-def fully_connected() -> nn.Module:
-    """A plain dense network."""
-    return nn.Sequential(
-        *(nn.Flatten(), nn.Linear(576, 256), nn.ReLU(), nn.Dropout(0.3), nn.Linear(256, 64), nn.ReLU()),
-        *(nn.Linear(64, 1), nn.Flatten(0)),
-    )
-
-
-def train(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int) -> None:
-    """Adam, cosine schedule; the azimuth of every spectrum is rotated at random."""
-    generator = torch.Generator().manual_seed(seed)
-    model(x[:2])  # gives lazy layers their shape
-    optimiser = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=1e-3)
-    n_steps = EPOCHS * (len(x) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=n_steps)
-    for _ in range(EPOCHS):
-        order = torch.randperm(len(x), generator=generator)
-        model.train()
-        for start in range(0, len(x) - BATCH + 1, BATCH):
-            rows = order[start : start + BATCH]
-            shift = int(torch.randint(24, (1,), generator=generator))
-            loss = nn.functional.binary_cross_entropy_with_logits(model(x[rows].roll(shift, -1)), y[rows])
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-    model.eval()
-
-
-def linear_inputs(spectra: NDArray[np.float32]) -> Floats:
-    """What a trivial leak would show in: total, mean pT, size of v2."""
-    found = observables(spectra)
-    return np.stack([found["total"], found["mean pT [GeV]"], found["size of v2"]], axis=1)
-
-
-def accuracies(events: Events, right: NDArray[np.bool_], keep: slice) -> dict[str, list[float]]:
-    """Accuracy with errors for all spectra and for both kinds."""
-    kind, event = events["kind"][keep], events["event_id"][keep]
-    out = {"all": by_event(right, event)}
-    for name, k in (("event-by-event", 0), ("averaged", 1)):
-        out[name] = by_event(right[kind == k], event[kind == k])
+def scores(folder: Path) -> dict[str, Any]:
+    """Trainings on the default events: accuracy and AUC on test, with errors that draw hydrodynamic events."""
+    sample = EOSL.at(folder, source="generated")
+    out = {}
+    for name, epochs in EPOCHS.items():
+        recipe = load_recipe(name, EOSL)
+        if epochs:
+            recipe = dataclasses.replace(recipe, max_epochs=epochs)
+        run = pd4ml.train(sample, recipe, seed=SEED, runs_dir=folder / "runs", threads=1)
+        found: dict[str, Any] = {
+            m: [v.value, v.error] for m, v in run.record.metrics.items() if m in ("accuracy", "auc")
+        }
+        output, test = run.predict(sample).output, sample.open("test")
+        right = (np.asarray(output) > 0) == np.asarray(test.y).astype(bool)
+        for kind, what in ((0, "single draws"), (1, "means")):
+            mine = np.asarray(test["kind"]) == kind
+            found[what] = by_event(right[mine].astype(np.float64), np.asarray(test["event_id"])[mine])
+        out[name] = {**found, "epochs": epochs or recipe.max_epochs}
     return out
 
 
-def n_seen(events: Events) -> int:
-    """How many of the train split's spectra are trained on: whole chunks, so that no event is on both sides."""
-    return round(0.8 * len(events)) // 200 * 200
+def curve(folder: Path) -> dict[str, list[float]]:
+    """AUC of boosted trees by the number of training spectra."""
+    sample, out = EOSL.at(folder, source="generated"), dict[str, list[float]]()
+    for n in (2_500, 5_000, 10_000, None):
+        run = pd4ml.train(sample, "gbdt", seed=SEED, runs_dir=folder / "runs", n_train=n, threads=1)
+        auc = run.record.metrics["auc"]
+        out[str(n or len(sample.open("train")))] = [auc.value, auc.error or 0.0]
+    return out
 
 
-def classify(train_events: Events, test_events: Events) -> dict[str, Any]:
-    """Accuracies of a linear model and of networks, on new events of the train split's parameters and on test."""
-    n_train = n_seen(train_events)
-    seen, held = slice(0, n_train), slice(n_train, None)
-    spectra = np.array(train_events["pion_spectrum"])
-    label = np.asarray(train_events.y, np.int64)
-    parts = {
-        "new events, parameters of train": (train_events, spectra[held], label[held], held),
-        "test, shifted parameters": (
-            test_events,
-            np.array(test_events["pion_spectrum"]),
-            np.asarray(test_events.y, np.int64),
-            slice(None),
-        ),
-    }
-    line = make_pipeline(StandardScaler(), LogisticRegression()).fit(linear_inputs(spectra[seen]), label[seen])
-    out: dict[str, Any] = {
-        "linear (total, mean pT, size of v2)": {
-            name: accuracies(e, line.predict(linear_inputs(s)) == y, keep)
-            for name, (e, s, y, keep) in parts.items()
-        }
-    }
-    mean, spread = fit_bins(spectra[seen])
+def hierarchy(folder: Path) -> dict[str, Any]:
+    """AUC of boosted trees on the same hydrodynamic events: one draw, means of 30, and no noise."""
+    EOSL.generate(
+        *(folder, N_HIERARCHY),
+        seed=SEED + 1,
+        workers=1,
+        variant="sharp",
+        spectra_per_event=1,
+        coarse_share=1.0,
+        draws=SHARPEST,
+    )
+    parts = [EOSL.open(split, folder, source="generated", variant="sharp") for split in ("train", "test")]
+    expected = np.concatenate([np.asarray(p["pion_spectrum"], np.float64) for p in parts])
+    label = np.concatenate([np.asarray(p.y) for p in parts])
+    rng, out = np.random.default_rng(SEED), dict[str, Any]()
+    for name, draws in NOISE.items():
+        copies = 1 if draws == SHARPEST else 4
+        event = np.tile(np.arange(len(expected)), copies)
+        spectra = rng.poisson(draws * expected[event]) / draws if copies > 1 else expected
+        table = np.column_stack(list(EOSL.summary({"pion_spectrum": spectra.astype(np.float32)}).values()))
+        flat = np.empty(len(event))
+        for seen, held in GroupKFold(5).split(table, groups=event):
+            trees = HistGradientBoostingClassifier(learning_rate=0.05, max_iter=150, random_state=SEED)
+            flat[held] = trees.fit(table[seen], label[event[seen]]).predict_proba(table[held])[:, 1]
+        score = flat.reshape(copies, -1)
+        picks = rng.integers(len(expected), size=(200, len(expected)))
+        spread = np.std([np.mean([roc_auc_score(label[p], s[p]) for s in score]) for p in picks])
+        out[name] = [float(np.mean([roc_auc_score(label, s) for s in score])), float(spread)]
+    return out
 
-    def tensor(s: NDArray[np.float32]) -> torch.Tensor:
-        return torch.from_numpy(features(s, mean, spread)[..., 0][:, None].copy())
 
-    x, y = tensor(spectra[seen]), torch.from_numpy(label[seen].astype(np.float32))
-    for name, make in (("dense network", fully_connected), ("convolutional network", Network)):
-        logits: dict[str, list[NDArray[Any]]] = {part: [] for part in parts}
-        for seed in range(TRAININGS):
-            torch.manual_seed(seed)
-            model = make()
-            train(model, x, y, seed)
-            with torch.no_grad():
-                for part, (_, s, _, _) in parts.items():
-                    logits[part].append(model(tensor(s)).numpy())
-        out[name] = {}
-        for part, (events, _, truth, keep) in parts.items():
-            right = np.mean([(z > 0) == truth for z in logits[part]], axis=0)  # averaged over the trainings
-            out[name][part] = accuracies(events, right, keep)
+def measured() -> list[dict[str, Any]]:
+    """Positive pions of measured systems, freeze-out at 137.5 MeV: dN/dy, mean pT in GeV, root mean square v2."""
+    pt, out = (np.arange(60) + 0.5) / 15, []
+    bin_size = (pt[1] - pt[0]) * np.pi / 12
+    for name, centralities in MEASURED.items():
+        for low, high in centralities:
+            rows: dict[str, list[list[float]]] = {}
+            for k in range(N_MEASURED):
+                rng = np.random.default_rng(k)
+                b = impact_parameter(SYSTEMS[name], low + (k + 0.5) / N_MEASURED * (high - low))
+                density = entropy_density(collide(SYSTEMS[name], b, 1.0, rng), 0.5, 100, 0.4, 0.5)
+                for eos in (s95p(), eosq(), s95p_pce()):
+                    fluid = Fluid(eos.energy_of_entropy(density), 0.5, 0.4, eos)
+                    (surface,) = freeze_out(fluid, [0.1375])
+                    for what, s in (
+                        (eos.name, all_pions(surface, pt, PHI, eos)),
+                        (f"{eos.name}, direct", pion_spectrum(surface, pt, PHI) if eos is s95p() else None),
+                    ):
+                        if s is not None:
+                            v2 = abs((s * np.exp(2j * PHI)).sum()) / s.sum()
+                            moments = [s.sum() * bin_size / 3, (s * pt[:, None]).sum() / s.sum(), v2**2]
+                            rows.setdefault(what, []).append([float(m) for m in moments])
+            for what, values in rows.items():
+                number, mean_pt, square = np.mean(values, axis=0)
+                error = np.std(values, axis=0, ddof=1) / np.sqrt(N_MEASURED)
+                v2 = [float(np.sqrt(square)), float(error[2] / (2 * np.sqrt(square)))]
+                found = {"pions": [number, error[0]], "mean_pt": [mean_pt, error[1]], "v2": v2}
+                out.append({"system": name, "centrality": [low, high], "eos": what, **found})
     return out
 
 
@@ -215,7 +211,7 @@ def draw(events: Events) -> None:
     """The first two spectra of each class and kind, of different hydrodynamic events."""
     figure, axes = plt.subplots(2, 4, figsize=(11, 5.2), layout="constrained")
     label, kind, event = np.asarray(events.y), events["kind"], events["event_id"]
-    for row, (k, title) in zip(axes, enumerate(("event-by-event", "averaged")), strict=True):
+    for row, (k, title) in zip(axes, enumerate(("one draw", "mean of 30")), strict=True):
         rows = [np.flatnonzero((label == c) & (kind == k)) for c in (0, 1)]
         picked = [i for found in rows for i in found[np.sort(np.unique(event[found], return_index=True)[1])[:2]]]
         for ax, i in zip(row, picked, strict=True):
@@ -231,27 +227,36 @@ def draw(events: Events) -> None:
     plt.close(figure)
 
 
+def spectra(folder: Path) -> dict[str, Any]:
+    """The default events against the published numbers; draws the figure."""
+    train = EOSL.open("train", folder, source="generated")
+    draw(train)
+    sizes = [EOSL.open(split, folder, source="generated") for split in ("train", "test")]
+    return {
+        "events": [[len(e), len(np.unique(e["event_id"]))] for e in sizes],
+        "rapidity": Config().rapidity,
+        "observables": summary(train),
+    }
+
+
+PARTS = {
+    "spectra": spectra,
+    "measured": lambda folder: measured(),
+    "grids": lambda folder: grids(),
+    "hierarchy": hierarchy,
+    "scores": scores,
+    "curve": curve,
+}
+
+
 def main() -> None:
     """Generate, measure, train, draw; write the page."""
-    torch.set_num_threads(1)
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parents[1] / "demo" / "evidence"
-    EOSL.generate(folder, N_EVENTS, seed=SEED, workers=2, variant="evidence", spectra_per_event=PER_EVENT)
-    events = {
-        split: EOSL.open(split, folder, source="generated", variant="evidence") for split in ("train", "test")
-    }
-    record = {
-        "train": len(events["train"]),
-        "test": len(events["test"]),
-        "hydro": [len(np.unique(e["event_id"])) for e in events.values()],
-        "spectra": summary(events["train"]),
-        "accuracy": classify(events["train"], events["test"]),
-        "epochs": EPOCHS,
-        "trainings": TRAININGS,
-        "trained_on": len(np.unique(events["train"]["event_id"][: n_seen(events["train"])])),
-        "grids": grids(),
-    }
-    draw(events["train"])
-    RECORD.write_text(json.dumps(record, indent=1) + "\n")
+    record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    EOSL.generate(folder, N_EVENTS, seed=SEED)
+    for part in sys.argv[2:] or PARTS:
+        record[part] = PARTS[part](folder)
+        RECORD.write_text(json.dumps({name: record[name] for name in PARTS if name in record}, indent=1) + "\n")
     subprocess.run([sys.executable, str(HERE / "page.py")], check=True)
 
 

@@ -1,9 +1,11 @@
 """Spectra from a freeze-out surface, after Cooper and Frye, Phys. Rev. D 10 (1974) 186.
 
-E dN/d3p = g / (2 pi)^3 * integral of p^mu d sigma_mu f(p.u), Bose or Fermi as a sum of Boltzmann factors. The
-integral over the space-time rapidity of a boost-invariant surface then gives Bessel functions K0 and K1; it is the
-same at every rapidity. Where p.d sigma is negative, particles enter the fluid; they are counted as negative, as
-conservation of energy demands.
+E dN/d3p = 1 / (2 pi)^3 * integral of d sigma_mu g^mu, with g^mu = p^mu f(p.u) for what the surface itself emits;
+for the two functions that g^mu has with decays see `decays`. Bose's and Fermi's functions are sums of Boltzmann
+factors, those of decays are fitted by such sums, to about 0.1 % of what is emitted. The integral over the
+space-time rapidity of a boost-invariant surface then gives Bessel functions K0 and K1; it is the same at every
+rapidity. Where p.d sigma is negative, particles enter the fluid; they are counted as negative, as conservation
+of energy demands.
 """
 
 from __future__ import annotations
@@ -14,19 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.compiled import njit
-from pd4ml.physics.hydro.equation_of_state import HBARC
+from pd4ml.physics.hydro.decays import MOMENTA, emission
+from pd4ml.physics.hydro.equation_of_state import HBARC, EquationOfState
 from pd4ml.physics.hydro.freezeout import Surface
 
-__all__ = ["PION_MASS", "bessel_table", "pion_density", "pion_spectrum", "spectrum"]
+__all__ = ["PION_MASS", "all_pions", "bessel_table", "pion_density", "pion_spectrum", "spectrum"]
 
 Floats = NDArray[np.float64]
 
 PION_MASS = 0.138  # GeV, mean of the charged and the neutral ones
 N_TERMS = 8  # of Bose's distribution; the next is exp(-8) of the first at most for slow pions
 _SMALL = 16.0
-_TABLE_POINTS, _TABLE_END = 4096, 2.5  # Bessel functions are tabulated in 1/x up to this
+_TABLE_POINTS, _TABLE_END = 8192, 5.0  # Bessel functions are tabulated in 1/x up to this
+_N_GAMMAS = 128  # Lorentz factors at which the integrals over the space-time rapidity are known
 _PHI = 24  # azimuths that are worked on at once, whole vectors
 _FAST = {"contract", "reassoc", "arcp", "nsz", "afn"}
+# What decays emit is a sum of this many exponentials of multiples of E / (4 T), fitted to energies (GeV) up to
+# this; relative to what is emitted at 2 GeV at least, which keeps the fit small where next to nothing is.
+_N_FITTED, _FINER, _ENERGY_END, _ENERGY_FLOOR, _RIDGE = 16, 4, 8.0, 2.0, 1e-4
+_TEMPERATURE_STEP = 0.0025  # GeV; between such temperatures coefficients are interpolated
 
 
 def spectrum(
@@ -43,22 +51,63 @@ def spectrum(
 
     pt: transverse momenta in GeV; phi: azimuths; mass: GeV. Only what the surface itself emits, no decays.
     """
-    pt = np.ascontiguousarray(pt, np.float64)
-    volume = degeneracy / (2 * np.pi * HBARC) ** 3
-    blocks = []
-    for start in range(0, len(phi), _PHI):
-        block = np.zeros(_PHI)
-        block[: len(phi) - start] = phi[start : start + _PHI]
-        angles, found = np.concatenate([np.cos(block), np.sin(block)]), np.zeros((len(pt), _PHI))
-        arguments = (1 / surface.temperature, pt, angles, mass, -1.0 if fermions else 1.0, n_terms, bessel_table())
-        _spectrum(surface.normal, surface.velocity, *arguments, found)
-        blocks.append(found)
-    return volume * pt[:, None] * np.concatenate(blocks, axis=1)[:, : len(phi)]
+    terms = degeneracy * (-1.0 if fermions else 1.0) ** np.arange(n_terms)
+    return _emitted(surface, pt, phi, mass, 1 / surface.temperature, np.stack([terms, np.zeros(n_terms)]))
 
 
 def pion_spectrum(surface: Surface, pt: Floats, phi: Floats, *, n_terms: int = N_TERMS) -> Floats:
     """Number of pions of all three charges that the surface itself emits; see `spectrum`."""
     return spectrum(surface, pt, phi, PION_MASS, 3, n_terms=n_terms)
+
+
+def all_pions(surface: Surface, pt: Floats, phi: Floats, eos: EquationOfState) -> Floats:
+    """Number of pions of all three charges with those from decays; arguments and units as in `spectrum`.
+
+    ``eos`` knows the chemical potentials that hadrons have on the surface.
+    """
+    place = surface.temperature / _TEMPERATURE_STEP
+    node, share = divmod(place, 1.0)
+    low, high = (_exponentials(round(node) + k, eos) for k in (0, 1))
+    terms = low + share * (high - low)
+    return _emitted(surface, pt, phi, PION_MASS, 1 / (_FINER * surface.temperature), terms)
+
+
+@lru_cache(maxsize=64)
+def _exponentials(node: int, eos: EquationOfState) -> Floats:
+    """Sums of exponentials for f1 and (f2 - f1) E of `decays.emission`, (2, 16), at a temperature of the grid."""
+    temperature = node * _TEMPERATURE_STEP
+    energy = np.hypot(MOMENTA, PION_MASS)
+    use = energy < _ENERGY_END
+    energy, (f1, f2) = energy[use], emission(temperature, eos.potentials(temperature))[:, use]
+    powers = np.exp(-energy / (_FINER * temperature))[:, None] ** np.arange(1, _N_FITTED + 1)
+    weight = 1 / (f2 + np.exp(np.interp(_ENERGY_FLOOR, energy, np.log(f2))))
+    ridge = _RIDGE * np.eye(_N_FITTED)
+    found = []
+    for values, w in ((f1, weight), ((f2 - f1) * energy, weight / energy)):
+        left, right = np.vstack([powers * w[:, None], ridge]), np.append(values * w, np.zeros(_N_FITTED))
+        found.append(np.linalg.lstsq(left, right)[0])
+    return np.stack(found)
+
+
+def _emitted(surface: Surface, pt: Floats, phi: Floats, mass: float, rate: float, terms: Floats) -> Floats:
+    """What a surface emits of particles whose f1 and (f2 - f1) E are sums of exp(-n rate E), n from 1 on."""
+    pt = np.ascontiguousarray(pt, np.float64)
+    mt = np.hypot(pt, mass)
+    fours = np.zeros((2, -(-terms.shape[1] // 4) * 4))
+    fours[:, : terms.shape[1]] = terms
+    fastest = (surface.velocity**2).sum(axis=1).max(initial=0.0)
+    step = max(1 / np.sqrt(1 - fastest) - 1, 1e-3) / (_N_GAMMAS - 1)
+    integrals = np.empty((len(pt), _N_GAMMAS, 3, fours.shape[1]))
+    _integrals(rate, mt, step, fours, bessel_table(), integrals)
+    blocks = []
+    for start in range(0, len(phi), _PHI):
+        block = np.zeros(_PHI)
+        block[: len(phi) - start] = phi[start : start + _PHI]
+        angles, found = np.concatenate([np.cos(block), np.sin(block)]), np.zeros((len(pt), _PHI))
+        _spectrum(surface.normal, surface.velocity, rate, pt, mt, angles, step, integrals, found)
+        blocks.append(found)
+    volume = 1 / (2 * np.pi * HBARC) ** 3
+    return volume * pt[:, None] * np.concatenate(blocks, axis=1)[:, : len(phi)]
 
 
 def pion_density(temperature: float, degeneracy: int = 3, mass: float = PION_MASS) -> float:
@@ -72,7 +121,7 @@ def pion_density(temperature: float, degeneracy: int = 3, mass: float = PION_MAS
 
 @lru_cache(maxsize=1)
 def bessel_table() -> Floats:
-    """sqrt(x) exp(x) K0(x) and K1(x) at equal steps of 1/x from 0 to 2.5, (4096, 2).
+    """sqrt(x) exp(x) K0(x) and K1(x) at equal steps of 1/x from 0 to 5, (8192, 2).
 
     From K_n(x) = integral of exp(-x cosh t) cosh(n t) over t > 0, by the trapezoidal rule, which converges
     exponentially here.
@@ -101,53 +150,78 @@ def _exp(x: float) -> float:
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST)
 def _emit(s: Floats, ax: float, ay: float, x: float, n_terms: int, one: Floats, zero: Floats) -> None:
-    """Sum Bose's terms (lane 4 of ``s``) at the azimuths whose cosines and sines are in lanes 0 and 1.
+    """Sum the terms (lane 4 of ``s``) at the azimuths whose cosines and sines are in lanes 0 and 1.
 
-    Lane 3 holds what flows through the element along the azimuth. See `kernels` on lanes.
+    Lane 3 holds what flows through the element along the azimuth. See `kernels` on lanes. Four terms at a time.
     """
     for j in range(_PHI):
         s[2 * _PHI + j] = _exp(ax * s[j] + ay * s[_PHI + j] - x)
         s[4 * _PHI + j] = 0.0
-    for k in range(n_terms - 1, -1, -1):
-        a, b = one[k], zero[k]
+    for k in range(n_terms - 4, -1, -4):
+        a0, a1, a2, a3 = one[k], one[k + 1], one[k + 2], one[k + 3]
+        b0, b1, b2, b3 = zero[k], zero[k + 1], zero[k + 2], zero[k + 3]
         for j in range(_PHI):
-            s[4 * _PHI + j] = s[2 * _PHI + j] * (s[4 * _PHI + j] + a + s[3 * _PHI + j] * b)
+            z, flow = s[2 * _PHI + j], s[3 * _PHI + j]
+            y = z * (s[4 * _PHI + j] + a3 + flow * b3)
+            y = z * (y + a2 + flow * b2)
+            y = z * (y + a1 + flow * b1)
+            s[4 * _PHI + j] = z * (y + a0 + flow * b0)
+
+
+@njit(cache=True, error_model="numpy", fastmath=_FAST)
+def _weigh(low: Floats, high: Floats, share: float, d0: float, flow: float, one: Floats, zero: Floats) -> None:
+    """What the terms are multiplied with, between two Lorentz factors: ``one`` alone, ``zero`` times lane 3."""
+    for n in range(len(one)):
+        zero[n] = low[0, n] + share * (high[0, n] - low[0, n])
+        one[n] = d0 * (low[1, n] + share * (high[1, n] - low[1, n]))
+        one[n] += flow * (low[2, n] + share * (high[2, n] - low[2, n]))
+
+
+@njit(cache=True, error_model="numpy")
+def _integrals(rate: float, mt: Floats, step: float, terms: Floats, table: Floats, found: Floats) -> None:
+    """Integrals of the terms over the space-time rapidity times exp(x), (pT, Lorentz factor, 3, term)."""
+    per_point = (len(table) - 1) / _TABLE_END
+    for i in range(len(mt)):
+        for g in range(found.shape[1]):
+            for n in range(terms.shape[1]):
+                y = 1.0 / ((n + 1) * rate * (1.0 + g * step) * mt[i])
+                k = min(int(y * per_point), len(table) - 2)
+                share, root = y * per_point - k, 2.0 * np.sqrt(y)
+                k0 = root * (table[k, 0] + share * (table[k + 1, 0] - table[k, 0]))
+                k1 = root * (table[k, 1] + share * (table[k + 1, 1] - table[k, 1]))
+                found[i, g, 0, n], found[i, g, 1, n] = terms[0, n] * k0, terms[0, n] * k1 * mt[i]
+                found[i, g, 2, n] = terms[1, n] * k0
 
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST)
 def _spectrum(
     normal: Floats,
     velocity: Floats,
-    beta: float,
+    rate: float,
     pt: Floats,
+    mt: Floats,
     angles: Floats,
-    mass: float,
-    sign: float,
-    n_most: int,
-    table: Floats,
+    step: float,
+    integrals: Floats,
     spectrum: Floats,
 ) -> None:
-    """Add the integral of p.d sigma f over the elements and the space-time rapidity to ``spectrum`` (pT, _PHI)."""
+    """Add the integral of g.d sigma over the elements and the space-time rapidity to ``spectrum`` (pT, _PHI)."""
+    n_most = integrals.shape[3]
     zero, one, s = np.empty(n_most), np.empty(n_most), np.empty(5 * _PHI)
     s[: 2 * _PHI] = angles
-    per_point = (len(table) - 1) / _TABLE_END
     for element in range(len(normal)):
         vx, vy = velocity[element]
         gamma = 1.0 / np.sqrt(1.0 - vx * vx - vy * vy)
         d0, d1, d2 = normal[element]
+        flow = gamma * (d0 + vx * d1 + vy * d2)
+        place = (gamma - 1.0) / step
+        g = min(int(place), integrals.shape[1] - 2)
         for i in range(len(pt)):
-            mt = np.sqrt(mass * mass + pt[i] * pt[i])
-            x, ax, ay = beta * gamma * mt, beta * gamma * vx * pt[i], beta * gamma * vy * pt[i]
+            x, ax, ay = rate * gamma * mt[i], rate * gamma * vx * pt[i], rate * gamma * vy * pt[i]
             # Terms fall by exp(-slowest) at least: what is left out is below exp(-_SMALL) of the first.
             slowest = x - np.sqrt(ax * ax + ay * ay)
-            n_terms = max(1, min(n_most, int(np.ceil(_SMALL / slowest))))
-            for n in range(n_terms):
-                y = 1.0 / ((n + 1) * x)
-                place = y * per_point
-                k = min(int(place), len(table) - 2)
-                share, root = place - k, 2.0 * np.sqrt(y) * sign**n
-                zero[n] = root * (table[k, 0] + share * (table[k + 1, 0] - table[k, 0]))
-                one[n] = root * (table[k, 1] + share * (table[k + 1, 1] - table[k, 1])) * mt * d0
+            n_terms = min(n_most, 4 * (1 + int(_SMALL / (4 * slowest))))
+            _weigh(integrals[i, g], integrals[i, g + 1], place - g, d0, flow, one[:n_terms], zero)
             for j in range(_PHI):
                 s[3 * _PHI + j] = pt[i] * (d1 * s[j] + d2 * s[_PHI + j])
             _emit(s, ax, ay, x, n_terms, one, zero)

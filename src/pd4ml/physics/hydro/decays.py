@@ -1,113 +1,102 @@
-"""Pions from decays of resonances that a freeze-out surface emits.
+"""What a fluid element emits in all: pions of its own, and those of resonances that decay.
 
-A resonance is emitted like a pion, with its own mass, and decays where it is (Sollfrank, Koch, Heinz, Z. Phys. C
-52 (1991) 593). The directions of its pions are isotropic in its rest frame, three-body decays fill phase space.
-What a resonance of some transverse momentum gives is a kernel in the pion's transverse momentum and in the angle
-between both; the surface is boost-invariant, so rapidities do not matter. The five kinds here feed most of the
-pions; heavier ones, and decays of decay products, are left out.
+A resonance of momentum k is emitted with E dN/d3k = integral of d sigma_mu g^mu, g^mu = f(k.u) k^mu. Decays keep
+the form g^mu = f1 (k^mu - (k.u) u^mu) + f2 (k.u) u^mu with functions of k.u alone, so that they are worked out
+once for a temperature and not for a surface (Mazeliauskas, Floerchinger, Grossi, Teaney, Eur. Phys. J. C 79
+(2019) 284, arXiv:1809.11049). Decays are isotropic, those into more than two particles fill phase space, masses
+have no widths; products that decay pass theirs on.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.physics.hydro.cooper_frye import PION_MASS, spectrum
-from pd4ml.physics.hydro.freezeout import Surface
+from pd4ml.physics.hydro.resonances import PHOTON, PION, hadrons
 
-__all__ = ["RESONANCES", "Resonance", "decay_kernel", "decay_pions"]
+__all__ = ["MOMENTA", "breakup", "emission"]
 
 Floats = NDArray[np.float64]
 
-_KAON_MASS, _NUCLEON_MASS = 0.496, 0.939  # GeV
-_N_MASSES, _N_COSINES, _N_ANGLES, _N_WITHIN = 12, 96, 96, 4  # points of the integrals over a decay, and over a bin
+# Momenta in the fluid's frame (GeV) at which the functions are known; denser where particles are slow.
+MOMENTA = 5.0 * np.linspace(0.01, 1, 120) ** 2
+_N_ENERGIES, _N_MASSES, _REACH = 24, 8, 30.0  # of mothers; of what comes with a daughter; mothers' energies over T
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(_N_ENERGIES)
 
 
-@dataclass(frozen=True)
-class Resonance:
-    """mass: GeV; degeneracy: spins, charges and antiparticles; other: masses of what comes with one pion, GeV.
+@lru_cache(maxsize=64)
+def emission(temperature: float, potentials: tuple[tuple[str, float], ...] = ()) -> Floats:
+    """f1 and f2 of all pions, (2, len(MOMENTA)): phase-space densities times (2 pi)^3, summed over charges.
 
-    pions: their mean number in a decay, all charges, branching ratio included.
+    temperature: GeV; potentials: pairs of name and chemical potential in GeV, of hadrons that have one. A volume
+    V at rest emits f2 V d3p / (2 pi hbar)^3 pions of momentum p.
     """
+    known = hadrons()
+    mu = dict(potentials)
+    found = {name: np.zeros((2, len(MOMENTA))) for name in known}
+    for hadron in reversed(known.values()):
+        energy = np.hypot(MOMENTA, hadron.mass) - mu.get(hadron.name, 0.0)
+        found[hadron.name] += hadron.states / (np.exp(energy / temperature) + (1.0 if hadron.fermion else -1.0))
+        for ratio, daughters in hadron.decays:
+            for name in set(daughters) - {PHOTON}:
+                mass = known[name].mass
+                rest = list(daughters)
+                rest.remove(name)
+                others = tuple(0.0 if d == PHOTON else known[d].mass for d in rest)
+                number = ratio * daughters.count(name)
+                for recoil, weight in zip(*_recoil(hadron.mass, mass, others), strict=True):
+                    given = _daughters(hadron.mass, found[hadron.name], mass, recoil, _REACH * temperature)
+                    found[name] += number * weight * given
+    return found[PION]
 
-    name: str
-    mass: float
-    degeneracy: int
-    fermion: bool
-    other: tuple[float, ...]
-    pions: float
 
+def _daughters(mother: float, f: Floats, mass: float, recoil: float, reach: float) -> Floats:
+    """Functions f1 and f2 of a daughter of this mass, of a decay into it and ``recoil``; all in GeV.
 
-# Masses, spins and branching ratios: Particle Data Group, Phys. Rev. D 110 (2024) 030001.
-RESONANCES = (
-    Resonance("rho(770)", 0.775, 9, False, (PION_MASS,), 2.0),
-    Resonance("omega(782)", 0.783, 3, False, (PION_MASS, PION_MASS), 3 * 0.892),
-    Resonance("eta", 0.548, 1, False, (PION_MASS, PION_MASS), 3 * (0.326 + 0.230)),
-    Resonance("K*(892)", 0.894, 12, False, (_KAON_MASS,), 1.0),
-    Resonance("Delta(1232)", 1.232, 32, True, (_NUCLEON_MASS,), 1.0),
-)
-
-
-def decay_pions(surface: Surface, pt: Floats, phi: Floats) -> Floats:
-    """Number of pions from decays, dN / (dy dpT dphi), (len(pt), len(phi)) in 1/GeV.
-
-    pt: middles in GeV of equal bins from 0 on; phi: azimuths of equal bins around the circle.
+    In the daughter's rest frame its mothers come from all sides with one energy: an average over them. The
+    integration is over the mothers' energies, of which the lowest matter.
     """
-    width, turn = 2 * pt[0], 2 * math.pi / len(phi)
-    # Pions of up to pT come from resonances of somewhat more; beyond twice as much there is next to nothing.
-    mothers = (np.arange(2 * len(pt)) + 0.5) * width
-    components = np.zeros((len(pt), len(phi) // 2 + 1), np.complex128)
-    for resonance in RESONANCES:
-        kernel = np.fft.rfft(decay_kernel(resonance, width, len(mothers), len(pt), len(phi)), axis=2)
-        emitted = spectrum(surface, mothers, phi, resonance.mass, resonance.degeneracy, fermions=resonance.fermion)
-        components += np.einsum("mk,mpk->pk", np.fft.rfft(emitted * width * turn, axis=1), kernel)
-    return np.asarray(np.fft.irfft(components, len(phi), axis=1) / (width * turn))
+    momentum = breakup(mother, mass, recoil)
+    own = math.hypot(momentum, mass)
+    p = MOMENTA[:, None]
+    energy, ratio = np.hypot(p, mass), mother / mass**2
+    low, high = ratio * (own * energy - momentum * p), ratio * (own * energy + momentum * p)
+    half = 0.5 * np.minimum(high - low, reach)
+    mothers = np.maximum(low + half * (1 + _NODES), mother)
+    along = (energy * mothers - own * mother) / p  # k.p / p, from p.k = m_mother * own
+    k = np.sqrt(mothers**2 - mother**2)
+    f1, f2 = (np.exp(np.interp(k, MOMENTA, np.log(g))) for g in f)
+    moments = np.stack([(along * f1) @ _WEIGHTS / p[:, 0], (mothers * f2) @ _WEIGHTS / energy[:, 0]])
+    return np.asarray(mother * half[:, 0] / (2 * momentum * p[:, 0]) * moments)
 
 
-@lru_cache(maxsize=32)
-def decay_kernel(resonance: Resonance, width: float, n_mothers: int, n_pt: int, n_phi: int) -> Floats:
-    """Mean number of pions (n_mothers, n_pt, n_phi) of a resonance, by its pT, the pion's pT, and the angle.
-
-    Bins of pT are ``width`` GeV wide from 0 on; bin 0 of the angle, of ``n_phi`` in the circle, is centred at 0.
-    """
-    momentum, weight = _momenta(resonance)
-    cosine = (np.arange(_N_COSINES) + 0.5) / _N_COSINES * 2 - 1
-    angle = (np.arange(_N_ANGLES) + 0.5) / _N_ANGLES * 2 * math.pi
-    p, c, a = np.meshgrid(momentum, cosine, angle, indexing="ij")
-    share = np.broadcast_to(weight[:, None, None], p.shape) / (_N_COSINES * _N_ANGLES)
-    energy = np.sqrt(p**2 + PION_MASS**2)
-    along, across = p * np.sqrt(1 - c**2) * np.cos(a), p * np.sqrt(1 - c**2) * np.sin(a)
-    kernel = np.zeros((n_mothers, n_pt, n_phi))
-    for mother in range(n_mothers):
-        for k in range(_N_WITHIN):
-            boost = (mother + (k + 0.5) / _N_WITHIN) * width / resonance.mass  # of the mother along its pT
-            px = along * math.sqrt(1 + boost**2) + energy * boost
-            bins = (np.hypot(px, across) / width).astype(np.int64)
-            turn = np.rint(np.arctan2(across, px) / (2 * math.pi) * n_phi).astype(np.int64) % n_phi
-            inside = bins < n_pt
-            flat = np.bincount((bins * n_phi + turn)[inside], share[inside], n_pt * n_phi)
-            kernel[mother] += flat.reshape(n_pt, n_phi)
-    kernel *= resonance.pions / _N_WITHIN
-    kernel.flags.writeable = False
-    return kernel
+@lru_cache(maxsize=1024)
+def _recoil(mother: float, mass: float, others: tuple[float, ...]) -> tuple[list[float], list[float]]:
+    """Masses (GeV) of what a daughter recoils against, and their weights, which sum to 1."""
+    if len(others) == 1:
+        return [others[0]], [1.0]
+    masses, weights = _spectrum(mother, mass, others)
+    return masses, [w / sum(weights) for w in weights]
 
 
-def _momenta(resonance: Resonance) -> tuple[Floats, Floats]:
-    """Momenta (GeV) of the pion in the rest frame of the resonance, and their weights, which sum to 1."""
-    if len(resonance.other) == 1:
-        return np.array([_breakup(resonance.mass, PION_MASS, resonance.other[0])]), np.ones(1)
-    # Phase space: the other two have a mass m with the weight p(m) q(m), momenta in both rest frames.
-    least, most = sum(resonance.other), resonance.mass - PION_MASS
-    mass = least + (np.arange(_N_MASSES) + 0.5) / _N_MASSES * (most - least)
-    p = np.array([_breakup(resonance.mass, PION_MASS, float(m)) for m in mass])
-    weight = p * [_breakup(float(m), *resonance.other) for m in mass]
-    return p, weight / weight.sum()
+def _spectrum(mother: float, mass: float, others: tuple[float, ...]) -> tuple[list[float], list[float]]:
+    """Masses of ``others`` together and the phase space (up to a factor) that each has."""
+    least, most = sum(others), mother - mass
+    masses = [least + (k + 0.5) / _N_MASSES * (most - least) for k in range(_N_MASSES)]
+    return masses, [breakup(mother, mass, m) * m * _volume(m, others) for m in masses]
 
 
-def _breakup(mass: float, first: float, second: float) -> float:
-    """Momentum of both daughters in the rest frame."""
+def _volume(mass: float, parts: tuple[float, ...]) -> float:
+    """Phase space of a decay, up to a factor that depends on the number of parts and the steps of integration."""
+    if len(parts) == 2:
+        return breakup(mass, *parts) / mass
+    width = mass - sum(parts)
+    return width * sum(_spectrum(mass, parts[0], parts[1:])[1]) / mass
+
+
+def breakup(mass: float, first: float, second: float) -> float:
+    """Momentum of both daughters (masses ``first`` and ``second``) in the rest frame; all in GeV."""
     return math.sqrt((mass**2 - (first + second) ** 2) * (mass**2 - (first - second) ** 2)) / (2 * mass)

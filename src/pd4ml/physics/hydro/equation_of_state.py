@@ -15,22 +15,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.errors import DataError
+from pd4ml.physics.hydro.chemistry import HBARC, Chemistry, freeze_chemistry
 
 __all__ = [
     "EOSQ_ENERGY_HADRON",
     "EOSQ_ENERGY_PLASMA",
+    "EOSQ_PRESSURE",
     "EOSQ_TC",
     "HBARC",
     "EquationOfState",
     "conformal",
     "eosq",
     "s95p",
+    "s95p_pce",
 ]
 
-HBARC = 0.1973269804  # GeV fm, CODATA 2018
-# Critical temperature in GeV, energy densities in GeV/fm3 at which the mixed phase of EOSQ ends and begins;
-# Kolb, Sollfrank, Heinz, Phys. Rev. C 62 (2000) 054909, hep-ph/0006129.
-EOSQ_TC, EOSQ_ENERGY_HADRON, EOSQ_ENERGY_PLASMA = 0.164, 0.45, 1.6
+
+# Critical temperature in GeV, pressure there and energy densities in GeV/fm3 at which the mixed phase of EOSQ
+# ends and begins: as in the tables that the VISHNew code is published with, of the equation of state of Kolb,
+# Sollfrank, Heinz, Phys. Rev. C 62 (2000) 054909, hep-ph/0006129, whose text rounds them to 164 MeV, 0.45 and
+# 1.6.
+EOSQ_TC, EOSQ_PRESSURE, EOSQ_ENERGY_HADRON, EOSQ_ENERGY_PLASMA = 0.1646, 0.0783, 0.486, 1.692
 
 _STEP, _N_NODES = 0.003, 2400  # of (e / GeV fm^-3)^(1/4): up to e = 2,680 GeV/fm3, T of about 1 GeV
 
@@ -42,7 +47,8 @@ class EquationOfState:
     """Thermodynamics at the nodes of a table; all arrays (n,) float64, rising with the energy density.
 
     energy, pressure: GeV/fm3; temperature: GeV; entropy: 1/fm3. ``step`` is the distance of the nodes in
-    (e / GeV fm^-3)^(1/4); the first node is the vacuum.
+    (e / GeV fm^-3)^(1/4); the first node is the vacuum. ``chemistry``: of a gas whose hadrons do not keep their
+    equilibrium.
     """
 
     name: str
@@ -51,6 +57,7 @@ class EquationOfState:
     temperature: Floats
     entropy: Floats
     step: float = _STEP
+    chemistry: Chemistry | None = None
 
     @property
     def lines(self) -> Floats:
@@ -69,6 +76,10 @@ class EquationOfState:
     def pressure_of_energy(self, energy: Floats) -> Floats:
         """Pressure (GeV/fm3) at an energy density (GeV/fm3)."""
         return np.interp(energy, self.energy, self.pressure)
+
+    def potentials(self, temperature: float) -> tuple[tuple[str, float], ...]:
+        """Chemical potentials (GeV) of hadrons by name at a temperature (GeV), of those that have one."""
+        return self.chemistry.potentials(temperature) if self.chemistry else ()
 
     def _inverse(self, values: Floats, table: Floats, what: str) -> Floats:
         if not (np.min(values) >= 0 and np.max(values) <= table[-1]):
@@ -100,26 +111,50 @@ def s95p() -> EquationOfState:
 
 
 @lru_cache(maxsize=1)
+def s95p_pce() -> EquationOfState:
+    """A cross-over whose numbers of stable hadrons are frozen below 165 MeV, like s95p-PCE165 (arXiv:0912.2541).
+
+    Above it is s95p-v1, below it a gas of the hadrons of `resonances` whose resonances go on to decay and to be
+    formed (`chemistry`), times a factor that makes the pressures meet: that gas lacks some heavy hadrons of
+    s95p's.
+    """
+    above, frozen = s95p(), freeze_chemistry(_FROZEN)
+    energy = _nodes()
+    scale = float(_s95p_gas(np.array([_FROZEN]))[1][0]) / frozen.pressure[-1]
+    gas = energy < scale * frozen.energy[-1]
+    ratio = frozen.energy[0] / frozen.pressure[0]
+    # Below the coldest gas that is known (long after any freeze-out) a power of T joins, as in `_s95p_gas`.
+    thin = np.minimum(energy[gas] / (scale * frozen.energy[0]), 1.0)
+    pressure, temperature, entropy = above.pressure.copy(), above.temperature.copy(), above.entropy.copy()
+    for values, known, power in (
+        (pressure, scale * frozen.pressure, 1.0),
+        (temperature, frozen.temperature, 1 / (1 + ratio)),
+        (entropy, scale * frozen.entropy, ratio / (1 + ratio)),
+    ):
+        values[gas] = np.interp(energy[gas], scale * frozen.energy, known) * thin**power
+        np.maximum.accumulate(
+            values, out=values
+        )  # the energy densities of both gases at their joint differ by 2 %
+    return EquationOfState("s95p-PCE", energy, pressure, temperature, entropy, chemistry=frozen)
+
+
+@lru_cache(maxsize=1)
 def eosq() -> EquationOfState:
     """EOSQ: first order; hadron gas and bag-model plasma joined by a Maxwell construction (hep-ph/0006129).
 
-    The published hadron gas is a sum over resonances. Here it is that of s95p, whose pressure is changed
-    by a term in T^30 such that the energy density at Tc = 164 MeV is the published 0.45 GeV/fm3 (it would be 6 %
-    more otherwise): at freeze-out both equations of state describe nearly the same gas. The plasma's bag constant
-    and its degrees of freedom follow from e_Q and the common pressure at Tc; B^(1/4) comes out close to the
-    published 230 MeV.
+    The plasma is that of the published tables. The hadron gas is that of s95p with temperature and pressure
+    scaled (by 1 and 7 %), so that it meets both the pressure and the energy density at Tc; it is then within 0.3
+    % of the tables' p/e, and 0.1 MeV of their temperatures, at all energy densities
+    (`test_hydro_equation_of_state`).
     """
     energy = _nodes()
-    pressure_c = float(_hadron_gas(np.array([EOSQ_TC]))[1][0])
-    bag = (EOSQ_ENERGY_PLASMA - 3 * pressure_c) / 4
-    plasma = energy > EOSQ_ENERGY_PLASMA
-    temperature = np.full(len(energy), EOSQ_TC)
-    hadrons = energy < EOSQ_ENERGY_HADRON
+    four_bags = EOSQ_ENERGY_PLASMA - 3 * EOSQ_PRESSURE
+    hadrons, plasma = energy < EOSQ_ENERGY_HADRON, energy > EOSQ_ENERGY_PLASMA
+    temperature, pressure = np.full(len(energy), EOSQ_TC), np.full(len(energy), EOSQ_PRESSURE)
     temperature[hadrons] = _temperature(energy[hadrons], _hadron_gas, 1.01 * EOSQ_TC)
-    temperature[plasma] *= ((energy[plasma] - bag) / (EOSQ_ENERGY_PLASMA - bag)) ** 0.25
-    pressure = np.full(len(energy), pressure_c)
     pressure[hadrons] = _hadron_gas(temperature[hadrons])[1]
-    pressure[plasma] = (energy[plasma] - 4 * bag) / 3
+    temperature[plasma] *= ((4 * energy[plasma] - four_bags) / (4 * EOSQ_ENERGY_PLASMA - four_bags)) ** 0.25
+    pressure[plasma] = (energy[plasma] - four_bags) / 3
     return EquationOfState("EOSQ", energy, pressure, temperature, _entropy(energy, pressure, temperature))
 
 
@@ -144,6 +179,7 @@ def _temperature(energy: Floats, gas: Callable[[Floats], tuple[Floats, Floats]],
 _BELOW = {1: 4.654, 3: -879.0, 4: 8081.0, 10: -7_039_000.0}
 _ABOVE = {-2: 0.2660, -4: 2.403e-3, -10: -2.809e-7, -30: 6.073e-23}
 _JOINT, _LOWEST, _P_LOWEST = 0.1838, 0.07, 0.1661  # GeV, GeV, P/T^4 there
+_FROZEN = 0.165  # GeV, below which s95p-PCE165 has its numbers of hadrons fixed
 
 
 def _series(terms: dict[int, float], temperature: Floats) -> tuple[Any, Any]:
@@ -165,10 +201,19 @@ def _s95p_gas(temperature: Floats) -> tuple[Floats, Floats]:
     return ratio * pressure, pressure
 
 
+@lru_cache(maxsize=1)
+def _scales() -> tuple[float, float]:
+    """Factors of temperature and pressure with which the gas of s95p is that of EOSQ at Tc."""
+    fine = np.linspace(0.12, 0.18, 6001)
+    energy, pressure = _s95p_gas(fine)
+    ratio = EOSQ_PRESSURE / EOSQ_ENERGY_HADRON
+    softest = int((pressure / energy).argmin())
+    at_tc = float(np.interp(-ratio, -(pressure / energy)[:softest], fine[:softest]))
+    return at_tc / EOSQ_TC, EOSQ_PRESSURE / float(np.interp(at_tc, fine, pressure))
+
+
 def _hadron_gas(temperature: Floats) -> tuple[Floats, Floats]:
     """Energy density and pressure of EOSQ's hadron gas (GeV/fm3)."""
-    power = 30
-    missing = EOSQ_ENERGY_HADRON - float(_s95p_gas(np.array([EOSQ_TC]))[0][0])
-    added = missing / (power - 1) * (temperature / EOSQ_TC) ** power
-    energy, pressure = _s95p_gas(temperature)
-    return energy + (power - 1) * added, pressure + added
+    heat, scale = _scales()
+    energy, pressure = _s95p_gas(heat * temperature)
+    return scale * energy, scale * pressure

@@ -99,7 +99,7 @@ def cube_elements(
 def _slice(fluid: Fluid, coarsen: int) -> tuple[float, Floats, Floats]:
     """Time, the field that is cut (e^(1/4), about proportional to T), and velocity."""
     rough = slice(None, None, coarsen)
-    return fluid.tau, np.ascontiguousarray(fluid.energy[rough, rough]) ** 0.25, fluid.velocity[:, rough, rough]
+    return fluid.tau, np.sqrt(np.sqrt(fluid.energy[rough, rough])), fluid.velocity[:, rough, rough]
 
 
 def _surface(elements: list[tuple[Floats, ...]], temperature: float, fluid: Fluid, coarsen: int) -> Surface:
