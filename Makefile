@@ -27,7 +27,7 @@ demo: .venv/generate,train,plot.stamp
 	@echo "report: $(DEMO)/report.html"
 
 shift: demo
-	$(PD4ML) shift $(DEMO)/runs/TopTagging-generated-default-gbdt-seed1-* --events 6000 --path $(DEMO)/datasets \
+	$(PD4ML) shift $(DEMO)/runs/TopTagging-generated-default-gbdt-seed1-* --events 4500 --path $(DEMO)/datasets \
 		--variants scale_up,scale_down,tune_a14,mpi_off
 
 test: lint types

@@ -1,6 +1,6 @@
 """What the generated top-tagging jets look like: simulates them and writes ``numbers.json``.
 
-Takes about half an hour on two cores, then runs ``page.py``, which makes the figures and the
+Takes about a quarter of an hour on two cores, then runs ``page.py``, which makes the figures and the
 tables of the room's README from the JSON file and can be run alone. What is known of the published jets is read
 from ``../shared/realdata`` beside the repository.
 """
@@ -42,10 +42,10 @@ EDGES = {
     "pt": PT_EDGES,
 }
 # Jets simulated: for the figures, with the natural spectrum, of each variant (fewer with pile-up, which is slow).
-N_DEFAULT, N_NATURAL, N_VARIANT, N_PILEUP = 20_000, 5_000, 3_000, 200
-N_NARROW = 10_000
-N_WIDE = 20_000  # events of the study of the partons' pT range
-CHUNK = 1000
+N_DEFAULT, N_NATURAL, N_VARIANT, N_PILEUP = 12_000, 4_000, 1_600, 100
+N_NARROW = 6_000
+N_WIDE = 10_000  # events of the study of the partons' pT range
+CHUNK = 400
 WIDE = (0.45, 2.5)  # its range, in units of the window, and the power that fills it evenly
 WIDE_POWER = 5.0
 NARROW = (525.0 / 550.0, 720.0 / 650.0)  # a range of high yield, for comparison
