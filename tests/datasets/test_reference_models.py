@@ -8,7 +8,7 @@ import torch
 from helpers.graphs import random_graphs
 from helpers.plain_lstm_residual import PlainLSTMResidual
 from pd4ml.dataset import Dataset
-from pd4ml.datasets.airshower.reference import LSTMResidual
+from pd4ml.datasets.airshower.reference import LSTMResidual, TraceEncoder
 from pd4ml.datasets.belle.reference import BelleGraphNet
 from pd4ml.models import build
 from pd4ml.models.base import Model
@@ -73,6 +73,34 @@ def test_silent_stations_share_one_result_and_its_gradient(share: str) -> None:
         assert two.grad is not None, name
         scale = float(two.grad.abs().max())
         torch.testing.assert_close(one.grad, two.grad, rtol=1e-3, atol=2e-4 * scale + 1e-6, msg=name)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_with_a_long_memory_states_are_normalised_over_active_stations(training: bool) -> None:
+    torch.manual_seed(1)
+    encoder = TraceEncoder(long_memory=True).train(training)
+    traces = showers(4, seed=2).nodes[:, :80].abs()
+    active = traces.any(dim=1)
+    states = encoder(traces)
+    assert not states[~active].any()
+    if training:
+        torch.testing.assert_close(states[active].mean(0), torch.zeros(10), atol=1e-4, rtol=0)
+        torch.testing.assert_close(states[active].std(0), torch.ones(10), atol=0.1, rtol=0)
+    one_by_one = encoder(traces.clone().requires_grad_())
+    torch.testing.assert_close(states, one_by_one, atol=1e-4, rtol=1e-3)
+    assert not encoder(traces[active][:1].repeat(2, 1) * torch.tensor([[1.0], [0.0]])).isnan().any()
+
+
+def test_a_long_memory_keeps_what_happened_early() -> None:
+    """How much of the last state hangs on the first bins, for both starts."""
+    shares = []
+    for long_memory in (False, True):
+        torch.manual_seed(1)
+        encoder = TraceEncoder(long_memory=long_memory).eval()
+        traces = torch.rand(64, 80, generator=torch.Generator().manual_seed(2)).requires_grad_()
+        (slope,) = torch.autograd.grad(encoder(traces).square().sum(), traces)
+        shares.append(float(slope[:, :10].abs().mean() / slope.abs().mean()))
+    assert shares[1] > 2 * shares[0]
 
 
 def test_the_station_s_place_and_time_count() -> None:

@@ -29,15 +29,18 @@ class TraceEncoder(nn.Module):
     """A bidirectional LSTM of 32 units and, on its outputs, an LSTM of 10 units whose last state is kept.
 
     They start as published: Glorot-uniform on inputs, orthogonal on states, forget gates open (bias 1). PyTorch's
-    LSTM has two biases where the published one has their sum.
+    LSTM has two biases where the published one has their sum. With ``long_memory`` gates start so that units
+    remember for up to the whole trace (arXiv:1804.11188), and the states, which are small then, are normalised
+    over the stations of a batch; those of silent stations are 0.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, long_memory: bool = False) -> None:
         super().__init__()
         self.both_ways = nn.LSTM(1, _BOTH_WAYS, bidirectional=True)
         self.last = nn.LSTM(2 * _BOTH_WAYS, _LAST)
         for name, parameter in self.named_parameters():
-            _start(name, parameter)
+            _start(name, parameter, long_memory)
+        self.norm = nn.BatchNorm1d(_LAST, eps=1e-8) if long_memory else None
 
     def forward(self, traces: Tensor) -> Tensor:
         """(N, 80) traces to (N, 10).
@@ -46,11 +49,22 @@ class TraceEncoder(nn.Module):
         so is its gradient; the result is that of all stations one by one, to rounding. Where a gradient in the
         traces is wanted each has its own, and where the program is traced nothing may depend on what they hold.
         """
-        if torch.compiler.is_compiling() or (traces.requires_grad and torch.is_grad_enabled()):
-            return self._encoded(traces)
         active = traces.any(dim=1)
+        if torch.compiler.is_compiling() or (traces.requires_grad and torch.is_grad_enabled()):
+            return self._normalised(self._encoded(traces), active)
         distinct = torch.cat([traces.new_zeros(1, traces.shape[1]), traces[active]])
-        return self._encoded(distinct).index_select(0, active.cumsum(0) * active)
+        states = self._normalised(self._encoded(distinct), distinct.any(dim=1))
+        return states.index_select(0, active.cumsum(0) * active)
+
+    def _normalised(self, states: Tensor, active: Tensor) -> Tensor:
+        """States (N, 10) with mean 0 and spread 1 over the active stations, and 0 in the others."""
+        if self.norm is None:
+            return states
+        if not self.training:
+            return self.norm(states) * active.unsqueeze(1)  # type: ignore[no-any-return]
+        if active.sum() < 2:  # no spread to be had
+            return torch.zeros_like(states)
+        return torch.zeros_like(states).masked_scatter(active.unsqueeze(1), self.norm(states[active]))
 
     def _encoded(self, traces: Tensor) -> Tensor:
         if use_kernels(traces) and traces.dtype == torch.float32:
@@ -82,7 +96,7 @@ def _lstm(x: Tensor, layer: nn.LSTM, which: str) -> Tensor:
     return lstm(x, inputs, states, bias + other, reverse=which.endswith("reverse"))
 
 
-def _start(name: str, parameter: nn.Parameter) -> None:
+def _start(name: str, parameter: nn.Parameter, long_memory: bool) -> None:
     if "weight_ih" in name:
         nn.init.xavier_uniform_(parameter)
     elif "weight_hh" in name:
@@ -90,7 +104,12 @@ def _start(name: str, parameter: nn.Parameter) -> None:
     else:
         nn.init.zeros_(parameter)
     if "bias_ih" in name:  # in the order input, forget, cell, output
-        nn.init.ones_(parameter.detach().chunk(4)[1])
+        let_in, forget = parameter.detach().chunk(4)[:2]
+        if long_memory:
+            forget.uniform_(1, _BINS - 1).log_()  # the time after which a unit forgets, in bins
+            let_in.copy_(-forget)
+        else:
+            nn.init.ones_(forget)
 
 
 class ResidualUnit(nn.Module):
@@ -119,10 +138,10 @@ class ResidualUnit(nn.Module):
         return functional.relu(self.norms[1](self.convolutions[1](y)).add_(x), inplace=True)
 
 
-def residual_network(n_in: int) -> nn.Sequential:
-    """Five units of 64 filters, max-pooling by 2, five units of 128; it works with channels last in memory."""
-    units = [ResidualUnit(n_in, 64), *(ResidualUnit(64, 64) for _ in range(4)), nn.MaxPool2d(2)]
-    units += [ResidualUnit(64, 128), *(ResidualUnit(128, 128) for _ in range(4))]
+def residual_network(n_in: int, depth: int = 5) -> nn.Sequential:
+    """``depth`` units of 64 filters, max-pooling by 2, as many of 128; it works with channels last in memory."""
+    units = [ResidualUnit(n_in, 64), *(ResidualUnit(64, 64) for _ in range(depth - 1)), nn.MaxPool2d(2)]
+    units += [ResidualUnit(64, 128), *(ResidualUnit(128, 128) for _ in range(depth - 1))]
     return nn.Sequential(*units).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
@@ -135,6 +154,9 @@ class LSTMResidual(Model):
     faster than published (by 0.1 a step instead of 0.01), since short trainings have few steps. The dense layer
     starts a hundred times smaller than usual: the maxima over ten units are large, and with an output far beyond
     the label's spread the first epochs do nothing but bring it back.
+
+    Published are a ``depth`` of five units of each width and no ``long_memory``; without it the LSTMs learn
+    the traces' times only after some thousand steps.
     """
 
     permutation_invariant: ClassVar[bool] = False
@@ -142,10 +164,12 @@ class LSTMResidual(Model):
     made_for: ClassVar[ModelInputs | None] = ModelInputs(_BINS + 1, _SIDE**2, "regression")
     made_for_dataset: ClassVar[str] = "Airshower"
 
-    def __init__(self, inputs: ModelInputs, *, dropout: float = 0.3) -> None:
+    def __init__(
+        self, inputs: ModelInputs, *, dropout: float = 0.3, depth: int = 5, long_memory: bool = False
+    ) -> None:
         super().__init__(inputs)
-        self.traces = TraceEncoder()
-        self.array = residual_network(_LAST + 1)
+        self.traces = TraceEncoder(long_memory=long_memory)
+        self.array = residual_network(_LAST + 1, depth)
         self.dropout = nn.Dropout(dropout)
         self.add_head(128)
         for parameter in self.head.parameters():
