@@ -110,6 +110,22 @@ def _variants(record: dict[str, Any]) -> str:
     return _table(["variant", "natural efficiency"], rows)
 
 
+def _trained() -> str:
+    """Scores of the trainings whose records lie beside the evidence."""
+    rows = []
+    for file in sorted((HERE / "records").glob("*.json")):
+        run = json.loads(file.read_text())
+        auc, accuracy = (run["metrics"][name] for name in ("auc", "accuracy"))
+        rows.append(
+            [
+                f"{run['events']['train']:,}",
+                f"{run['epochs']['trained']}",
+                *(f"{found['value']:.4f} ± {found['error']:.4f}" for found in (auc, accuracy)),
+            ]
+        )
+    return _table(["training events", "epochs", "AUC", "accuracy"], rows)
+
+
 def numbers(record: dict[str, Any]) -> str:
     """The README's block of numbers."""
     found = record["default"]["candidates"]
@@ -124,6 +140,8 @@ def numbers(record: dict[str, Any]) -> str:
             _steps(record),
             "Natural efficiency by variant:",
             _variants(record),
+            "The reference model in a short run (`pd4ml train Belle --recipe belle_graph_net_quick`):",
+            _trained(),
         ]
     )
 
