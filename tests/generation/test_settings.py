@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -91,5 +92,5 @@ def test_every_range_of_a_room_is_held(dataset: type[Dataset]) -> None:
         step = 1 if setting.kind == "whole" else 1e-6 * max(abs(setting.high), 1)
         for value in (setting.low - step, setting.high + step):
             bad = int(value) if setting.kind == "whole" else value
-            with pytest.raises(DataError, match=f"{setting.name} must be {setting.expected}, not"):
+            with pytest.raises(DataError, match=re.escape(f"{setting.name} must be {setting.expected}, not")):
                 simulator.config({setting.name: bad})

@@ -10,6 +10,7 @@ import pytest
 
 import pd4ml
 from pd4ml.dataset import Dataset
+from pd4ml.generation.settings import Setting
 from pd4ml.storage.store import Array
 
 DATASETS = [d for d in pd4ml.Dataset.datasets_register if d.__module__.startswith("pd4ml.")]
@@ -38,6 +39,15 @@ def test_a_variant_of_the_response_has_the_events_of_the_default(dataset: type[D
     assert not np.array_equal(nominal[main], varied[main])
 
 
+def another(setting: Setting) -> Any:
+    """A value that is not the default."""
+    if setting.kind == "switch":
+        return not setting.default
+    if setting.options:
+        return next(option for option in setting.options if option != setting.default)
+    return type(setting.default)(0.9 * setting.default)
+
+
 @pytest.mark.parametrize("dataset", STAGED, ids=lambda d: d.name)
 def test_every_setting_of_the_response_leaves_the_truth_alone(dataset: type[Dataset]) -> None:
     simulator = dataset.simulator()
@@ -45,10 +55,7 @@ def test_every_setting_of_the_response_leaves_the_truth_alone(dataset: type[Data
     for setting in simulator.settings:
         if setting.stage == "response":
             assert simulator.same_events({setting.name: None})
-            value = (
-                not setting.default if setting.kind == "switch" else type(setting.default)(0.9 * setting.default)
-            )
-            other = simulate(dataset, {setting.name: value}, 12)
+            other = simulate(dataset, {setting.name: another(setting)}, 12)
             for name in simulator.truth:
                 np.testing.assert_array_equal(nominal[name], other[name])
 
