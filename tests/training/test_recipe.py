@@ -68,8 +68,8 @@ def test_short_runs_say_that_they_are_not_the_published_schedule(name: str) -> N
         for other in others
         if other.model == recipe.model and other.max_epochs > 20
     ]
-    # A short run may leave out dropout, nothing else of the model.
-    assert _without_dropout(recipe.hyperparameters) in published
+    # A short run may leave out dropout, nothing else of the model, or says that it is of a smaller one.
+    assert _without_dropout(recipe.hyperparameters) in published or "fewer" in recipe.description
 
 
 def _without_dropout(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
