@@ -14,9 +14,10 @@ MAP = ROOT / "docs" / "architecture.md"
 
 # The data's way, docs/architecture.md. A room imports from itself and from rooms on its left.
 ROOMS = (
-    *("errors", "text", "arguments", "requirements", "progress", "machine", "compiled", "card", "metrics"),
-    *("tasks", "storage", "physics", "generation", "graphs", "models", "sample", "dataset", "datasets"),
-    *("training", "methods", "collaborate", "evaluation", "audit", "benchmark", "report", "doctor", "cli"),
+    *("errors", "text", "arguments", "requirements", "progress", "machine", "compiled", "plugins"),
+    *("card", "metrics", "tasks", "storage", "physics", "generation", "graphs", "models"),
+    *("sample", "dataset", "datasets", "training", "methods", "collaborate", "evaluation", "audit"),
+    *("benchmark", "contribute", "report", "doctor", "cli"),
 )
 FILES = sorted(p for p in SOURCE.rglob("*.py") if p.name != "__main__.py")
 ALL_FILES = sorted(p for d in ("src", "tests", "benchmarks", "evidence", "docs") for p in (ROOT / d).rglob("*.py"))

@@ -18,6 +18,7 @@ from pd4ml.arguments import as_path
 from pd4ml.cli import complete
 from pd4ml.cli.streams import prepare_streams
 from pd4ml.errors import DataError, Pd4mlError
+from pd4ml.plugins import load_plugins
 from pd4ml.requirements import version
 from pd4ml.text import wrapped
 
@@ -44,6 +45,10 @@ __all__ = [
 class _Group(TyperGroup):
     """Prints what a user can act on as one line and exits with 2; a traceback is a bug of ours."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """With --plugin moved to the front, which is an option of all subcommands."""
+        return super().parse_args(ctx, _plugins_first(args) if ctx.parent is None else args)
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -60,6 +65,21 @@ class _Group(TyperGroup):
             _fail("not enough memory: use fewer events, or `open` and `graphs`, which read only what is used")
         except KeyboardInterrupt:
             _fail("interrupted; finished parts are kept and the same command goes on from there")
+
+
+def _plugins_first(args: list[str]) -> list[str]:
+    """``args`` with all ``--plugin FILE`` and ``--plugin=FILE`` before ``--`` moved to the front."""
+    plugins, others, rest = [], [], iter(args)
+    for arg in rest:
+        if arg == "--plugin":
+            plugins += [arg, *(value for value in [next(rest, None)] if value is not None)]
+        elif arg.startswith("--plugin="):
+            plugins.append(arg)
+        else:
+            others.append(arg)
+            if arg == "--":
+                others += rest
+    return [*plugins, *others]
 
 
 def _fail(message: str) -> None:
@@ -159,8 +179,18 @@ def _start(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
+    plugins: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--plugin",
+            metavar="FILE.py",
+            help="Execute a Python file of yours with a dataset, a model or a method; repeatable, with any "
+            "command. PD4ML_PLUGINS lists such files, too.",
+        ),
+    ] = None,
 ) -> None:
     """Hold the options of the command itself; its help is given above."""
+    load_plugins(plugins or [])
 
 
 def settings(texts: list[str] | None) -> dict[str, Any]:

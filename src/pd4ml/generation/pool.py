@@ -12,6 +12,8 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 
+from pd4ml.plugins import load_plugins
+
 __all__ = ["process_pool"]
 
 _THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -37,7 +39,7 @@ def process_pool(workers: int, *, threads: int = 1, quiet: bool = False) -> Iter
 
 
 def _prepare_worker(parent: int, quiet: bool) -> None:
-    """Leave Ctrl-C to the parent, and never outlive it."""
+    """Leave Ctrl-C to the parent, know its plugins, and never outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if quiet:
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  open as long as the process lives
@@ -48,3 +50,4 @@ def _prepare_worker(parent: int, quiet: bool) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    load_plugins()
