@@ -1,0 +1,175 @@
+"""What is made of events: features, graphs, summaries, drawings, and a short training that beats chance."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pd4ml.benchmark import Run
+from pd4ml.benchmark.run import train_sample
+from pd4ml.contribute.subject import Checker, Said, Subject, failed, passed, skipped, warned
+from pd4ml.dataset import Dataset
+from pd4ml.graphs.packed import PackedGraphs
+from pd4ml.training.fitted import Options
+from pd4ml.training.recipe import TREES, Recipe, load_recipe
+
+__all__ = ["TRAINING_CHECKS", "USE_CHECKS"]
+
+_N_EVENTS = 100
+# A training is better than chance by so many standard errors; once in a thousand times chance does as much.
+_ERRORS = 3.0
+
+
+def features(subject: Subject) -> Said:
+    """What features are fitted to is plain JSON, and the same each time."""
+    train = subject.sample.open("train")
+    fitted = subject.dataset.fit_features(train)
+    if json.loads(json.dumps(fitted)) != fitted:
+        return failed("fit_features must give plain JSON: numbers, texts, lists and tables of them")
+    if subject.dataset.fit_features(train) != fitted:
+        return failed("fit_features gave something else the second time")
+    return passed(f"fitted on train: {', '.join(fitted) or 'nothing'}")
+
+
+def graphs(subject: Subject) -> Said:
+    """Packed graphs: finite features, edges within an event, sorted, symmetric, each once, no loops."""
+    if not _builds_graphs(subject.dataset):
+        return skipped("the room has no graph.py: networks cannot be trained on it")
+    lazy = subject.sample.graphs("test")
+    pack = lazy[: min(len(lazy), _N_EVENTS)]
+    if problem := _problem(pack):
+        return failed(problem)
+    again = lazy[[len(pack) - 1, 0]]
+    for got, place in zip(again, (len(pack) - 1, 0), strict=True):
+        same = np.array_equal(got.nodes, pack[place].nodes)
+        if not same or not np.array_equal(got.edge_index, pack[place].edge_index):
+            return failed(f"the graph of event {place} depends on the events around it")
+    nodes, edges = len(pack.nodes) / len(pack), pack.edge_index.shape[1] / len(pack)
+    return passed(f"{nodes:.4g} nodes of {pack.nodes.shape[1]} features and {edges:.4g} edges an event")
+
+
+def _problem(pack: PackedGraphs) -> str:
+    """What is wrong with graphs, or nothing."""
+    source, target = pack.edge_index
+    n = len(pack.nodes)
+    owner = np.repeat(np.arange(len(pack)), pack.sizes)
+    keys = target * n + source
+    wrong = {
+        f"nodes must be float32, found {pack.nodes.dtype}": pack.nodes.dtype != np.float32,
+        "features of nodes are not finite": not np.isfinite(pack.nodes).all(),
+        f"offsets end at {pack.offsets[-1]}, there are {n} nodes": pack.offsets[-1] != n,
+        f"an event has {pack.sizes.max()} nodes, more than max_nodes": pack.sizes.max() > pack.max_nodes,
+        "edges join nodes of two events": not np.array_equal(owner[source], owner[target]),
+        "there are edges from a node to itself": bool((source == target).any()),
+        "edges must be sorted by target and source, each there once": not (np.diff(keys) > 0).all(),
+        "edges must go both ways": not np.array_equal(np.sort(source * n + target), keys),
+    }
+    if pack.tokens is not None and n:
+        kinds = pack.tokens.min() >= 0 and pack.tokens.max() < pack.n_tokens
+        wrong[f"kinds of nodes must be 0 to {pack.n_tokens - 1}"] = not kinds
+    return next((problem for problem, there in wrong.items() if there), "")
+
+
+def summary(subject: Subject) -> Said:
+    """A finite number of each event under each name, which varies."""
+    if not _has_summary(subject.dataset):
+        return skipped("the room has no summary.py: boosted trees cannot be trained on it")
+    events = subject.sample.open("train")
+    names, values = subject.dataset.summary_features(events.take(slice(0, _N_EVENTS)))
+    if values.shape != (min(len(events), _N_EVENTS), len(names)) or not np.isfinite(values).all():
+        return failed(f"expected {len(names)} finite numbers of each event, found {values.shape}, or NaN")
+    if constant := [name for name, column in zip(names, values.T, strict=True) if np.ptp(column) == 0]:
+        return warned(f"the same for all of {len(values)} events: {', '.join(constant)}")
+    return passed(f"{len(names)}: {', '.join(names)}")
+
+
+def drawing(subject: Subject) -> Said:
+    """An event is drawn, observables are finite."""
+    events = subject.sample.open("train")
+    arrays = events.take(slice(0, _N_EVENTS))
+    for label, values in subject.dataset.observables(arrays).items():
+        if np.ndim(values) != 1 or not np.isfinite(values).all():
+            return failed(f"observable {label}: expected one axis of finite numbers, found {np.shape(values)}")
+    labels = ", ".join(subject.dataset.observables(arrays))
+    if find_spec("matplotlib") is None:
+        return skipped(f"observables are {labels}; nothing can be drawn without matplotlib")
+    from matplotlib.figure import Figure
+
+    axes = Figure().add_subplot()
+    per_event = {spec.name: spec.per_event for spec in subject.card.arrays}
+    event = {name: array[0] if per_event.get(name, True) else array for name, array in arrays.items()}
+    subject.dataset.draw(event, axes)
+    return passed(f"an event is drawn; observables are {labels}")
+
+
+def training(subject: Subject) -> Said:
+    """A short training tells more than chance on the test split."""
+    if subject.card.task == "unlabelled":
+        return skipped("there is no target to learn")
+    recipe = _recipe(subject)
+    if recipe is None:
+        return skipped("there are neither summary features nor graphs to train on")
+    run = train_sample(subject.sample, recipe, runs_dir=subject.scratch / "runs", options=Options(device="cpu"))
+    name, excess, error = _over_chance(subject, run)
+    n_test = len(subject.sample.open("test"))
+    told = f"{recipe.model}, {n_test:,} test events: {name} {excess:.3g} ± {error:.2g} better than chance"
+    if excess < _ERRORS * error:
+        return warned(f"{told}, less than {_ERRORS:g} errors: a hard problem, or a bug; --events takes more")
+    return passed(told)
+
+
+def _recipe(subject: Subject) -> Recipe | None:
+    """Boosted trees, or else a short run of a network that every dataset can use."""
+    if _has_summary(subject.dataset) and subject.card.task != "segmentation":
+        return load_recipe(TREES)
+    return load_recipe("filter_net_quick") if _builds_graphs(subject.dataset) else None
+
+
+def _over_chance(subject: Subject, run: Run) -> tuple[str, float, float]:
+    """By how much a run is better than what knows only the target's distribution in train, and the error."""
+    card, metrics = subject.card, run.record.metrics
+    if card.task == "classification":
+        found = metrics["auc" if "auc" in metrics else "auc_macro"]
+        return "AUC", found.value - 0.5, found.error or 0.0
+    train, test = subject.sample.open("train"), subject.sample.open("test")
+    output, truth = np.asarray(run.predict(subject.sample).output, np.float64), np.asarray(test.y)
+    known = np.asarray(train.y)
+    if card.task == "regression":
+        scale = known.std(axis=0)
+        squares = ((truth - known.mean(axis=0)) / scale) ** 2 - (
+            (truth - output.reshape(truth.shape)) / scale
+        ) ** 2
+        return "R2", *_mean(squares.reshape(len(truth), -1).mean(axis=1))
+    padding = -1 if card.target.padding is None else card.target.padding
+    commonest = np.bincount(known[known != padding].astype(np.int64)).argmax()
+    there = truth != padding
+    right = np.zeros(truth.shape)
+    right[there] = (output.argmax(axis=1) == truth[there]).astype(float) - (truth[there] == commonest)
+    return "accuracy of nodes", *_mean(right.sum(axis=1) / np.maximum(there.sum(axis=1), 1))
+
+
+def _mean(values: NDArray[Any]) -> tuple[float, float]:
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def _has_summary(dataset: type[Dataset]) -> bool:
+    own = dataset.summary.__func__ is not Dataset.summary.__func__  # type: ignore[attr-defined]
+    return own or dataset._room("summary", "summary") is not None
+
+
+def _builds_graphs(dataset: type[Dataset]) -> bool:
+    own = dataset.build_graphs.__func__ is not Dataset.build_graphs.__func__  # type: ignore[attr-defined]
+    return own or dataset._room("graph", "graphs") is not None
+
+
+USE_CHECKS: dict[str, Checker] = {
+    "use: features": features,
+    "use: graphs": graphs,
+    "use: summary": summary,
+    "use: drawing": drawing,
+}
+TRAINING_CHECKS: dict[str, Checker] = {"use: training": training}
