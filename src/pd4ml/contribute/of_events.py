@@ -11,8 +11,8 @@ from pd4ml.storage.writer import check_arrays
 
 __all__ = ["EVENT_CHECKS"]
 
-# The rarest class has at least this share of what it would have if all were equal.
-_RARE = 0.6
+# The rarest class has at least this share of what it would have if all were equal, or less by so many errors.
+_RARE, _ERRORS = 0.6, 3.0
 
 
 def arrays(subject: Subject) -> Said:
@@ -47,7 +47,9 @@ def target(subject: Subject) -> Said:
         told.append(
             f"{events.split} " + ", ".join(f"{s:.0%} {n}" for s, n in zip(shares, card.classes, strict=True))
         )
-        if shares.min() < _RARE / len(shares) and card.task == "classification":
+        n_independent = len(np.unique(events[card.group])) if card.group else len(labels)
+        error = np.sqrt(shares.min() * (1 - shares.min()) / n_independent)
+        if shares.min() + _ERRORS * error < _RARE / len(shares) and card.task == "classification":
             return warned(f"classes are not balanced: {told[-1]}")
     return passed("; ".join(told))
 
@@ -78,7 +80,7 @@ def duplicates(subject: Subject) -> Said:
         return failed("events of one group lie in two splits")
     looks = [f"{of.n_events:,} events are repeated within {of.first}" for of in found.duplicates if of.n_events]
     looks += [
-        f"{near.n_events:,} events of {near.second} are nearly in {near.first}"
+        f"{near.n_events:,} events of {near.second} are nearly like others of {near.first}"
         for near in found.near
         if near.n_events > 3 * max(near.expected_by_chance, 1)
     ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.benchmark import Run
 from pd4ml.benchmark.run import train_sample
+from pd4ml.card import Measurement
 from pd4ml.contribute.subject import Checker, Said, Subject, failed, passed, skipped, warned
 from pd4ml.dataset import Dataset
 from pd4ml.graphs.packed import PackedGraphs
@@ -22,6 +23,12 @@ __all__ = ["TRAINING_CHECKS", "USE_CHECKS"]
 _N_EVENTS = 100
 # A training is better than chance by so many standard errors; once in a thousand times chance does as much.
 _ERRORS = 3.0
+
+
+class _Score(NamedTuple):
+    name: str
+    measured: Measurement
+    chance: float
 
 
 def features(subject: Subject) -> Said:
@@ -114,11 +121,11 @@ def training(subject: Subject) -> Said:
     if recipe is None:
         return skipped("there are neither summary features nor graphs to train on")
     run = train_sample(subject.sample, recipe, runs_dir=subject.scratch / "runs", options=Options(device="cpu"))
-    name, excess, error = _over_chance(subject, run)
+    found = _score(subject, run)
     n_test = len(subject.sample.open("test"))
-    told = f"{recipe.model}, {n_test:,} test events: {name} {excess:.3g} ± {error:.2g} better than chance"
-    if excess < _ERRORS * error:
-        return warned(f"{told}, less than {_ERRORS:g} errors: a hard problem, or a bug; --events takes more")
+    told = f"{recipe.model}, {n_test:,} test events: {found.name} {found.measured}, by chance {found.chance:g}"
+    if found.measured.value - found.chance < _ERRORS * (found.measured.error or 0.0):
+        return warned(f"{told}: not {_ERRORS:g} errors better; a hard problem, or a bug; --events takes more")
     return passed(told)
 
 
@@ -129,31 +136,28 @@ def _recipe(subject: Subject) -> Recipe | None:
     return load_recipe("filter_net_quick") if _builds_graphs(subject.dataset) else None
 
 
-def _over_chance(subject: Subject, run: Run) -> tuple[str, float, float]:
-    """By how much a run is better than what knows only the target's distribution in train, and the error."""
+def _score(subject: Subject, run: Run) -> _Score:
+    """What a run achieves, and what does who knows only the target's distribution in train."""
     card, metrics = subject.card, run.record.metrics
     if card.task == "classification":
-        found = metrics["auc" if "auc" in metrics else "auc_macro"]
-        return "AUC", found.value - 0.5, found.error or 0.0
-    train, test = subject.sample.open("train"), subject.sample.open("test")
-    output, truth = np.asarray(run.predict(subject.sample).output, np.float64), np.asarray(test.y)
-    known = np.asarray(train.y)
+        return _Score("AUC", metrics["auc" if "auc" in metrics else "auc_macro"], 0.5)
+    known, truth = (np.asarray(subject.sample.open(split).y) for split in ("train", "test"))
+    output = np.asarray(run.predict(subject.sample).output, np.float64)
     if card.task == "regression":
-        scale = known.std(axis=0)
-        squares = ((truth - known.mean(axis=0)) / scale) ** 2 - (
-            (truth - output.reshape(truth.shape)) / scale
-        ) ** 2
-        return "R2", *_mean(squares.reshape(len(truth), -1).mean(axis=1))
+        mean, scale = known.mean(axis=0), known.std(axis=0)
+        won = ((truth - mean) / scale) ** 2 - ((truth - output.reshape(truth.shape)) / scale) ** 2
+        return _Score("R2", _mean(won.reshape(len(truth), -1).mean(axis=1)), 0.0)
     padding = -1 if card.target.padding is None else card.target.padding
     commonest = np.bincount(known[known != padding].astype(np.int64)).argmax()
     there = truth != padding
     right = np.zeros(truth.shape)
     right[there] = (output.argmax(axis=1) == truth[there]).astype(float) - (truth[there] == commonest)
-    return "accuracy of nodes", *_mean(right.sum(axis=1) / np.maximum(there.sum(axis=1), 1))
+    won = right.sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    return _Score("share of nodes that are right, above that of the commonest class,", _mean(won), 0.0)
 
 
-def _mean(values: NDArray[Any]) -> tuple[float, float]:
-    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+def _mean(values: NDArray[Any]) -> Measurement:
+    return Measurement(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
 
 def _has_summary(dataset: type[Dataset]) -> bool:
