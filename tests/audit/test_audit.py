@@ -265,3 +265,18 @@ def test_duplicates_of_events_without_a_target_of_one_number(monkeypatch: pytest
     card = replace(CARD, task="segmentation", target=replace(CARD.target, shape=(8,), dtype="int8", padding=-1))
     between = audited(train, test, monkeypatch, card).duplicates[-1]
     assert (between.n_events, between.n_other_label) == (2, 1)
+
+
+def test_few_groups_whose_events_may_all_be_of_one_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resample may then hold one class only, and a feature may be the same for all of one split."""
+    train, test = splits()
+    few = [{name: array[:n].copy() for name, array in arrays.items()} for arrays, n in ((train, 60), (test, 20))]
+    for place, arrays in enumerate(few):
+        arrays["event_id"] = 100 * place + np.arange(len(arrays["label"])) // 10
+        arrays["label"] = (arrays["event_id"] % 2).astype(np.uint8)
+    few[1]["points"][:, :, 0] = 0
+    found = audited(*few, monkeypatch)
+    assert found.leaks
+    assert all(np.isfinite(leak.score.value) for leak in found.leaks)
+    few[1]["label"][:] = 1
+    assert all(leak.score.error is None or leak.on == "train" for leak in audited(*few, monkeypatch).leaks)

@@ -11,6 +11,7 @@ that of the one that is told best.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,8 +68,9 @@ def leaks(
     fit = (rng.permutation(group.max() + 1) < group.max() / 2)[group]
     best = max((s.metrics["auc"].value for s in card.literature if "auc" in s.metrics), default=1.0)
     found = []
-    together = [name for name in x_train if not name.startswith(_BOOKKEEPING)]
-    for name in (*x_train, ""):
+    names = [name for name in x_train if name in x_test]  # few events may all have the same in one of the splits
+    together = [name for name in names if not name.startswith(_BOOKKEEPING)]
+    for name in (*names, ""):
         columns = [name] if name else together
         if not columns:
             continue
@@ -188,8 +190,13 @@ def _score(
         ranked = [Ranked(p[:, k], (y == k).astype(np.float64)) for k in classes]
 
         def number(w: Floats) -> float:
+            if not all(0 < w[y == k].sum() < w.sum() for k in classes):  # of few groups all may be of one class
+                return math.nan
             areas = (np.trapezoid(*r.curve(w[r.order])) for r in ranked)
             return float(np.mean(list(areas)))
 
-    resampled = [number(w) for w in bootstrap_weights(rng, len(y), _N_RESAMPLES, group)]
-    return Measurement(number(np.ones(len(y))), float(np.std(resampled, ddof=1)))
+    value = number(np.ones(len(y)))
+    if math.isnan(value):
+        return Measurement(0.5, None)
+    resampled = np.array([number(w) for w in bootstrap_weights(rng, len(y), _N_RESAMPLES, group)])
+    return Measurement(value, float(np.nanstd(resampled, ddof=1)))
