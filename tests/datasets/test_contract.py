@@ -11,14 +11,15 @@ import pytest
 
 import pd4ml
 from pd4ml.benchmark import train
+from pd4ml.contribute import check_dataset
 from pd4ml.dataset import Dataset
 from pd4ml.errors import FetchError, UnknownNameError
 from pd4ml.storage.store import Array
-from pd4ml.storage.writer import check_arrays
 from pd4ml.training.recipe import load_recipe
 
 DATASETS = [d for d in pd4ml.Dataset.datasets_register if d.__module__.startswith("pd4ml.")]
 N_EVENTS = 50
+MAY_WARN = {"card: published files", "events: audit", "pages: template"}
 every_dataset = pytest.mark.parametrize("dataset", DATASETS, ids=lambda d: d.name)
 
 
@@ -39,44 +40,22 @@ def generated(
     return dataset, path
 
 
+def test_what_a_reviewer_asks(generated: tuple[type[Dataset], Path]) -> None:
+    """`pd4ml check dataset` on few events; what may be a warning is listed."""
+    dataset, path = generated
+    checks = check_dataset(dataset, path, workers=1, train=False)
+    assert [check for check in checks if check.state == "failed"] == []
+    assert {check.name for check in checks if check.state == "warning"} <= MAY_WARN
+
+
+@pytest.mark.slow
 @every_dataset
-def test_the_card_is_whole(dataset: type[Dataset]) -> None:
-    card = dataset.card
-    assert {"train", "test"} <= set(card.splits) <= {"train", "valid", "test"}
-    assert card.licence
-    assert card.graph
-    assert card.generator
-    assert card.citations
-    assert card.cite().count("@") == len(card.citations)
-    assert (card.task == "classification") == bool(card.classes)
-    assert card.variants["default"].config == {}
-    names = [spec.name for spec in card.arrays]
-    assert len(set(names)) == len(names)
-    for spec in card.arrays:
-        assert spec.unit
-        assert spec.description
-        assert np.dtype(spec.dtype).kind in "fiu"
-    for source in card.sources:
-        for file in source.files:
-            assert file.mirrors
-            assert all(url.startswith("https://") for url in file.mirrors)
-            assert file.md5 is None or len(file.md5) == 32
-    room = Path(pd4ml.__file__).parent / "datasets" / dataset.__module__.split(".")[2]
-    assert (room / "README.md").exists()
-
-
-@every_dataset
-def test_every_variant_has_settings_of_the_simulator(dataset: type[Dataset]) -> None:
-    simulator = dataset.simulator()
-    settings = [simulator.config(variant.config) for variant in dataset.card.variants.values()]
-    assert settings[0] == simulator.config({})
-    assert len({str(dataclasses.asdict(s)) for s in settings}) == len(settings), "two variants are the same"
-
-
-@every_dataset
-def test_events_are_what_the_card_says(dataset: type[Dataset]) -> None:
-    for split in dataset.card.splits:
-        check_arrays(dataset.card, simulate(dataset, split=split), N_EVENTS)
+def test_workers_and_a_short_training(dataset: type[Dataset]) -> None:
+    """On few events: some targets are too hard to be told from chance with them."""
+    checks = {check.name: check for check in check_dataset(dataset, n_events=2 * N_EVENTS)}
+    assert [check for check in checks.values() if check.state == "failed"] == []
+    assert checks["simulator: workers"].state == "passed"
+    assert checks["use: training"].state in ("passed", "warning")
 
 
 @every_dataset
@@ -101,24 +80,6 @@ def test_settings_can_be_drawn(dataset: type[Dataset], tmp_path: Path) -> None:
         assert len(np.unique(values)) > 0.7 * len(values)
         plain = simulator.simulate(N_EVENTS, np.random.SeedSequence(5), simulator.config({}), "train")
         assert name not in plain
-
-
-@every_dataset
-def test_events_follow_from_the_seed_alone(dataset: type[Dataset]) -> None:
-    first = simulate(dataset)
-    other = simulate(dataset, seed=2)
-    again = simulate(dataset)
-    for spec in dataset.card.arrays:
-        np.testing.assert_array_equal(first[spec.name], again[spec.name])
-    main = dataset.card.inputs[0].name
-    assert not np.array_equal(first[main], other[main])
-
-
-@every_dataset
-def test_classes_are_balanced(dataset: type[Dataset]) -> None:
-    if dataset.task == "classification":
-        share = simulate(dataset)[dataset.card.target.name].mean()
-        assert 0.3 <= share <= 0.7
 
 
 @every_dataset
@@ -148,7 +109,8 @@ def test_the_published_layout_is_read(
     """An .npz of the published layout, made of simulated events, gives the same through load and open."""
     monkeypatch.setenv("PD4ML_OFFLINE", "1")
     npz = next((s for s in dataset.card.sources if s.files[0].layout == "npz"), None)
-    assert npz is not None
+    if npz is None:
+        pytest.skip("no published file of this layout")
     parts = {"train": simulate(dataset, 1), "test": simulate(dataset, 2)}
     members = {
         f"X_{split}_{i}": arrays[spec.name]
@@ -186,32 +148,6 @@ def test_load_open_and_graphs_agree(generated: tuple[type[Dataset], Path]) -> No
     x, _ = dataset.load_data("train", path, graph=True, source="generated")
     np.testing.assert_array_equal(x["features"], graphs.to_dense()[0])
     np.testing.assert_array_equal(x["adj_matrix"], graphs.to_dense(self_loops=True)[1])
-
-
-def test_graphs_are_packed_as_promised(generated: tuple[type[Dataset], Path]) -> None:
-    dataset, path = generated
-    graphs = dataset.graphs("test", path, source="generated")
-    pack = graphs.pack()
-    source, target = pack.edge_index
-    n = len(pack.nodes)
-    assert pack.nodes.dtype == np.float32
-    assert np.isfinite(pack.nodes).all()
-    assert pack.offsets[-1] == n
-    assert pack.sizes.max() <= pack.max_nodes
-    owner = np.repeat(np.arange(len(pack)), pack.sizes)
-    np.testing.assert_array_equal(owner[source], owner[target])
-    assert (source != target).all()
-    keys = target * n + source
-    assert (np.diff(keys) > 0).all(), "sorted by target and source, each edge once"
-    np.testing.assert_array_equal(np.sort(source * n + target), keys)
-    if pack.n_tokens:
-        assert pack.tokens is not None
-        assert pack.tokens.min() >= 0
-        assert pack.tokens.max() < pack.n_tokens
-    few = graphs[[4, 1]]
-    for got, b in zip(few, (4, 1), strict=True):
-        np.testing.assert_array_equal(got.nodes, pack[b].nodes)
-        np.testing.assert_array_equal(got.edge_index, pack[b].edge_index)
 
 
 def test_features_are_fitted_on_train_and_are_plain(generated: tuple[type[Dataset], Path]) -> None:
