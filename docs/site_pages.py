@@ -38,14 +38,16 @@ MODULES = (
     *("pd4ml.generation.simulator", "pd4ml.generation.settings", "pd4ml.tasks", "pd4ml.metrics", "pd4ml.graphs"),
     *("pd4ml.models", "pd4ml.models.base", "pd4ml.models.batch", "pd4ml.models.dense", "pd4ml.models.layers"),
     *("pd4ml.models.export", "pd4ml.training", "pd4ml.training.objectives", "pd4ml.training.fitted"),
-    *("pd4ml.evaluation", "pd4ml.audit", "pd4ml.benchmark"),
+    *("pd4ml.evaluation", "pd4ml.audit", "pd4ml.benchmark", "pd4ml.contribute", "pd4ml.plugins"),
 )
 
 
 def copy_examples() -> None:
     """The tutorials, beside which their datasets and runs will lie, anew: those of before may be of other code."""
     shutil.rmtree(EXAMPLES, ignore_errors=True)
-    shutil.copytree(ROOT / "examples", EXAMPLES, ignore=shutil.ignore_patterns("__pycache__", "datasets", "runs"))
+    shutil.copytree(
+        ROOT / "examples", EXAMPLES, ignore=shutil.ignore_patterns("__pycache__", "packages", "datasets", "runs")
+    )
 
 
 def reset_state(_settings: Any, _file: Any) -> None:

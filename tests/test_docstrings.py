@@ -19,7 +19,7 @@ from pd4ml.dataset import Dataset
 MODULES = (
     *("pd4ml", "pd4ml.benchmark", "pd4ml.training", "pd4ml.metrics", "pd4ml.evaluation", "pd4ml.audit"),
     *("pd4ml.models", "pd4ml.graphs", "pd4ml.storage.atomic", "pd4ml.storage.fetch", "pd4ml.storage.formats"),
-    "pd4ml.storage.published",
+    *("pd4ml.storage.published", "pd4ml.contribute", "pd4ml.plugins"),
 )
 
 
