@@ -270,7 +270,7 @@ def test_duplicates_of_events_without_a_target_of_one_number(monkeypatch: pytest
 def test_few_groups_whose_events_may_all_be_of_one_class(monkeypatch: pytest.MonkeyPatch) -> None:
     """A resample may then hold one class only, and a feature may be the same for all of one split."""
     train, test = splits()
-    few = [{name: array[:n].copy() for name, array in arrays.items()} for arrays, n in ((train, 60), (test, 20))]
+    few = {name: array[:60] for name, array in train.items()}, {name: array[:20] for name, array in test.items()}
     for place, arrays in enumerate(few):
         arrays["event_id"] = 100 * place + np.arange(len(arrays["label"])) // 10
         arrays["label"] = (arrays["event_id"] % 2).astype(np.uint8)

@@ -124,8 +124,8 @@ app = App(
     pd4ml predict runs/NAME --out scores.npz       apply it to other events
     pd4ml benchmark quick                          or all datasets at once
 
-    Your own: [bold]pd4ml new dataset|model|method NAME[/bold] begins one, [bold]pd4ml check dataset NAME[/bold] says what
-    is missing, and --plugin FILE.py takes one that is not installed.
+    Of your own: [bold]pd4ml new[/bold] begins a dataset, model or method, [bold]pd4ml check[/bold] says what is
+    missing, --plugin FILE.py takes one that is not installed.
 
     Published files instead of generated ones: [bold]pd4ml download TopTagging[/bold], then --source published.
     """,
