@@ -229,6 +229,8 @@ def test_a_table_and_json_for_a_machine() -> None:
     assert "card: texts" in table.stdout
     found = CliRunner().invoke(app, [*line, "--json"])
     assert json.loads(found.stdout)[0] == {"name": "card: texts", "state": "passed", "found": "licence: MIT"}
+    with pytest.raises(DataError, match=r"folder that holds the published events of Toy with path \(--path\)"):
+        check_dataset(Toy, source="published")
     with pytest.raises(DataError, match="n_events must be at least 10"):
         check_dataset(Toy, n_events=1)
 

@@ -14,6 +14,7 @@ from pd4ml.contribute.of_simulator import SIMULATOR_CHECKS
 from pd4ml.contribute.of_use import TRAINING_CHECKS, USE_CHECKS
 from pd4ml.contribute.subject import Check, Checker, Said, Subject, of, passed
 from pd4ml.dataset import Dataset
+from pd4ml.errors import DataError
 
 __all__ = ["check_dataset"]
 
@@ -55,10 +56,12 @@ def check_dataset(
     Raises
     ------
     DataError
-        For less than one worker or ten events.
+        For less than one worker or ten events, and for events that are not generated without a ``path``.
     """
     n_events, workers = as_whole("n_events", n_events, 10), as_whole("workers", workers, 1)
     given = None if path is None else as_path(path)
+    if given is None and source != "generated":
+        raise DataError(f"give the folder that holds the {source} events of {dataset.name} with path (--path)")
     with tempfile.TemporaryDirectory(prefix="pd4ml-check-") as folder:
         scratch = Path(folder)
         subject = Subject(
@@ -85,14 +88,14 @@ def _events(subject: Subject, *, made: bool) -> tuple[Check, str]:
     """Make or open the events; why the checks on them cannot be made, or nothing."""
 
     def there(subject: Subject) -> Said:
-        if made and subject.source == "generated":
+        if made:
             subject.dataset.generate(subject.path, subject.n_events, variant=subject.variant)
         manifest = subject.sample.manifest
         return passed(
             f"{manifest.source} events, variant {manifest.variant}, fingerprint {manifest.fingerprint[:16]}"
         )
 
-    if made and subject.source == "generated" and not subject.dataset._has_simulator():
+    if made and not subject.dataset._has_simulator():
         line = "give events with --path, and --source published or imported"
         return Check("events: there", "not applicable", f"it has no simulator: {line}"), "there are no events"
     found = of("events: there", there, subject)

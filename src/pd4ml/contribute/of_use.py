@@ -20,7 +20,7 @@ from pd4ml.training.recipe import TREES, Recipe, load_recipe
 
 __all__ = ["TRAINING_CHECKS", "USE_CHECKS"]
 
-_N_EVENTS = 100
+_N_EVENTS, _MOST_TRAINED = 100, 10_000
 # A training is better than chance by so many standard errors; once in a thousand times chance does as much.
 _ERRORS = 3.0
 
@@ -120,7 +120,9 @@ def training(subject: Subject) -> Said:
     recipe = _recipe(subject)
     if recipe is None:
         return skipped("there are neither summary features nor graphs to train on")
-    run = train_sample(subject.sample, recipe, runs_dir=subject.scratch / "runs", options=Options(device="cpu"))
+    n_train = _MOST_TRAINED if len(subject.sample.open("train")) > _MOST_TRAINED else None
+    options = Options(n_events=n_train, device="cpu")
+    run = train_sample(subject.sample, recipe, runs_dir=subject.scratch / "runs", options=options)
     found = _score(subject, run)
     n_test = len(subject.sample.open("test"))
     told = f"{recipe.model}, {n_test:,} test events: {found.name} {found.measured}, by chance {found.chance:g}"
