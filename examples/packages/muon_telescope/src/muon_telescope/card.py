@@ -49,14 +49,14 @@ them, or another muon each: an accidental coincidence.
     ),
     graph="hits as nodes, each joined to all others of its event",
     generator=(
-        "muons with an intensity proportional to the square of the zenith angle's cosine on a flat detector, straight "
+        "muons with an intensity proportional to the square of the zenith angle's cosine, straight "
         "lines, deposits along the path with Moyal's fluctuations; the telescope is invented"
     ),
     licence="MIT; generated events: yours",
     citations=(
         Citation(
-            "Shukla:2016nio",
-            """@article{Shukla:2016nio,
+            "Shukla:2016",
+            """@article{Shukla:2016,
   author = "Shukla, Prashant and Sankrith, Sundaresh",
   title = "{Energy and angular distributions of atmospheric muons at the Earth}",
   eprint = "1606.06907", archivePrefix = "arXiv", primaryClass = "hep-ph", year = "2016"

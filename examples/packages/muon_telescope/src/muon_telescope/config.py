@@ -11,9 +11,9 @@ __all__ = ["Config"]
 
 @dataclass(frozen=True)
 class Config:
-    """The settings. Size and fluctuations are chosen for the example, not those of an existing telescope."""
+    """The settings. All are chosen for the example; they are not those of an existing telescope."""
 
-    power: float = within(2.0, 0.0, 5.0, what="of the zenith angle's cosine in the intensity (arXiv:1606.06907)")
+    power: float = within(2.0, 0.0, 5.0, what="of the zenith angle's cosine in the intensity")
     spacing: float = within(20.0, 1.0, 200.0, "cm", "distance of the planes")
     strip: float = within(10.0, 0.1, 50.0, "cm", "width of a strip")
     fluctuation: float = within(0.1, 0.0, 0.2, what="width of Moyal's distribution over the most probable deposit")

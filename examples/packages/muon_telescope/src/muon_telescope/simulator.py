@@ -1,7 +1,7 @@
 """Cosmic muons in a telescope of six planes, or another muon in each plane.
 
-The intensity of muons at the ground goes with about the square of the cosine of the zenith angle (arXiv:1606.06907);
-through a horizontal plane one more cosine passes. Tracks are straight; what a muon deposits is proportional to
+On a flat Earth the intensity of muons goes with cos^(n - 1) of the zenith angle, n the power of their energy spectrum
+(arXiv:1606.06907); here it is the square, and through a horizontal plane one more cosine passes. Tracks are straight; what a muon deposits is proportional to
 its path in a strip, and fluctuates after Moyal (Phil. Mag. 46 (1955) 263). That the most probable deposit grows a
 little faster than the path, and that slanting muons hit two strips of a plane, is neglected.
 """
