@@ -68,7 +68,10 @@ def electrons() -> dict[str, Any]:
 def hadrons() -> dict[str, Any]:
     """Pions in the stack, as in the yardstick."""
     with Engine(ahcal(), "stand-in") as engine:
-        return pions([Showers.of_hits(e, engine.tiles(*beam(-211, e, n))) for e, n in PIONS.items()])
+        found: dict[str, Any] = pions(
+            [Showers.of_hits(e, engine.tiles(*beam(-211, e, n))) for e, n in PIONS.items()]
+        )
+    return found
 
 
 def per_event(steps: Steps, values: NDArray[Any]) -> NDArray[Any]:

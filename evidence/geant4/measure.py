@@ -35,7 +35,8 @@ class Showers:
     @classmethod
     def of(cls, energy: float, offsets: NDArray[Any], layer: NDArray[Any], visible: NDArray[Any]) -> Showers:
         """With layers that both have."""
-        event = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets.astype(np.int64)))
+        starts = offsets.astype(np.int64)
+        event = np.repeat(np.arange(len(starts) - 1), starts[1:] - starts[:-1])
         kept = layer < _N_LAYERS
         mip = visible[kept].astype(np.float64) / MIP
         return cls(energy, len(offsets) - 1, event[kept], layer[kept].astype(np.int64), mip)

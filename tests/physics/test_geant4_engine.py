@@ -8,9 +8,11 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,16 +44,16 @@ def argon() -> Iterator[Engine]:
         yield engine
 
 
-def sums(hits: TileHits | Steps, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def sums(hits: TileHits | Steps, values: NDArray[Any]) -> NDArray[Any]:
     """Of each event."""
     n = len(hits.offsets) - 1
     return np.bincount(np.repeat(np.arange(n), np.diff(hits.offsets)), values, n)
 
 
-def depths(hits: TileHits) -> NDArray[np.float64]:
+def depths(hits: TileHits) -> NDArray[Any]:
     """Mean depth in layers, 1 behind the first absorber."""
     visible = hits.visible.astype(np.float64)
-    return sums(hits, (hits.layer + 1) * visible) / sums(hits, visible)
+    return np.asarray(sums(hits, (hits.layer + 1) * visible) / sums(hits, visible))
 
 
 def beam(pdg_id: int, energy: float, n: int) -> Primaries:
@@ -195,10 +197,12 @@ def test_steps_tell_particles_and_how_they_came_to_be(argon: Engine) -> None:
 
 def test_what_cannot_be_simulated_is_one_line(calorimeter: Engine) -> None:
     with pytest.raises(DataError, match="no particle with the PDG number 4242"):
-        calorimeter.run(beam(4242, 1.0, 1), [1])
+        calorimeter.tiles(beam(4242, 1.0, 1), [1])
     assert len(calorimeter.tiles(beam(11, 100.0, 1), [1]).offsets) == 2  # and the engine goes on
+    with pytest.raises(DataError, match="is a stack, whose steps are not kept"):
+        calorimeter.steps(beam(11, 1.0, 1), [1])
     with pytest.raises(DataError, match="a seed >= 0 for each of 2 events"):
-        calorimeter.run(beam(11, 1.0, 2), [1])
+        calorimeter.tiles(beam(11, 1.0, 2), [1])
     empty = calorimeter.tiles(Primaries.single(11, np.empty(0), np.empty((0, 3))), [])
     assert len(empty.layer) == 0
     tungsten = Material("tungsten", 19.3, (("W", 1.0),))
@@ -212,7 +216,7 @@ def test_geant4s_end_is_an_error_with_its_last_words(monkeypatch: pytest.MonkeyP
     """Geant4 aborts where a table is missing; nothing is left running or lying about."""
     for name in DATA_SETS:
         monkeypatch.setenv(name, str(tmp_path))
-    monkeypatch.setattr(engine_module.tempfile, "tempdir", str(tmp_path / "scratch"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     (tmp_path / "scratch").mkdir()
     with pytest.raises(DataError, match=r"Geant4 ended \(exit status -6\): .*ENSDFSTATE.dat is not found"):
         Engine(ahcal(1))
@@ -236,7 +240,7 @@ def test_a_process_shares_one_engine_and_a_second_geometry_ends_it() -> None:
     second = shared_engine(ahcal(3), "stand-in")
     assert first.closed
     with pytest.raises(DataError, match="this engine is closed"):
-        first.run(beam(11, 1.0, 1), [1])
+        first.tiles(beam(11, 1.0, 1), [1])
     second.close()
     third = shared_engine(ahcal(3), "stand-in")
     assert third is not second

@@ -105,10 +105,10 @@ def _find(variable: str) -> Path | None:
         place = Path(named).absolute()
         return place if place.is_dir() else None
     version = re.compile(re.escape(DATA_SETS[variable]) + r"(\d[\d.]*)")
-    for place in (os.environ.get("GEANT4_DATA_DIR"), _HOME.expanduser()):
+    for kept in (os.environ.get("GEANT4_DATA_DIR"), _HOME.expanduser()):
         versions = {
             tuple(int(n) for n in match[1].split(".") if n): entry
-            for entry in (Path(place).absolute().glob("*") if place else ())
+            for entry in (Path(kept).absolute().glob("*") if kept else ())
             if (match := version.fullmatch(entry.name)) and entry.is_dir()
         }
         if versions:

@@ -53,12 +53,13 @@ class Engine:
     def __init__(self, setup: Stack | Block, tables: str = "geant4") -> None:
         if find_spec(PACKAGE) is None:
             raise MissingExtraError(f"Geant4 needs {PACKAGE}: {install_line([PACKAGE])}")
+        self.setup = setup
         self._folder = tempfile.TemporaryDirectory(prefix="pd4ml-geant4-", ignore_cleanup_errors=True)
         self._process: subprocess.Popen[bytes] | None = None
         try:
-            found = find_tables(tables, Path(self._folder.name, "tables"))
             if tables == "stand-in":
                 _check_elements(setup)
+            found = find_tables(tables, Path(self._folder.name, "tables"))
             self._log = Path(self._folder.name, "log")
             # Its working folder is its own: Geant4 may write there.
             with self._log.open("wb") as log:
@@ -76,8 +77,8 @@ class Engine:
             self.close()
             raise
 
-    def run(self, primaries: Primaries, seeds: ArrayLike) -> TileHits | Steps:
-        """Simulate events; each depends on its particles and its seed alone, not on other events.
+    def tiles(self, primaries: Primaries, seeds: ArrayLike) -> TileHits:
+        """Simulate events in a stack; each depends on its particles and its seed alone, not on other events.
 
         Parameters
         ----------
@@ -88,26 +89,39 @@ class Engine:
 
         Returns
         -------
-        TileHits or Steps
-            Of a stack, or of a block.
+        TileHits
+            The tiles that got energy.
         """
-        found = np.asarray(seeds, np.int64)
-        if found.shape != (len(primaries),) or (found < 0).any():
-            raise DataError(f"there must be a seed >= 0 for each of {len(primaries)} events, found {found.shape}")
-        answer: TileHits | Steps = self._ask((primaries, 1 + found % (_N_SEEDS - 1)))
-        return answer
-
-    def tiles(self, primaries: Primaries, seeds: ArrayLike) -> TileHits:
-        """``run`` of a stack."""
-        found = self.run(primaries, seeds)
-        assert isinstance(found, TileHits)
+        if not isinstance(self.setup, Stack):
+            raise DataError("this engine's geometry is a block, which has no tiles: ask for steps")
+        found: TileHits = self._run(primaries, seeds)
         return found
 
     def steps(self, primaries: Primaries, seeds: ArrayLike) -> Steps:
-        """``run`` of a block."""
-        found = self.run(primaries, seeds)
-        assert isinstance(found, Steps)
+        """Simulate events in a block, as ``tiles`` does in a stack.
+
+        Parameters
+        ----------
+        primaries : Primaries
+            The particles that the events begin with.
+        seeds : array_like
+            (B,) whole numbers from 0, one for each event.
+
+        Returns
+        -------
+        Steps
+            All steps that left energy.
+        """
+        if not isinstance(self.setup, Block):
+            raise DataError("this engine's geometry is a stack, whose steps are not kept: ask for tiles")
+        found: Steps = self._run(primaries, seeds)
         return found
+
+    def _run(self, primaries: Primaries, seeds: ArrayLike) -> Any:
+        found = np.asarray(seeds, np.int64)
+        if found.shape != (len(primaries),) or (found < 0).any():
+            raise DataError(f"there must be a seed >= 0 for each of {len(primaries)} events, found {found.shape}")
+        return self._ask((primaries, 1 + found % (_N_SEEDS - 1)))
 
     @property
     def closed(self) -> bool:

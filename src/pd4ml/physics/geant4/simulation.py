@@ -55,6 +55,8 @@ class Simulation:
         gun.primaries, gun.seeds = primaries, [int(seed) for seed in seeds]
         events.clear()
         self.manager.BeamOn(len(primaries))
+        if len(events) != len(primaries):
+            raise ValueError(f"Geant4 gave up {len(primaries) - len(events)} of {len(primaries)} events")
         offsets = np.cumsum([0, *map(len, events)])
         rows = np.concatenate([np.empty(0, self.found.dtype), *events])
         return _tiles(offsets, rows, self.setup) if isinstance(self.setup, Stack) else _steps(offsets, rows)
@@ -62,14 +64,14 @@ class Simulation:
 
 def _tiles(offsets: NDArray[np.int64], rows: NDArray[Any], stack: Stack) -> TileHits:
     layer, column, row = np.unravel_index(rows["cell"], (_n_sensitive(stack), stack.tiles, stack.tiles))
-    places = (place.astype(np.int16) for place in (layer, column, row))
+    places: list[Any] = [place.astype(np.int16) for place in (layer, column, row)]
     return TileHits(offsets, *places, *(rows[name].copy() for name in ("deposit", "visible", "time")))
 
 
 def _steps(offsets: NDArray[np.int64], rows: NDArray[Any]) -> Steps:
     position = np.stack([rows[name] for name in "xyz"], axis=1)
-    columns = (rows[name].copy() for name in ("deposit", "length", "time", "pdg_id", "track", "parent"))
-    return Steps(offsets, position, *columns, rows["process"].astype(np.int8))
+    columns = {name: rows[name].copy() for name in ("deposit", "length", "time", "pdg_id", "track", "parent")}
+    return Steps(offsets, position, **columns, process=rows["process"].astype(np.int8))
 
 
 def _n_sensitive(stack: Stack) -> int:
