@@ -23,7 +23,7 @@ from pd4ml.physics.geant4 import Block, Engine, Material, Primaries, Steps
 
 HERE = Path(__file__).parent
 RECORD = HERE / "numbers.json"
-ELECTRONS, MUONS = {10: 200, 40: 60}, 200  # GeV: events
+ELECTRONS, MUONS = {10: 200, 40: 200}, 200  # GeV: events
 PIONS = {10: 200, 20: 150, 40: 100, 80: 60}  # as many as the yardstick has
 SPOT = 30.0  # mm, half a side
 ARGON = Material("liquid argon", 1.396, (("Ar", 1.0),), 188.0)  # g/cm3 at its boiling point, eV: ICRU 37

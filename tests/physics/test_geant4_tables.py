@@ -16,7 +16,7 @@ from pd4ml.physics.geant4.tables import write_tables
 
 # PDG, atomic and nuclear properties of materials, g/cm2.
 X0 = {6: 42.70, 7: 37.99, 8: 34.24, 14: 21.82, 17: 19.28, 18: 19.55, 25: 14.64, 26: 13.84, 29: 12.86}
-# NIST (Hubbell and Seltzer), MeV: cm2/g; 10 keV is what the tables start from.
+# NIST (Hubbell and Seltzer, recalled), MeV: cm2/g; 10 keV is what the tables start from.
 NIST = {
     6: {0.03: 0.2562, 0.1: 0.1514, 1.0: 0.06361},
     8: {0.03: 0.3778, 0.1: 0.1551, 1.0: 0.06372},

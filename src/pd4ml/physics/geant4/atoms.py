@@ -1,8 +1,9 @@
 """The elements that stand-in tables are written for, and what is known of each.
 
-Masses are standard atomic weights (IUPAC, abridged); K edges are those of the X-ray Data Booklet (LBNL, section
-1.1); attenuation of photons of 10 keV is NIST's (Hubbell and Seltzer, NISTIR 5632, table 3), that of chlorine,
-manganese and copper recalled: they are held to the trend of their neighbours by a test.
+Masses are standard atomic weights (IUPAC, abridged), K edges those of the X-ray Data Booklet (LBNL, section
+1.1), attenuation of photons of 10 keV is NIST's (Hubbell and Seltzer, NISTIR 5632, table 3). All are written
+down from memory; tests hold what follows from them to PDG's radiation lengths, to NIST's attenuation at other
+energies and to the trend with Z.
 """
 
 from __future__ import annotations

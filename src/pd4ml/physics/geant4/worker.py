@@ -26,14 +26,14 @@ def main() -> None:
     try:
         from pd4ml.physics.geant4.simulation import Simulation
 
-        simulation = Simulation(pickle.load(sys.stdin.buffer))  # noqa: S301, RUF100
+        simulation = Simulation(pickle.load(sys.stdin.buffer))
         _answer(channel, simulation.version)
     except Exception as error:  # noqa: BLE001, RUF100
         _answer(channel, error)
         return
     while True:
         try:
-            request = pickle.load(sys.stdin.buffer)  # noqa: S301, RUF100
+            request = pickle.load(sys.stdin.buffer)
         except EOFError:
             break
         try:
