@@ -28,6 +28,7 @@ from pd4ml import machine
 from pd4ml.benchmark.code import code_state
 from pd4ml.dataset import Dataset
 from pd4ml.errors import one_line
+from pd4ml.physics.geant4.data import missing_data
 from pd4ml.requirements import install_line, requirements
 
 __all__ = ["diagnose", "render"]
@@ -40,7 +41,7 @@ _VARIABLES = (
     *("PD4ML_*", "NUMBA_*", "OMP_*", "MKL_*", "OPENBLAS_*", "KMP_*", "CUDA_VISIBLE_DEVICES", "PYTORCH_*"),
     *("*WORLD_SIZE", "*RANK", "SLURM_CPUS_PER_TASK", "SLURM_STEP_NUM_*", "XDG_CACHE_HOME", "TMPDIR"),
     *("PYTHONPATH", "PYTHONIOENCODING", "PYTHONUTF8", "LANG", "LC_ALL", "TERM", "COLUMNS", "NO_COLOR"),
-    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"),
+    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "G4*DATA", "GEANT4_DATA_DIR"),
 )
 
 
@@ -221,12 +222,17 @@ def _folders(path: Path) -> Checks:
         kernel = next(value for value in vars(tree_kernel).values() if hasattr(value, "stats"))
         return _folder(Path(kernel.stats.cache_path))
 
+    def geant4() -> str:
+        missing = missing_data()
+        return f"missing {', '.join(missing)}" if missing else "all there"
+
     return {
         "working": lambda: _folder(Path.cwd()),
         "datasets": lambda: _folder(path),
         "home": lambda: _folder(Path.home()),
         "temporary": lambda: _folder(Path(tempfile.gettempdir())),
         "Numba's cache": compiled,
+        "Geant4's data": geant4,
     }
 
 

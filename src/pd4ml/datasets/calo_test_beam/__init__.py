@@ -1,0 +1,1 @@
+"""A scintillator-steel calorimeter in a test beam: so far its geometry."""
