@@ -427,7 +427,9 @@ class Dataset:
                 f"{folder} holds {found[0]} (card version {found[1]}), expected {cls.name} ({version}): "
                 "move it away and make it again"
             )
-        return store.events(split)
+        events = store.events(split)
+        events.card = cls.card
+        return events
 
     @classmethod
     def at(cls, path: str | Path = "./datasets", *, source: str = "published", variant: str = "default") -> Sample:

@@ -1,6 +1,18 @@
 """The ``pd4ml`` command: it parses, calls the library and prints. Only results go to standard output."""
 
-from pd4ml.cli import benchmark, data, doctor, evaluation, leaderboard, report, runs, training
+from pd4ml.cli import benchmark, data, doctor, evaluation, export, leaderboard, report, runs, training
 from pd4ml.cli.app import app, main
 
-__all__ = ["app", "benchmark", "data", "doctor", "evaluation", "leaderboard", "main", "report", "runs", "training"]
+__all__ = [
+    "app",
+    "benchmark",
+    "data",
+    "doctor",
+    "evaluation",
+    "export",
+    "leaderboard",
+    "main",
+    "report",
+    "runs",
+    "training",
+]
