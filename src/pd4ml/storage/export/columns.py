@@ -23,10 +23,11 @@ def arrow(what: str) -> Any:
     Returns
     -------
     module
-        ``pyarrow``, with ``pyarrow.parquet`` loaded.
+        ``pyarrow``, with ``compute`` and ``parquet`` loaded.
     """
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError as error:
         raise missing_extra(what, "parquet", error) from error
