@@ -13,6 +13,7 @@ from numpy.lib import format as npy
 from pd4ml.errors import DataError
 from pd4ml.progress import progress
 from pd4ml.storage.atomic import write_atomically
+from pd4ml.storage.store import _release
 
 if TYPE_CHECKING:
     from pd4ml.storage.store import Events
@@ -48,7 +49,7 @@ def write_npz(splits: Mapping[str, Events], file: Path) -> Path:
     n_arrays = sum(len(events.manifest.arrays[split]) for split, events in splits.items())
     with (
         write_atomically(file) as stream,
-        progress(f"writing {file}", n_arrays) as bar,
+        progress(f"writing {file}", n_arrays, "arrays") as bar,
         zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
     ):
         for split, events in splits.items():
@@ -81,3 +82,4 @@ def _write(archive: zipfile.ZipFile, key: str, events: Events, name: str) -> Non
         npy.write_array_header_1_0(member, header)
         for start in range(0, len(array), step):
             member.write(np.ascontiguousarray(array[start : start + step]).data.cast("B"))
+            _release(getattr(array, "_array", array))
