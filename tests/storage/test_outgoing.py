@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pd4ml.errors import DataError, StoreError
 from pd4ml.storage.atomic import new_folder
 from pd4ml.storage.export.columns import as_array, as_column
 from pd4ml.storage.export.croissant import describe_card
+from pd4ml.storage.export.facts import event_facts
 from pd4ml.storage.export.huggingface import write_huggingface
 from pd4ml.storage.export.parquet import read_parquet, write_parquet
 from pd4ml.storage.store import Array, Events
@@ -81,6 +83,13 @@ def test_chosen_events_are_written_and_say_that_they_are_a_part(events: Events, 
         events[[]].to_parquet(tmp_path / "none.parquet")
 
 
+def test_where_files_lay_is_not_told(events: Events) -> None:
+    files = {"a.npz": {"sha256": "12", "url": "file:///home/me/a.npz"}, "b.npz": {"url": "https://b/b.npz"}}
+    events.manifest = dataclasses.replace(events.manifest, provenance={"files": files})
+    expected = {"files": {"a.npz": {"sha256": "12"}, "b.npz": {"url": "https://b/b.npz"}}}
+    assert event_facts(events)["provenance"] == expected
+
+
 def test_ragged_arrays_are_lists(tmp_path: Path) -> None:
     awkward = pytest.importorskip("awkward")
     numbers = awkward.Array([[1.5, 2.5], [], [3.5]])
@@ -123,7 +132,10 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
 def test_npz_is_the_published_layout(data: Path, events: Events, tmp_path: Path) -> None:
     file = Toy.at(data, source="generated").to_npz(tmp_path / "new" / "toy.npz")
     with np.load(file) as archive:
-        assert sorted(archive) == ["X_test_0", "X_test_1", "X_train_0", "X_train_1", "y_test", "y_train"]
+        names = ["X_test_0", "X_test_1", "X_train_0", "X_train_1", "pd4ml.json", "y_test", "y_train"]
+        assert sorted(archive) == names
+        facts = json.loads(archive["pd4ml.json"])["train"]
+        assert (facts["source"], facts["arrays"]["X_train_0"]["description"]) == ("generated", "five points")
         assert same_bits(archive["X_train_0"], np.asarray(events["points"]))
         assert same_bits(archive["X_train_1"], np.asarray(events["grid"]))
         assert same_bits(archive["y_train"], np.asarray(events.y))

@@ -145,6 +145,8 @@ def download(
     chosen = pd4ml.Dataset.datasets_register.find(dataset)
     if events is None and variant is not None:
         raise DataError("--variant names a part: say with --events how many of the published events it has")
+    if events is not None and force:
+        raise DataError("--force is for whole files: give other first events another name with --variant")
     if events is None:
         files = [str(file) for file in chosen.download(path, force=force)]
     else:

@@ -76,6 +76,8 @@ def new_folder(path: Path) -> Iterator[Path]:
         partial.mkdir()
         yield partial
         _refuse_what_is_there(path)
+        if path.exists():
+            path.rmdir()
         partial.replace(path)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)

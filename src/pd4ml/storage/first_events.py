@@ -83,6 +83,8 @@ class _Remote:
             for chunk in body(response):
                 out.write(chunk)
                 self.fetched += len(chunk)
+                if out.tell() > stop:
+                    raise GiveUpError("sends more than it was asked for")
             if out.tell() != min(stop, self.total):
                 raise TryAgainError("cut off before its end")
             out.seek(-8, 1)

@@ -15,7 +15,7 @@ import numpy as np
 
 from pd4ml.card import Card, PublishedFile
 from pd4ml.storage.atomic import write_text
-from pd4ml.storage.export.facts import array_facts, card_of, event_facts, licence_of, spec_facts
+from pd4ml.storage.export.facts import array_facts, card_of, event_facts, licence_of, origin, spec_facts
 from pd4ml.storage.hashing import sha256_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def describe_card(card: Card) -> dict[str, Any]:
         JSON-LD.
     """
     files = [file for source in card.sources for file in source.files]
-    known = [file for file in files if file.md5 or file.sha256]
+    known = [file for file in files if file.mirrors and (file.md5 or file.sha256)]
     archives = {split: file for file in reversed(known) if file.layout == "npz" for split in file.splits}
     distribution, sets = [_published_file(file) for file in known], []
     for split, file in archives.items():
@@ -77,7 +77,7 @@ def describe_card(card: Card) -> dict[str, Any]:
             source = {"fileObject": {"@id": member["@id"]}, "extract": {"fileProperty": "content"}}
             field = _field(f"{name}/value", _meaning(spec_facts(spec)), spec.dtype, spec.shape, source)
             sets.append(_record_set(name, about, [field]))
-    nowhere = [f"{file.name} ({', '.join(file.mirrors)})" for file in files if not (file.md5 or file.sha256)]
+    nowhere = [f"{file.name} ({', '.join(file.mirrors)})" for file in files if file not in known]
     notes = ["Published files without a published hash: " + "; ".join(nowhere) + "."] if nowhere else []
     notes += [] if sets else ["Arrays: " + "; ".join(map(str, card.published.arrays)) + "."]
     return _dataset(card.published, licence_of(card, "published"), notes, distribution, sets)
@@ -124,8 +124,9 @@ def describe_files(
         sets.append(_record_set(split, f"{len(events):,} events", fields))
     first = next(iter(splits.values()))
     card, facts = card_of(first), event_facts(first)
-    notes = [f"Here: {facts['source']} events, variant {facts['variant']}, fingerprint {facts['fingerprint']}."]
-    return _dataset(replace(card, version=facts["card_version"]), facts["licence"], notes, distribution, sets)
+    card = replace(card, title=f"{card.title}: {origin(facts)}", version=facts["card_version"])
+    notes = [f"Here: {origin(facts)}, fingerprint {facts['fingerprint']}."]
+    return _dataset(card, facts["licence"], notes, distribution, sets)
 
 
 def write_croissant(jsonld: Mapping[str, Any], folder: Path) -> Path:
@@ -166,21 +167,21 @@ def _dataset(
         "description": "\n\n".join([" ".join(card.description.split()), *notes]),
         "license": _LICENCES.get(url, licence),
         "citeAs": card.cite(),
-        "url": _home(card),
+        **_home(card),
         "version": card.version,
         "distribution": list(distribution),
         "recordSet": list(sets),
     }
 
 
-def _home(card: Card) -> str:
-    """A page about the dataset: of what it cites, the first that has a DOI or an arXiv number."""
+def _home(card: Card) -> dict[str, str]:
+    """A page about the dataset: of what it cites, the first that has a DOI, else an arXiv number."""
     for field, address in (("doi", "https://doi.org/"), ("eprint", "https://arxiv.org/abs/")):
         for citation in card.citations:
             _, found, rest = citation.bibtex.partition(f'{field} = "')
             if found:
-                return address + rest.partition('"')[0]
-    return "https://arxiv.org/abs/2107.00656"
+                return {"url": address + rest.partition('"')[0]}
+    return {}
 
 
 def _published_file(file: PublishedFile) -> dict[str, Any]:

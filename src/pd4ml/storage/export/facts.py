@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pd4ml.card import ArraySpec, Card
@@ -11,7 +12,7 @@ from pd4ml.storage.manifest import made
 if TYPE_CHECKING:
     from pd4ml.storage.store import Events
 
-__all__ = ["array_facts", "card_of", "event_facts", "licence_of", "spec_facts"]
+__all__ = ["array_facts", "card_of", "event_facts", "licence_of", "origin", "spec_facts"]
 
 _CONSTANT = "the same for all events"
 _GENERATED = "; generated events:"
@@ -79,9 +80,26 @@ def event_facts(events: Events) -> dict[str, Any]:
         "part": "all" if events.index is None else f"{len(events)} of {manifest.n_events(events.split)} events",
         "fingerprint": manifest.fingerprint,
         "created": manifest.created,
-        "provenance": made(manifest.provenance),
+        "provenance": _public(made(manifest.provenance)),
     }
     if card is not None:
         facts |= {"title": card.title, "licence": licence_of(card, manifest.source), "cite": card.cite()}
         facts |= {"classes": list(card.classes)} if card.classes else {}
     return facts
+
+
+def _public(value: Any) -> Any:
+    """Provenance without addresses of this computer, which imported files have."""
+    if isinstance(value, Mapping):
+        shown = {key: item for key, item in value.items() if not str(item).startswith("file:")}
+        return {key: _public(item) for key, item in shown.items()}
+    return value
+
+
+def origin(facts: Mapping[str, str]) -> str:
+    """How the events of these facts were made, so that generated ones are not taken for the published dataset."""
+    if facts["source"] == "published":
+        return "the published events, converted by pd4ml"
+    if facts["source"] == "generated":
+        return f"events that pd4ml generated (variant {facts['variant']}), not the published ones"
+    return f"a part of the published events ({facts['variant']}), imported by pd4ml"

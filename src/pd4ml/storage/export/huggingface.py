@@ -11,7 +11,7 @@ from pd4ml.progress import progress
 from pd4ml.storage.atomic import new_folder, write_text
 from pd4ml.storage.export.columns import arrow
 from pd4ml.storage.export.croissant import describe_files, write_croissant
-from pd4ml.storage.export.facts import array_facts, card_of, event_facts
+from pd4ml.storage.export.facts import array_facts, card_of, event_facts, origin
 from pd4ml.storage.export.parquet import event_bytes, write_parquet
 
 if TYPE_CHECKING:
@@ -76,14 +76,16 @@ def _readme(splits: Mapping[str, Events]) -> str:
     first = next(iter(splits.values()))
     card, facts = card_of(first), event_facts(first)
     licence: str = facts["licence"]
-    known = next((name for start, name in _LICENCES.items() if licence.startswith(start)), "other")
-    lines = ["---", f"pretty_name: {json.dumps(f'{card.name}: {card.title}')}", f"license: {known}"]
+    unclear = "unknown" if licence.endswith(("unknown", "not stated")) else "other"
+    known = next((name for start, name in _LICENCES.items() if licence.startswith(start)), unclear)
+    title = f"{card.name}: {card.title}: {origin(facts)}"
+    lines = ["---", f"pretty_name: {json.dumps(title)}", f"license: {known}"]
     lines += [f"license_name: {json.dumps(licence)}"] if known == "other" else []
     lines += ["tags:", "- physics", "configs:", "- config_name: default", "  data_files:"]
     lines += [f"  - split: {split}\n    path: data/{split}-*.parquet" for split in splits]
     lines += ["---", "", f"# {card.name}: {card.title}", "", card.description.strip(), ""]
     lines += [
-        f"These are {_made(facts)}.",
+        f"These are {origin(facts)}.",
         "",
         "| array | shape | dtype | unit | what it is |",
         "| --- " * 5 + "|",
@@ -98,12 +100,3 @@ def _readme(splits: Mapping[str, Events]) -> str:
     lines += ["", f"Licence: {licence}.", "", "## Where the events come from", ""]
     lines += ["```json", json.dumps({**facts, "cite": [c.key for c in card.citations]}, indent=1), "```", ""]
     return "\n".join([*lines, "## What to cite", "", "```bibtex", card.cite(), "```", ""])
-
-
-def _made(facts: Mapping[str, str]) -> str:
-    """How the events were made, so that generated ones are not taken for the published dataset."""
-    if facts["source"] == "published":
-        return "the published events, converted by pd4ml"
-    if facts["source"] == "generated":
-        return f"events that pd4ml generated (variant {facts['variant']}), not the published ones"
-    return f"a part of the published events ({facts['variant']}), imported by pd4ml"

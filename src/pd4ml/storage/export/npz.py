@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,10 +14,12 @@ from numpy.lib import format as npy
 from pd4ml.errors import DataError
 from pd4ml.progress import progress
 from pd4ml.storage.atomic import write_atomically
+from pd4ml.storage.export.facts import array_facts, event_facts
 from pd4ml.storage.store import _release
 
 if TYPE_CHECKING:
-    from pd4ml.storage.store import Events
+    from pd4ml.storage.export.facts import array_facts, event_facts
+from pd4ml.storage.store import Events
 
 __all__ = ["write_npz"]
 
@@ -26,7 +29,7 @@ _PIECE_BYTES = 1 << 24
 def write_npz(splits: Mapping[str, Events], file: Path) -> Path:
     """Write splits as ``X_<split>_0``, ``X_<split>_1``, ... and ``y_<split>``; extras as ``<name>_<split>``.
 
-    ``numpy.load`` reads it, and ``pd4ml import`` takes it as a part of its dataset.
+    ``numpy.load`` reads it. Where the events come from and what the arrays are is in it as ``pd4ml.json``.
 
     Parameters
     ----------
@@ -52,6 +55,8 @@ def write_npz(splits: Mapping[str, Events], file: Path) -> Path:
         progress(f"writing {file}", n_arrays, "arrays") as bar,
         zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
     ):
+        facts = {split: {**event_facts(events), "arrays": _meanings(events)} for split, events in splits.items()}
+        archive.writestr("pd4ml.json", json.dumps(facts, indent=1))
         for split, events in splits.items():
             for key, name in _keys(events, split):
                 _write(archive, f"{key}.npy", events, name)
@@ -70,6 +75,11 @@ def _keys(events: Events, split: str) -> Iterator[tuple[str, str]]:
         else:
             yield f"X_{split}_{n_inputs}", name
             n_inputs += 1
+
+
+def _meanings(events: Events) -> dict[str, dict[str, str]]:
+    """Facts of each array by its name in the archive."""
+    return {key: {"name": name, **array_facts(events, name)} for key, name in _keys(events, events.split)}
 
 
 def _write(archive: zipfile.ZipFile, key: str, events: Events, name: str) -> None:
