@@ -45,7 +45,7 @@ def card_of(events: Events) -> Card:
 def licence_of(card: Card, source: str) -> str:
     """What the card says of the licence of events of this source."""
     published, _, generated = card.licence.partition(_GENERATED)
-    return (generated.strip() or published) if source == "generated" else published
+    return f"of generated events: {generated.strip()}" if source == "generated" and generated else published
 
 
 def array_facts(events: Events, name: str) -> dict[str, str]:
