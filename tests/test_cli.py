@@ -24,7 +24,7 @@ from pd4ml.cli import app
 
 COMMANDS = (
     *("list", "info", "cite", "download", "import", "generate", "verify"),
-    *("recipes", "train", "benchmark", "evaluate", "results", "report", "plot", "doctor"),
+    *("recipes", "train", "benchmark", "evaluate", "results", "report", "plot", "doctor", "export"),
 )
 RECIPE = """
 model = "fcn"

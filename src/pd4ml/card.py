@@ -67,8 +67,9 @@ class PublishedFile:
 
     A hash that was never published is None; then the file's structure is all that can be checked.
     ``splits`` are those the file contributes to. ``layout`` names a file format (``storage/formats``). In ``npz``
-    the arrays are X_<split>_0, X_<split>_1, ... in the order of the card, and y_<split>; in ``pandas_table``,
-    ``columns`` maps each array of the card to the names of its columns, nested as one event of it is.
+    the arrays are X_<split>_0, X_<split>_1, ... in the order of the card, and y_<split>; in ``pandas_table``
+    and ``parquet_table``, ``columns`` maps each array of the card to the names of its columns, nested as one event
+    of it is.
     """
 
     name: str

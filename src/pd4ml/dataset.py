@@ -17,7 +17,7 @@ from warnings import warn
 import numpy as np
 from numpy.typing import NDArray
 
-from pd4ml.arguments import as_name, as_path
+from pd4ml.arguments import as_name, as_path, as_whole
 from pd4ml.card import Card
 from pd4ml.errors import DataError, FetchError, StoreError, UnknownNameError, unknown_name
 from pd4ml.generation.simulator import Simulator
@@ -427,7 +427,9 @@ class Dataset:
                 f"{folder} holds {found[0]} (card version {found[1]}), expected {cls.name} ({version}): "
                 "move it away and make it again"
             )
-        return store.events(split)
+        events = store.events(split)
+        events.card = cls.card
+        return events
 
     @classmethod
     def at(cls, path: str | Path = "./datasets", *, source: str = "published", variant: str = "default") -> Sample:
@@ -697,6 +699,41 @@ class Dataset:
         if force and cls.folder(path).exists():
             published.convert(cls.folder(path), force=True)
         return published.paths
+
+    @classmethod
+    def download_part(cls, n_events: int, path: str | Path = "./datasets", *, variant: str | None = None) -> Path:
+        """Download the first published events only; a source must be in Parquet, its server send parts of files.
+
+        They are found by ``source='imported'`` and the name of the part, never as the published dataset.
+
+        Parameters
+        ----------
+        n_events : int
+            In all splits together.
+        path : str or Path
+            The folder that holds the datasets.
+        variant : str, optional
+            What the part is to be called; ``first_<n_events>`` without it.
+
+        Returns
+        -------
+        Path
+            The folder of its store.
+
+        Raises
+        ------
+        FetchError
+            If the part cannot be had.
+        DataError
+            If the dataset has no such source, or not so many events.
+        StoreError
+            If there are other events of that name.
+        """
+        from pd4ml.storage.published import fetch_part
+
+        n_events = as_whole("n_events", n_events, 1)
+        variant = f"first_{n_events}" if variant is None else variant
+        return fetch_part(cls.card, cls.folder(path, "imported", variant), n_events, variant)
 
     @classmethod
     def import_file(cls, file: str | Path, path: str | Path = "./datasets", *, variant: str | None = None) -> Path:

@@ -23,6 +23,7 @@ from pd4ml.card import Card
 from pd4ml.errors import DataError, one_line
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.graphs.packed import PackedGraphs
+from pd4ml.storage.export.splits import Exports
 from pd4ml.storage.store import Array, Events
 from pd4ml.text import html_facts
 
@@ -153,7 +154,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Sample:
+class Sample(Exports):
     """A dataset at a path, of a source and a variant, all or a part; ``dataset.at(path)`` makes one.
 
     Parameters

@@ -7,13 +7,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import tables
 
 from pd4ml.card import Card
 from pd4ml.datasets.top_tagging.card import CARD
 from pd4ml.storage.store import Array
 
-__all__ = ["random_jets", "small_card", "write_npz", "write_zenodo"]
+__all__ = ["flat_table", "random_jets", "small_card", "write_hub", "write_npz", "write_zenodo"]
 
 COUNTS = {"train": 60, "valid": 20, "test": 20}
 
@@ -59,6 +61,25 @@ def write_npz(path: Path) -> None:
         arrays[f"X_{split}_1"] = jets["ttv"]
         arrays[f"y_{split}"] = jets["label"].astype(np.int64)
     np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+
+
+def flat_table(jets: dict[str, Array]) -> pyarrow.Table:
+    """A column for each number, as the page of dl4phys/top_tagging on the Hugging Face hub shows them."""
+    momenta, components = jets["constituents"], ("E", "PX", "PY", "PZ")
+    columns = {f"{c}_{i}": momenta[:, i, k] for i in range(200) for k, c in enumerate(components)}
+    columns |= {f"truth{c}": np.zeros(len(momenta), np.float32) for c in components}
+    columns |= {"ttv": jets["ttv"].astype(np.int64), "is_signal_new": jets["label"].astype(np.int64)}
+    return pyarrow.table(columns)
+
+
+def write_hub(folder: Path) -> list[Path]:
+    """The three files of the hub, in row groups of 20."""
+    paths = []
+    for part, name in (("train", "train"), ("valid", "validation"), ("test", "test")):
+        paths.append(folder / f"{name}.parquet")
+        table = flat_table(published_jets()[part])
+        pyarrow.parquet.write_table(table, paths[-1], row_group_size=20, use_dictionary=False)
+    return paths
 
 
 def write_zenodo(folder: Path) -> list[Path]:

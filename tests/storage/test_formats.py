@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.jets import small_card, write_npz, write_zenodo
+from helpers.jets import small_card, write_hub, write_npz, write_zenodo
 from pd4ml.errors import DataError, FetchError, MissingExtraError, UnknownNameError
 from pd4ml.storage import fetch_settings
 from pd4ml.storage.fetch import fetch
@@ -18,18 +18,18 @@ from pd4ml.storage.formats import Part, available, file_format
 from pd4ml.storage.published import fetch_published, import_file
 
 CARD = small_card().published
-NPZ, ZENODO = CARD.sources
+NPZ, ZENODO = CARD.sources[:2]
 every_format = pytest.mark.parametrize("name", available())
 
 
 @pytest.fixture
 def part(name: str, tmp_path: Path) -> Part:
     """The test split of some jets in the format called ``name``; a new format adds its writer here."""
-    file = {s.files[-1].layout: s.files[-1] for s in (NPZ, ZENODO)}[name]
+    file = {s.files[-1].layout: s.files[-1] for s in CARD.sources}[name]
     if name == "npz":
         write_npz(path := tmp_path / "jets.npz")
     else:
-        path = write_zenodo(tmp_path)[-1]
+        path = (write_hub if name == "parquet_table" else write_zenodo)(tmp_path)[-1]
     return Part(path, CARD, "test", file.columns)
 
 
@@ -112,7 +112,7 @@ def test_without_hdf5_no_table_is_fetched(no_hdf5: None, tmp_path: Path) -> None
     unreachable = ("http://127.0.0.1:9/file",)
     sources = tuple(
         dataclasses.replace(s, files=tuple(dataclasses.replace(f, mirrors=unreachable) for f in s.files))
-        for s in CARD.sources
+        for s in (NPZ, ZENODO)
     )
     message = r"DESY: .*connection failed.*; Zenodo 2603256: .*needs h5py: pip install 'pd4ml-physics\[hdf5\]'"
     with pytest.raises(FetchError, match=message):

@@ -9,14 +9,14 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from helpers.jets import small_card, write_npz, write_zenodo
+from helpers.jets import small_card, write_hub, write_npz, write_zenodo
 from pd4ml.errors import DataError, FetchError, StoreError
 from pd4ml.storage import published as published_module
 from pd4ml.storage.published import Published, fetch_published, import_file
 from pd4ml.storage.store import Store
 
 CARD = small_card()
-NPZ, ZENODO = CARD.sources
+NPZ, ZENODO, HUB = CARD.sources
 
 
 @pytest.fixture(autouse=True)
@@ -38,17 +38,26 @@ def zenodo(tmp_path: Path) -> Published:
     return fetch_published(dataclasses.replace(CARD, sources=(ZENODO,)), tmp_path)
 
 
+@pytest.fixture
+def hub(tmp_path: Path) -> Published:
+    (given := tmp_path / "given_hub").mkdir()
+    for file in write_hub(given):
+        import_file(CARD, file, tmp_path)
+    return fetch_published(dataclasses.replace(CARD, sources=(HUB,)), tmp_path)
+
+
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_both_layouts_give_equal_arrays(npz: Published, zenodo: Published, split: str) -> None:
-    ours, theirs = npz.read(split), zenodo.read(split)
+def test_all_layouts_give_equal_arrays(npz: Published, zenodo: Published, hub: Published, split: str) -> None:
+    ours = npz.read(split)
     assert len(ours["label"]) == CARD.splits[split]
-    for name, array in ours.items():
-        assert array.dtype == theirs[name].dtype
-        np.testing.assert_array_equal(array, theirs[name])
+    for theirs in (zenodo.read(split), hub.read(split)):
+        for name, array in ours.items():
+            assert array.dtype == theirs[name].dtype
+            np.testing.assert_array_equal(array, theirs[name])
     assert set(np.unique(ours["ttv"])) == ({0, 2} if split == "train" else {1})
 
 
-@pytest.mark.parametrize("layout", ["npz", "zenodo"])
+@pytest.mark.parametrize("layout", ["npz", "zenodo", "hub"])
 def test_conversion_gives_the_same_events(
     layout: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 """The ``pd4ml`` command: it parses, calls the library and prints. Only results go to standard output."""
 
-from pd4ml.cli import benchmark, contribute, data, doctor, evaluation, leaderboard, report, runs, training
+from pd4ml.cli import benchmark, contribute, data, doctor, evaluation, export, leaderboard, report, runs, training
 from pd4ml.cli.app import app, main
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "data",
     "doctor",
     "evaluation",
+    "export",
     "leaderboard",
     "main",
     "report",

@@ -124,13 +124,33 @@ def cite(dataset: DatasetName) -> None:
 
 @app.command()
 def download(
-    dataset: DatasetName, path: DataPath = Path("datasets"), force: Force = False, as_json: AsJson = False
+    dataset: DatasetName,
+    events: Annotated[
+        int | None, typer.Option("--events", "-n", help="Only the first so many, of a source in Parquet.")
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option("--variant", help="What to call them; first_N without it.")
+    ] = None,
+    path: DataPath = Path("datasets"),
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Download a dataset's published files: mirrors in order, resumed, verified.
 
-    Proxies are taken from the environment; PD4ML_OFFLINE=1 forbids the network.
+    Proxies are taken from the environment; PD4ML_OFFLINE=1 forbids the network. The first events alone are then
+    found by --source imported --variant first_N.
+
+    Example: pd4ml download TopTagging --events 10000
     """
-    files = [str(file) for file in pd4ml.Dataset.datasets_register.find(dataset).download(path, force=force)]
+    chosen = pd4ml.Dataset.datasets_register.find(dataset)
+    if events is None and variant is not None:
+        raise DataError("--variant names a part: say with --events how many of the published events it has")
+    if events is not None and force:
+        raise DataError("--force is for whole files: give other first events another name with --variant")
+    if events is None:
+        files = [str(file) for file in chosen.download(path, force=force)]
+    else:
+        files = [str(chosen.download_part(events, path, variant=variant))]
     print(json.dumps(files) if as_json else "\n".join(files))
 
 

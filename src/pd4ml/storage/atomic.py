@@ -1,15 +1,18 @@
-"""Files that are written whole: a reader sees the old file or the new one, never a part of it."""
+"""Files and folders that are written whole: a reader sees the old one or the new one, never a part of it."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-__all__ = ["write_atomically", "write_bytes", "write_text"]
+from pd4ml.errors import StoreError
+
+__all__ = ["new_folder", "write_atomically", "write_bytes", "write_text"]
 
 
 @contextmanager
@@ -45,6 +48,45 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder beside ``path`` that gets its name when the block ends well, and vanishes when it does not.
+
+    Parameters
+    ----------
+    path : Path
+        What it is to be called; nothing may be there but an empty folder.
+
+    Yields
+    ------
+    Path
+        Where to write.
+
+    Raises
+    ------
+    StoreError
+        When something is there.
+    """
+    _refuse_what_is_there(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        partial.mkdir()
+        yield partial
+        _refuse_what_is_there(path)
+        if path.exists():
+            path.rmdir()
+        partial.replace(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _refuse_what_is_there(path: Path) -> None:
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise StoreError(f"{path} is there already, and nothing is ever written over: remove it or name another")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

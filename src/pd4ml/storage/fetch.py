@@ -22,7 +22,7 @@ from pd4ml.storage.hashing import file_hashes
 from pd4ml.storage.lock import locked
 from pd4ml.storage.partial import Partial
 
-__all__ = ["fetch", "place", "read_record"]
+__all__ = ["fetch", "forbid_offline", "place", "read_record"]
 
 
 def fetch(file: PublishedFile, folder: Path, *, force: bool = False) -> Path:
@@ -62,17 +62,25 @@ def fetch(file: PublishedFile, folder: Path, *, force: bool = False) -> Path:
     with _disk_errors(target):
         if not force and _is_here(file, target):
             return target
-        if os.environ.get("PD4ML_OFFLINE", "0") not in ("", "0"):
-            message = (
-                f"{file.name} is not in {folder}, and PD4ML_OFFLINE forbids the network: "
-                "unset it, or place a copy with 'pd4ml import'"
-            )
-            raise FetchError(message)
+        forbid_offline(f"{file.name} is not in {folder}")
         with _writer(target):
             # Another process may have fetched it while this one waited.
             if force or not _is_here(file, target):
                 _fetch(file, target)
     return target
+
+
+def forbid_offline(what: str) -> None:
+    """FetchError where the environment forbids the network.
+
+    Parameters
+    ----------
+    what : str
+        What cannot be had then.
+    """
+    if os.environ.get("PD4ML_OFFLINE", "0") not in ("", "0"):
+        message = f"{what}, and PD4ML_OFFLINE forbids the network: unset it, or place a copy with 'pd4ml import'"
+        raise FetchError(message)
 
 
 def _fetch(file: PublishedFile, target: Path) -> None:

@@ -6,18 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 from pd4ml.card import Card, PublishedFile, PublishedSource
 from pd4ml.errors import DataError, FetchError, MissingExtraError, StoreError
 from pd4ml.progress import progress
-from pd4ml.storage.fetch import fetch, place, read_record
+from pd4ml.storage.fetch import fetch, forbid_offline, place, read_record
 from pd4ml.storage.formats import Format, Part, file_format, gather
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.store import Array, Store
 from pd4ml.storage.writer import StoreWriter, check_arrays
 
-__all__ = ["Published", "fetch_published", "import_file", "import_part"]
+__all__ = ["Published", "fetch_part", "fetch_published", "import_file", "import_part"]
 
 _CHUNK_EVENTS = 10_000
 
@@ -232,7 +233,7 @@ def import_part(card: Card, given: Path, folder: Path, variant: str) -> Path:
     (file,) = source.files
     reader = file_format(file.layout)
     reader.check(given)
-    found = {split: reader.n_events(Part(given, card, split, file.columns)) for split in card.splits}
+    found = {split: reader.n_events(Part(given, card.published, split, file.columns)) for split in card.splits}
     if any(not 0 < n <= card.splits[split] for split, n in found.items()):
         raise DataError(f"{given} holds {found} events, expected some of each split of {dict(card.splits)}")
     provenance = {
@@ -244,6 +245,67 @@ def import_part(card: Card, given: Path, folder: Path, variant: str) -> Path:
     files = (replace(file, name=given.name),)
     part = Published(replace(card.published, splits=found), replace(source, files=files), given.parent)
     part.write(folder, "imported", variant, provenance)
+    return folder
+
+
+def fetch_part(card: Card, folder: Path, n_events: int, variant: str) -> Path:
+    """Fetch the first events of a published source in Parquet into a store of their own, which says what it is.
+
+    Parameters
+    ----------
+    card : Card
+        Says which sources there are; each split gets its share of the events.
+    folder : Path
+        Of the store.
+    n_events : int
+        In all splits together.
+    variant : str
+        What the part is called.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    DataError
+        When no source is of a layout that can be read in parts, or there are not so many events.
+    FetchError
+        When the part cannot be had.
+    StoreError
+        When the folder holds something else.
+    """
+    # Here, not above: the network libraries are slow to import, and most calls need no network.
+    from pd4ml.storage.first_events import fetch_first_events
+
+    source = next((s for s in card.sources if all(f.layout == "parquet_table" for f in s.files)), None)
+    if source is None:
+        raise DataError(f"{card.name} has no published source in Parquet, and others can only be had whole")
+    total = sum(card.splits.values())
+    if not len(card.splits) <= n_events < total:
+        raise DataError(f"a part has {len(card.splits)} to {total - 1:,} events, found {n_events:,}")
+    plan = {"part_of": f"the published {card.name}, its first events in {source.name}", "n_events": n_events}
+    if folder.exists():
+        if not plan.items() <= Store(folder).manifest.provenance.items():
+            raise StoreError(f"{folder} holds other events: fetch these under another name than {variant!r}")
+        return folder
+    forbid_offline(f"the first {n_events:,} events of {card.name}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
+        files, facts = [], {}
+        shares = {split: max(1, n_events * whole // total) for split, whole in card.splits.items()}
+        shares[next(iter(shares))] += n_events - sum(shares.values())
+        for split, left in shares.items():
+            for file in (f for f in source.files if split in f.splits):
+                if left:
+                    facts[file.name] = fetch_first_events(file, left, Path(scratch, file.name))
+                    files.append(replace(file, splits=(split,)))
+                    left -= int(str(facts[file.name]["rows"]))
+        part = Published(card.published, replace(source, files=tuple(files)), Path(scratch))
+        found = {split: sum(f.n_events(p) for f, p in part._parts(split)) for split in card.splits}
+        part = replace(part, card=replace(part.card, splits=found))
+        part.write(folder, "imported", variant, {**plan, "files": facts})
     return folder
 
 
@@ -269,4 +331,4 @@ def _origin(path: Path) -> dict[str, object]:
 
 def _part(file: PublishedFile, path: Path, card: Card, split: str) -> tuple[Format, Part]:
     """What reads ``file``, and what it reads."""
-    return file_format(file.layout), Part(path, card, split, file.columns)
+    return file_format(file.layout), Part(path, card.published, split, file.columns)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pd4ml.arguments import as_path, as_whole
-from pd4ml.errors import DataError, StoreError, one_line, unknown_name
+from pd4ml.errors import DataError, StoreError, missing_extra, one_line, unknown_name
 from pd4ml.progress import progress
 from pd4ml.storage.disk import refused
 from pd4ml.storage.hashing import sha256_of
@@ -20,6 +20,7 @@ from pd4ml.storage.manifest import ArrayFile, Manifest
 from pd4ml.text import html_facts
 
 if TYPE_CHECKING:
+    from pd4ml.card import Card
     from pd4ml.storage.torch_view import TorchEvents
 
 __all__ = ["Array", "ChosenRows", "Events", "Store"]
@@ -50,6 +51,7 @@ class Events:
         self.split = split
         self.folder = folder
         self.index = index
+        self.card: Card | None = None  # the one they were opened with; pickled, they lose it
 
     @overload
     def __getitem__(self, name: str) -> Array: ...
@@ -135,13 +137,41 @@ class Events:
         """The events at ``index`` (places, a mask or a slice) as events of their own; nothing is copied."""
         chosen = np.arange(len(self))[index if isinstance(index, slice) else _places(index)]
         places = chosen if self.index is None else self.index[chosen]
-        return Events(self._arrays, self.manifest, self.split, self.folder, places)
+        events = Events(self._arrays, self.manifest, self.split, self.folder, places)
+        events.card = self.card
+        return events
 
     def torch(self) -> TorchEvents:
         """The events as a ``torch.utils.data.Dataset``: event i is ``X, y`` as tensors."""
         from pd4ml.storage.torch_view import TorchEvents
 
         return TorchEvents(self)
+
+    to_torch = torch
+
+    def to_awkward(self) -> Any:
+        """The events in memory as an ``awkward.Array`` of records, a field for each array."""
+        try:
+            import awkward
+        except ImportError as error:
+            raise missing_extra("to_awkward", "awkward", error) from error
+        n_events, taken = len(self), self.take(slice(None))
+        fields = {
+            n: a if self._file(n).per_event else np.broadcast_to(a, (n_events, *a.shape)) for n, a in taken.items()
+        }
+        return awkward.zip({name: awkward.Array(array) for name, array in fields.items()}, depth_limit=1)
+
+    def to_parquet(self, file: str | Path) -> Path:
+        """The events as one Parquet file: a column for each array, units and origin in its schema."""
+        from pd4ml.storage.export.parquet import write_parquet
+
+        return write_parquet(self, as_path(file, "file"))
+
+    def to_huggingface(self, folder: str | Path) -> Path:
+        """The events as a new folder that ``datasets.load_dataset`` reads, this split alone."""
+        from pd4ml.storage.export.huggingface import write_huggingface
+
+        return write_huggingface({self.split: self}, as_path(folder, "folder"))
 
     def _event(self, place: int) -> dict[str, Array]:
         row = place if self.index is None else int(self.index[place])

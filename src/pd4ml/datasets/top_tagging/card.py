@@ -12,7 +12,9 @@ __all__ = ["CARD"]
 _DESY = "https://syncandshare.desy.de/index.php/s/TWqT3E9j6q5yYSF/download/1_top_tagging_2M.npz"
 _ZENODO = "https://zenodo.org/records/2603256/files/{}?download=1"
 
-_ZENODO_COLUMNS = MappingProxyType(
+_HUB = "https://huggingface.co/datasets/dl4phys/top_tagging/resolve/main/{}.parquet"
+
+_COLUMNS = MappingProxyType(
     {
         "constituents": [[f"{component}_{i}" for component in ("E", "PX", "PY", "PZ")] for i in range(200)],
         "ttv": "ttv",
@@ -28,7 +30,18 @@ def _zenodo(part: str, split: str) -> PublishedFile:
         mirrors=(_ZENODO.format(f"{part}.h5"),),
         layout="pandas_table",
         splits=(split,),
-        columns=_ZENODO_COLUMNS,
+        columns=_COLUMNS,
+    )
+
+
+def _hub(part: str, split: str) -> PublishedFile:
+    """One part of the copy on the Hugging Face hub, under a name that says what it is."""
+    return PublishedFile(
+        name=f"top_tagging_hub_dl4phys_{part}.parquet",
+        mirrors=(_HUB.format(part),),
+        layout="parquet_table",
+        splits=(split,),
+        columns=_COLUMNS,
     )
 
 
@@ -101,6 +114,12 @@ constituents are kept, sorted by pT. References: arXiv:1902.09914, arXiv:1707.08
             (_zenodo("train", "train"), _zenodo("val", "train"), _zenodo("test", "test")),
             note="the reference set itself, in its three original parts",
         ),
+        PublishedSource(
+            "Hugging Face dl4phys/top_tagging",
+            (_hub("train", "train"), _hub("validation", "train"), _hub("test", "test")),
+            note="a copy of the reference set as Parquet, CC BY 4.0; its columns are those that its page shows, "
+            "its files those that public scripts fetch; the files themselves were not seen",
+        ),
     ),
     variants=MappingProxyType(
         {
@@ -127,7 +146,9 @@ constituents are kept, sorted by pT. References: arXiv:1902.09914, arXiv:1707.08
     graph="k = 7 nearest neighbours in (delta_eta, delta_phi) of the leading 100 constituents, made symmetric",
     generator="Pythia 8, a detector response with the numbers of Delphes' ATLAS card of 2015, FastJet",
     unknown=(
-        "MD5 of the Zenodo parts as served today (the SHA-256 of what arrived is recorded instead)",
+        "MD5 of the Zenodo parts as served today, hashes of the copy on the Hugging Face hub (the SHA-256 of what "
+        "arrived is recorded instead)",
+        "whether the copy on the hub has all jets of the reference set, in its order",
         "whether the DESY file keeps the order of the Zenodo parts",
         "the pTHat range and any weighting used for the published jets, and Pythia's version",
         "whether the published jets have multiple parton interactions: the papers say no, the jets look like yes",

@@ -1,0 +1,1 @@
+"""Data going out: events as files that other tools read, one module a format."""
