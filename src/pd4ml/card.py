@@ -34,7 +34,9 @@ class ArraySpec:
 
     ``shape`` is the shape of one event (without the batch axis N) or, if ``per_event`` is false, of the
     whole array. ``padding`` is the value that fills the places where nothing was measured. ``non_negative``
-    are the components of the last axis that cannot be below zero, such as an energy.
+    are the components of the last axis that cannot be below zero, such as an energy. Of a ``ragged`` array an
+    event has any number of entries, such as hits, and ``shape`` is that of one of them. ``columns`` are the names
+    of the components of the last axis, where they have some.
     """
 
     name: str
@@ -45,20 +47,29 @@ class ArraySpec:
     padding: float | None = None
     per_event: bool = True
     non_negative: tuple[int, ...] = ()
+    ragged: bool = False
+    columns: tuple[str, ...] = ()
 
     def full_shape(self, n_events: int) -> tuple[int, ...]:
-        """Shape of the array for ``n_events`` events."""
+        """Shape of the array for ``n_events`` events; of a ragged one for so many entries."""
         return (n_events, *self.shape) if self.per_event else self.shape
 
     @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one event; -1 for the entries of a ragged one."""
+        return (-1, *self.shape) if self.ragged else self.shape
+
+    @property
     def event_bytes(self) -> int:
-        """Bytes one event takes in this array."""
+        """Bytes one event takes in this array; of a ragged one those of one entry."""
         return int(np.dtype(self.dtype).itemsize * np.prod(self.shape, dtype=int)) if self.per_event else 0
 
     def __str__(self) -> str:
-        shape = ", ".join(["N"] * self.per_event + [str(n) for n in self.shape])
+        axes = ["N"] * self.per_event + ["var"] * self.ragged
+        shape = ", ".join(axes + [str(n) for n in self.shape])
         padding = "" if self.padding is None else f", padding {self.padding:g}"
-        return f"{self.name} ({shape}) {self.dtype} [{self.unit}{padding}]: {self.description}"
+        columns = f": {', '.join(self.columns)}" if self.columns else ""
+        return f"{self.name} ({shape}) {self.dtype} [{self.unit}{padding}]: {self.description}{columns}"
 
 
 @dataclass(frozen=True)

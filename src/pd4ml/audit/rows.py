@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.card import Card
+from pd4ml.storage.ragged import is_ragged, padded
 from pd4ml.storage.store import Array, Events
 
 __all__ = ["chunks", "inputs", "matrix"]
@@ -29,14 +30,26 @@ def inputs(card: Card) -> tuple[str, ...]:
 def chunks(
     events: Events, names: tuple[str, ...], index: NDArray[np.int64] | None = None
 ) -> Iterator[list[Array]]:
-    """The arrays ``names`` of the events ``index`` (rising; None: all), piece by piece, (n, ...) each."""
+    """The arrays ``names`` of the events ``index`` (rising; None: all), piece by piece, (n, ...) each.
+
+    Of a ragged array each event has as many rows as the largest of all splits, those behind its last entry zero.
+    """
     arrays = [events[name] for name in names]
-    event_bytes = sum(a.dtype.itemsize * int(np.prod(a.shape[1:], dtype=int)) for a in arrays)
+    manifest = events.manifest
+    files = [manifest.arrays[events.split][name] for name in names]
+    most = [max(split[name].most for split in manifest.arrays.values() if name in split) for name in names]
+    event_bytes = sum(
+        np.dtype(file.dtype).itemsize * max(n, 1) * int(np.prod(file.shape[1:], dtype=int))
+        for file, n in zip(files, most, strict=True)
+    )
     step = max(1, _PIECE_BYTES // max(event_bytes, 1))
     n = len(events) if index is None else len(index)
     for low in range(0, n, step):
         rows = slice(low, min(low + step, n)) if index is None else index[low : low + step]
-        yield [np.ascontiguousarray(a[rows]) for a in arrays]
+        yield [
+            padded(a[rows], n) if is_ragged(a) else np.ascontiguousarray(a[rows])
+            for a, n in zip(arrays, most, strict=True)
+        ]
 
 
 def matrix(arrays: list[Array]) -> NDArray[np.float32]:

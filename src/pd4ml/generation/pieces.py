@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pd4ml.generation.draws import Draw
 from pd4ml.generation.simulator import Simulator
+from pd4ml.storage.ragged import concatenated
 
 __all__ = ["simulate_chunk"]
 
@@ -50,7 +51,7 @@ def simulate_chunk(
         parts.append(part | {d.array: np.full(n, values[d.name][k]) for d in outer})
     order = rng.permutation(n_events)
     return {
-        name: first if name in shared else np.concatenate([part[name] for part in parts])[order]
+        name: first if name in shared else concatenated([part[name] for part in parts])[order]
         for name, first in parts[0].items()
     }
 

@@ -22,7 +22,9 @@ _FORMAT = 1
 class ArrayFile:
     """One .npy file: its path within the folder, dtype, shape and SHA-256.
 
-    ``per_event`` says whether its first axis counts events; an ``extra`` is no part of X and y.
+    ``per_event`` says whether its first axis counts events; an ``extra`` is no part of X and y. Of a ragged array
+    the first axis counts entries, ``offsets`` is the file that says where each event's begin, (N + 1,) int64, with
+    its hash, ``events`` is N and ``most`` the largest number of entries of an event.
     """
 
     file: str
@@ -31,6 +33,21 @@ class ArrayFile:
     sha256: str
     per_event: bool
     extra: bool = False
+    offsets: str = ""
+    offsets_sha256: str = ""
+    events: int = 0
+    most: int = 0
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one event; -1 for the entries of a ragged array."""
+        return (-1, *self.shape[1:]) if self.offsets else self.shape[self.per_event :]
+
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """The files of the array and their hashes."""
+        own = ((self.file, self.sha256),)
+        return (*own, (self.offsets, self.offsets_sha256)) if self.offsets else own
 
 
 @dataclass(frozen=True)
@@ -58,7 +75,10 @@ class Manifest:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the name and hash of every array: two datasets are the same events if these agree."""
-        hashes = {s: {name: a.sha256 for name, a in files.items()} for s, files in self.arrays.items()}
+        hashes = {
+            split: {name: a.sha256 + a.offsets_sha256 for name, a in files.items()}
+            for split, files in self.arrays.items()
+        }
         text = json.dumps([self.dataset, hashes], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -66,7 +86,7 @@ class Manifest:
         """Number of events of ``split``."""
         files = self.arrays[split]
         counted = files.get(self.target) or next(file for file in files.values() if file.per_event)
-        return counted.shape[0]
+        return counted.events if counted.offsets else counted.shape[0]
 
     def to_json(self) -> str:
         """The manifest as JSON text."""
@@ -118,10 +138,22 @@ def made(provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _array_file(
-    file: str, dtype: str, shape: list[int], sha256: str, per_event: bool, extra: bool = False
+    file: str,
+    dtype: str,
+    shape: list[int],
+    sha256: str,
+    per_event: bool,
+    extra: bool = False,
+    offsets: str = "",
+    offsets_sha256: str = "",
+    events: int = 0,
+    most: int = 0,
 ) -> ArrayFile:
     """Check one entry; a path that leaves the folder is refused."""
-    path = PurePosixPath(file)
-    if path.is_absolute() or ".." in path.parts:
-        raise ValueError(f"file {file!r} lies outside the folder")
-    return ArrayFile(file, dtype, tuple(int(n) for n in shape), sha256, bool(per_event), bool(extra))
+    for name in (file, offsets):
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"file {name!r} lies outside the folder")
+    sizes = tuple(int(n) for n in shape)
+    more = str(offsets), str(offsets_sha256), int(events), int(most)
+    return ArrayFile(file, dtype, sizes, sha256, bool(per_event), bool(extra), *more)

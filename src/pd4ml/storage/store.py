@@ -17,6 +17,7 @@ from pd4ml.progress import progress
 from pd4ml.storage.disk import refused
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.manifest import ArrayFile, Manifest
+from pd4ml.storage.ragged import is_ragged, packed, ragged
 from pd4ml.text import html_facts
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Events:
     the card and ``events.y`` the target, (N,). ``events[3]`` is one event, its arrays by name, the target among
     them, and iterating gives one after the other; ``events[:100]``, places and masks give some of the events.
     Pickled, events of a ``folder`` are its name and are mapped again where they arrive; of a folder that has
-    changed in the meantime they are refused. ``index`` are the places of some events of the split.
+    changed in the meantime they are refused. ``index`` are the places of some events of the split. A ragged array
+    is an ``awkward.Array``.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class Events:
         array = self._arrays[name]
         if self.index is None or not self._file(name).per_event:
             return array
+        if is_ragged(array):
+            return cast("Array", array[self.index])
         return cast("Array", array[self.index] if array.ndim == 1 else ChosenRows(array, self.index))
 
     def __iter__(self) -> Iterator[dict[str, Array]]:
@@ -94,9 +98,7 @@ class Events:
 
     def _repr_html_(self) -> str:
         files = self.manifest.arrays[self.split]
-        facts = [
-            (name, f"{self[name].shape} {self[name].dtype}" + ", extra" * files[name].extra) for name in files
-        ]
+        facts = [(name, _kind(self[name]) + ", extra" * files[name].extra) for name in files]
         return html_facts(repr(self)[1:-1], facts)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -128,8 +130,10 @@ class Events:
         rows = index if isinstance(index, slice) else _places(index)
         if self.index is not None:
             rows = self.index[rows]
-        taken = {name: np.array(a[rows] if self._file(name).per_event else a) for name, a in self._arrays.items()}
-        for array in self._arrays.values():
+        taken = {}
+        for name, array in self._arrays.items():
+            chosen = array[rows] if self._file(name).per_event else array
+            taken[name] = packed(chosen) if is_ragged(chosen) else np.array(chosen)
             _release(array)
         return taken
 
@@ -179,6 +183,11 @@ class Events:
 
     def _file(self, name: str) -> ArrayFile:
         return self.manifest.arrays[self.split][name]
+
+
+def _kind(array: Array) -> str:
+    """Shape and dtype; of a ragged array its type."""
+    return str(array.type) if is_ragged(array) else f"{array.shape} {array.dtype}"
 
 
 def _places(index: ArrayLike) -> NDArray[Any]:
@@ -231,6 +240,8 @@ def _release(array: Array) -> None:
 
     They count as this process's memory; after an epoch over shuffled events that would be the whole file.
     """
+    if is_ragged(array):
+        array = array.layout.content.data.base  # awkward keeps a view of what is mapped
     mapped = getattr(array, "_mmap", None)
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED)
@@ -251,23 +262,39 @@ class Store:
         if split not in self.manifest.arrays:
             raise unknown_name("split", split, self.manifest.arrays)
         files = self.manifest.arrays[split]
-        arrays = {name: self._map(entry) for name, entry in files.items()}
+        n_events = self.manifest.n_events(split)
+        arrays = {name: self._open(entry, n_events) for name, entry in files.items()}
         return Events(arrays, self.manifest, split, self.folder.absolute())
 
     def verify(self) -> None:
         """Hash every file again; StoreError names the first that is not what the manifest says."""
         entries = [entry for files in self.manifest.arrays.values() for entry in files.values()]
-        total = sum((self.folder / entry.file).stat().st_size for entry in entries if self._map(entry).size)
+        for split in self.manifest.arrays:
+            self.events(split)
+        files = [file for entry in entries for file in entry.files]
+        total = sum((self.folder / name).stat().st_size for name, _ in files)
         with progress(f"verifying {self.folder}", total, "bytes") as bar:
-            for entry in entries:
-                if sha256_of(self.folder / entry.file, bar) != entry.sha256:
+            for name, sha256 in files:
+                if sha256_of(self.folder / name, bar) != sha256:
                     raise StoreError(
-                        f"{self.folder / entry.file} has another SHA-256 than its manifest says: "
+                        f"{self.folder / name} has another SHA-256 than its manifest says: "
                         "delete the folder and make the dataset again"
                     )
 
-    def _map(self, entry: ArrayFile) -> Array:
-        path = self.folder / entry.file
+    def _open(self, entry: ArrayFile, n_events: int) -> Array:
+        """An array; of a ragged one entries and offsets, together."""
+        content = self._map(entry.file, entry.dtype, entry.shape)
+        if not entry.offsets:
+            return content
+        offsets = self._map(entry.offsets, "int64", (n_events + 1,))
+        if offsets[0] != 0 or offsets[-1] != len(content):
+            raise StoreError(
+                f"{self.folder / entry.offsets} is damaged: its offsets do not run from 0 to {len(content):,}"
+            )
+        return cast("Array", ragged(content, offsets))
+
+    def _map(self, file: str, dtype: str, shape: tuple[int, ...]) -> Array:
+        path = self.folder / file
         try:
             array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
@@ -276,8 +303,6 @@ class Store:
             raise StoreError(f"{path} cannot be read: {refused(error)}") from error
         except (ValueError, EOFError) as error:
             raise StoreError(f"{path} cannot be read ({error}): delete the folder and make it again") from error
-        if array.shape != entry.shape or array.dtype != np.dtype(entry.dtype):
-            raise StoreError(
-                f"{path} holds {array.dtype} {array.shape}, its manifest says {entry.dtype} {entry.shape}"
-            )
+        if array.shape != shape or array.dtype != np.dtype(dtype):
+            raise StoreError(f"{path} holds {array.dtype} {array.shape}, its manifest says {dtype} {shape}")
         return array

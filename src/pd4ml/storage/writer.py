@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -23,9 +25,11 @@ from pd4ml.storage.disk import refused, size_text
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.lock import one_writer
 from pd4ml.storage.manifest import MANIFEST_NAME, ArrayFile, Manifest
+from pd4ml.storage.pieces import PIECES, join_pieces, piece_bytes, write_piece
+from pd4ml.storage.ragged import entries, is_ragged
 from pd4ml.storage.store import Array
 
-__all__ = ["StoreWriter", "check_arrays"]
+__all__ = ["StoreWriter", "check_arrays", "check_ragged"]
 
 _JOURNAL = "journal.jsonl"
 _PLAN = "plan.json"
@@ -39,13 +43,18 @@ def check_arrays(card: Card, arrays: Mapping[str, Array], n_events: int) -> None
         raise DataError(f"expected the arrays {[spec.name for spec in card.arrays]}, found {sorted(arrays)}")
     for spec in card.arrays:
         array = arrays[spec.name]
+        if spec.ragged:
+            check_ragged(spec, array, n_events)
+            continue
+        if is_ragged(array):
+            raise DataError(f"{spec.name}: expected {spec.dtype} {spec.full_shape(n_events)}, found {array.type}")
         if array.shape != spec.full_shape(n_events) or array.dtype != np.dtype(spec.dtype):
             raise DataError(
                 f"{spec.name}: expected {spec.dtype} {spec.full_shape(n_events)}, "
                 f"found {array.dtype} {array.shape}"
             )
         for start in range(0, len(array), _CHECKED_AT_ONCE):  # in pieces: no second array of this size
-            _check_values(spec, array[start : start + _CHECKED_AT_ONCE], start)
+            _check_values(spec, array[start : start + _CHECKED_AT_ONCE], partial(operator.add, start))
     if card.classes and n_events:
         labels, padding = arrays[card.target.name], card.target.padding
         wrong = labels >= len(card.classes)
@@ -53,12 +62,24 @@ def check_arrays(card: Card, arrays: Mapping[str, Array], n_events: int) -> None
             raise DataError(f"{card.target.name}: expected 0 to {len(card.classes) - 1}, found larger ones")
 
 
-def _check_values(spec: ArraySpec, array: Array, start: int) -> None:
+def check_ragged(spec: ArraySpec, array: Array, n_events: int) -> None:
+    """As for other arrays; the values are those of all entries."""
+    if not is_ragged(array):
+        raise DataError(f"{spec.name}: expected a ragged array (awkward), found {type(array).__name__}")
+    content, offsets = entries(array)
+    if len(offsets) - 1 != n_events or content.dtype != np.dtype(spec.dtype) or content.shape[1:] != spec.shape:
+        wanted = " * ".join([str(n_events), "var", *map(str, spec.shape), spec.dtype])
+        raise DataError(f"{spec.name}: expected {wanted}, found {array.type}")
+    _check_values(spec, content, lambda row: int(np.searchsorted(offsets, row, side="right")) - 1)
+
+
+def _check_values(spec: ArraySpec, array: Array, event: Callable[[int], int]) -> None:
+    """DataError for values that cannot be; ``event`` says which one a row belongs to."""
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise DataError(f"{spec.name}: not finite in event {start + _first(~np.isfinite(array))}")
+        raise DataError(f"{spec.name}: not finite in event {event(_first(~np.isfinite(array)))}")
     for component in spec.non_negative:
         if (below := array[..., component] < 0).any():
-            raise DataError(f"{spec.name}: component {component} is negative in event {start + _first(below)}")
+            raise DataError(f"{spec.name}: component {component} is negative in event {event(_first(below))}")
 
 
 def _first(wrong: NDArray[np.bool_]) -> int:
@@ -103,7 +124,7 @@ class StoreWriter:
         self._n_done = dict.fromkeys(splits, 0)
         self.partial = folder.with_name(folder.name + ".partial")
         self.plan = json.loads(json.dumps(plan))
-        self.done: set[tuple[str, int]] = set()
+        self._starts: dict[tuple[str, int], int] = {}  # split and number of a chunk -> its first event
         self._files: dict[tuple[str, str], IO[bytes]] = {}
         self._stack = ExitStack()
 
@@ -126,13 +147,17 @@ class StoreWriter:
 
     def write(self, split: str, chunk: int, start: int, arrays: Mapping[str, Array]) -> None:
         """Write events ``start`` onwards of ``split`` as chunk number ``chunk``, checked against the card."""
-        n_events = arrays[self.card.target.name].shape[0]
+        n_events = len(arrays[self.card.target.name])
         check_arrays(self.card, arrays, n_events)
         if start + n_events > self.splits[split]:
             raise DataError(f"chunk {chunk} of {split} ends behind the {self.splits[split]:,} events of the split")
         with _readable(self.folder):
             digest = hashlib.sha256()
             for spec in self.card.arrays:
+                if spec.ragged:
+                    for part in write_piece(self.partial / split, spec, chunk, arrays[spec.name]):
+                        digest.update(part)
+                    continue
                 data = np.ascontiguousarray(arrays[spec.name]).data.cast("B")
                 file, offset = self._place(split, spec, start)
                 file.seek(offset)
@@ -145,7 +170,7 @@ class StoreWriter:
                 journal.write(json.dumps(note) + "\n")
                 journal.flush()
                 os.fsync(journal.fileno())
-        self._note_done(split, chunk, n_events)
+        self._note_done(split, chunk, start, n_events)
 
     def finish(self, source: str, variant: str, provenance: Mapping[str, Any]) -> None:
         """Hash the files, write the manifest, and make the folder visible under its name."""
@@ -155,17 +180,7 @@ class StoreWriter:
             for file in self._files.values():
                 file.close()
             arrays = {
-                split: {
-                    spec.name: ArrayFile(
-                        f"{split}/{spec.name}.npy",
-                        spec.dtype,
-                        spec.full_shape(n),
-                        sha256_of(self.partial / split / f"{spec.name}.npy"),
-                        spec.per_event,
-                        spec in self.card.extras,
-                    )
-                    for spec in self.card.arrays
-                }
+                split: {spec.name: self._finished(split, spec, n) for spec in self.card.arrays}
                 for split, n in self.splits.items()
             }
             created = datetime.now(UTC).isoformat(timespec="seconds")
@@ -183,6 +198,18 @@ class StoreWriter:
             self._swap()
             for name in (_JOURNAL, _PLAN):  # last, so that a kill before the renaming loses nothing
                 (self.folder / name).unlink(missing_ok=True)
+            for split in self.splits:
+                shutil.rmtree(self.folder / split / PIECES, ignore_errors=True)
+
+    def _finished(self, split: str, spec: ArraySpec, n_events: int) -> ArrayFile:
+        """What the manifest says of an array, all of which is written."""
+        folder, extra = self.partial / split, spec in self.card.extras
+        if spec.ragged:
+            chunks = sorted((start, chunk) for (of, chunk), start in self._starts.items() if of == split)
+            return join_pieces(folder, spec, [chunk for _, chunk in chunks], extra=extra)
+        sha256 = sha256_of(folder / f"{spec.name}.npy")
+        file, shape = f"{split}/{spec.name}.npy", spec.full_shape(n_events)
+        return ArrayFile(file, spec.dtype, shape, sha256, spec.per_event, extra)
 
     def _swap(self) -> None:
         """Put the finished folder in its place; the one it replaces goes only afterwards."""
@@ -221,11 +248,13 @@ class StoreWriter:
             )
         for split in self.splits:
             (self.partial / split).mkdir(parents=True)
+            if len(self._dense) < len(self.card.arrays):
+                (self.partial / split / PIECES).mkdir()
         write_text(plan_file, json.dumps(self.plan))
 
     def _open_files(self) -> None:
         for split, n_events in self.splits.items():
-            for spec in self.card.arrays:
+            for spec in self._dense:
                 path = self.partial / split / f"{spec.name}.npy"
                 if not path.exists() or path.stat().st_size < self._header_bytes(spec, n_events):
                     path.write_bytes(self._header(spec, n_events))
@@ -233,9 +262,18 @@ class StoreWriter:
                 file.truncate(self._header_bytes(spec, n_events) + _data_bytes(spec, n_events))
                 self._files[split, spec.name] = file
 
-    def _note_done(self, split: str, chunk: int, n_events: int) -> None:
-        if (split, chunk) not in self.done:
-            self.done.add((split, chunk))
+    @property
+    def done(self) -> set[tuple[str, int]]:
+        """Split and number of the chunks that are written."""
+        return set(self._starts)
+
+    @property
+    def _dense(self) -> list[ArraySpec]:
+        return [spec for spec in self.card.arrays if not spec.ragged]
+
+    def _note_done(self, split: str, chunk: int, start: int, n_events: int) -> None:
+        if (split, chunk) not in self._starts:
+            self._starts[split, chunk] = start
             self._n_done[split] += n_events
 
     def _read_journal(self) -> None:
@@ -247,14 +285,19 @@ class StoreWriter:
         for line in lines:
             try:
                 note = json.loads(line)
-                if self._chunk_hash(note["split"], note["start"], note["n"]) == note["sha256"]:
-                    self._note_done(note["split"], note["chunk"], note["n"])
+                split, chunk, start, n_events = (note[key] for key in ("split", "chunk", "start", "n"))
+                if self._chunk_hash(split, chunk, start, n_events) == note["sha256"]:
+                    self._note_done(split, chunk, start, n_events)
             except (ValueError, KeyError, OSError):
                 continue  # a line cut off by a crash: that chunk is made again
 
-    def _chunk_hash(self, split: str, start: int, n_events: int) -> str:
+    def _chunk_hash(self, split: str, chunk: int, start: int, n_events: int) -> str:
         digest = hashlib.sha256()
         for spec in self.card.arrays:
+            if spec.ragged:
+                for part in piece_bytes(self.partial / split, spec, chunk, n_events):
+                    digest.update(part)
+                continue
             with (self.partial / split / f"{spec.name}.npy").open("rb") as file:
                 file.seek(self._header_bytes(spec, self.splits[split]) + start * spec.event_bytes)
                 digest.update(file.read(_data_bytes(spec, n_events)))

@@ -75,7 +75,7 @@ def describe_card(card: Card) -> dict[str, Any]:
         for spec, member in zip(card.published.arrays, members, strict=True):
             name, about = f"{split}/{spec.name}", f"{card.splits[split]:,} published events, {spec.name} alone"
             source = {"fileObject": {"@id": member["@id"]}, "extract": {"fileProperty": "content"}}
-            field = _field(f"{name}/value", _meaning(spec_facts(spec)), spec.dtype, spec.shape, source)
+            field = _field(f"{name}/value", _meaning(spec_facts(spec)), spec.dtype, spec.event_shape, source)
             sets.append(_record_set(name, about, [field]))
     nowhere = [f"{file.name} ({', '.join(file.mirrors)})" for file in files if file not in known]
     notes = ["Published files without a published hash: " + "; ".join(nowhere) + "."] if nowhere else []
@@ -117,7 +117,7 @@ def describe_files(
         fields = [
             _field(
                 *(f"{split}/{name}", _meaning(array_facts(events, name)), entry.dtype),
-                *(entry.shape[entry.per_event :], {**source, "extract": {"column": name}}),
+                *(entry.event_shape, {**source, "extract": {"column": name}}),
             )
             for name, entry in entries.items()
         ]

@@ -102,4 +102,6 @@ def origin(facts: Mapping[str, str]) -> str:
         return "the published events, converted by pd4ml"
     if facts["source"] == "generated":
         return f"events that pd4ml generated (variant {facts['variant']}), not the published ones"
+    if facts["source"] == "own":
+        return "somebody's own events, as they were handed in"
     return f"a part of the published events ({facts['variant']}), imported by pd4ml"

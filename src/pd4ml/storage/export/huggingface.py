@@ -92,7 +92,7 @@ def _readme(splits: Mapping[str, Events]) -> str:
     ]
     for name, entry in first.manifest.arrays[first.split].items():
         about = array_facts(first, name)
-        shape = ", ".join(str(n) for n in entry.shape[entry.per_event :]) or "a number"
+        shape = ", ".join("any" if n < 0 else str(n) for n in entry.event_shape) or "a number"
         note = "".join(f"; {key} {about[key]}" for key in ("padding", "constant") if key in about)
         what = f"{about.get('description', '')}{note} ({about['role']})".replace("|", "\\|")
         lines.append(f"| `{name}` | {shape} | {entry.dtype} | {about.get('unit', '')} | {what} |")

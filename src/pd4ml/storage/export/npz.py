@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib import format as npy
 
-from pd4ml.errors import DataError
 from pd4ml.progress import progress
 from pd4ml.storage.atomic import write_atomically
 from pd4ml.storage.export.facts import array_facts, event_facts
-from pd4ml.storage.store import _release
+from pd4ml.storage.ragged import entries, is_ragged
+from pd4ml.storage.store import Array, _release
 
 if TYPE_CHECKING:
-    from pd4ml.storage.export.facts import array_facts, event_facts
-from pd4ml.storage.store import Events
+    from pd4ml.storage.store import Events
 
 __all__ = ["write_npz"]
 
@@ -28,6 +27,9 @@ _PIECE_BYTES = 1 << 24
 
 def write_npz(splits: Mapping[str, Events], file: Path) -> Path:
     """Write splits as ``X_<split>_0``, ``X_<split>_1``, ... and ``y_<split>``; extras as ``<name>_<split>``.
+
+    A ragged array is there as its entries and, with ``.offsets`` behind its name, (N + 1,) where each event's
+    begin.
 
     ``numpy.load`` reads it. Where the events come from and what the arrays are is in it as ``pd4ml.json``.
 
@@ -42,11 +44,6 @@ def write_npz(splits: Mapping[str, Events], file: Path) -> Path:
     -------
     Path
         The file.
-
-    Raises
-    ------
-    DataError
-        For a ragged array, which .npy does not know.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     n_arrays = sum(len(events.manifest.arrays[split]) for split, events in splits.items())
@@ -84,8 +81,15 @@ def _meanings(events: Events) -> dict[str, dict[str, str]]:
 
 def _write(archive: zipfile.ZipFile, key: str, events: Events, name: str) -> None:
     array = events[name]
-    if hasattr(array, "layout"):
-        raise DataError(f"{name} is ragged, and .npz holds none: export as parquet")
+    if is_ragged(array):
+        content, offsets = entries(array)
+        _write_array(archive, key, content)
+        _write_array(archive, f"{key.removesuffix('.npy')}.offsets.npy", offsets)
+    else:
+        _write_array(archive, key, array)
+
+
+def _write_array(archive: zipfile.ZipFile, key: str, array: Array) -> None:
     header = {"descr": npy.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
     step = max(1, _PIECE_BYTES // max(1, array.size * array.dtype.itemsize // max(1, len(array))))
     with archive.open(key, "w", force_zip64=True) as member:

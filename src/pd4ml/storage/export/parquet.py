@@ -134,7 +134,7 @@ def event_bytes(events: Events) -> int:
     """Bytes of one event in memory, what is constant included, since it is repeated for each."""
     total = 0
     for name, array in events.items():
-        size = getattr(array, "nbytes", array.size * array.dtype.itemsize)
+        size = array.nbytes if hasattr(array, "nbytes") else array.size * array.dtype.itemsize
         total += size // max(1, len(events)) if events.manifest.arrays[events.split][name].per_event else size
     return int(total)
 

@@ -15,6 +15,7 @@ import numpy as np
 from pd4ml.card import Card
 from pd4ml.errors import DataError, StoreError, one_line, unknown_name
 from pd4ml.storage.disk import refused
+from pd4ml.storage.ragged import concatenated
 from pd4ml.storage.store import Array
 
 __all__ = ["OPENING_BYTES", "Format", "Part", "available", "file_format", "gather", "register"]
@@ -109,14 +110,18 @@ def gather(card: Card, n_events: int, chunks: Iterable[Mapping[str, Array]]) -> 
     dict[str, Array]
         The card's arrays, those per event (n_events, ...).
     """
-    arrays: dict[str, Array] = {spec.name: np.empty(spec.full_shape(n_events), spec.dtype) for spec in card.arrays}
+    dense = [spec for spec in card.arrays if not spec.ragged]
+    arrays: dict[str, Array] = {spec.name: np.empty(spec.full_shape(n_events), spec.dtype) for spec in dense}
+    parts: dict[str, list[Array]] = {spec.name: [] for spec in card.arrays if spec.ragged}
     start = 0
     for chunk in chunks:
         stop = start + len(chunk[card.target.name])
-        for spec in card.arrays:
+        for spec in dense:
             arrays[spec.name][slice(start, stop) if spec.per_event else ...] = chunk[spec.name]
+        for name, found in parts.items():
+            found.append(chunk[name])
         start = stop
-    return arrays
+    return arrays | {name: concatenated(found) for name, found in parts.items()}
 
 
 def register(name: str) -> Callable[[_Class], _Class]:
