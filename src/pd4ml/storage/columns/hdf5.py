@@ -1,0 +1,107 @@
+"""HDF5 files: datasets of equal length, fields of tables, and arrays of variable length, read with h5py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from pd4ml.errors import Pd4mlError, missing_extra, unknown_name
+from pd4ml.storage.columns.base import ColumnFile
+from pd4ml.storage.ragged import ragged
+
+__all__ = ["FILE", "Hdf5Columns"]
+
+
+class Hdf5Columns(ColumnFile):
+    """The datasets in the group ``inside`` that have as many rows as most; a field of a table is ``table.field``.
+
+    Links to other files are not followed.
+    """
+
+    @cached_property
+    def _found(self) -> dict[str, tuple[Any, str]]:
+        """Name -> dataset, and the field of it."""
+        try:
+            import h5py
+        except ImportError as error:
+            raise missing_extra("HDF5 files", "hdf5", error) from error
+        try:
+            file = h5py.File(self.path, "r")
+            if self.inside and not isinstance(file.get(self.inside), h5py.Group):
+                groups = [name for name in file if isinstance(file.get(name), h5py.Group)]
+                raise unknown_name(f"group of {self.path.name}", self.inside, groups)
+            group = file[self.inside] if self.inside else file
+            datasets = {name: d for name, d in _datasets(h5py, group, "") if d.ndim and not d.is_virtual}
+        except Pd4mlError:
+            raise
+        except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+            raise self.damaged(error) from error
+        sizes = [len(d) for d in datasets.values()]
+        rows = max(set(sizes), key=lambda n: (sizes.count(n), n)) if sizes else 0
+        found: dict[str, tuple[Any, str]] = {}
+        for name, dataset in datasets.items():
+            if len(dataset) == rows:
+                fields = dataset.dtype.names or ()
+                found |= (
+                    {f"{name}.{field}": (dataset, field) for field in fields} if fields else {name: (dataset, "")}
+                )
+        return found
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """Datasets and fields, with dtype and shape of a row."""
+        return {name: _kind(dataset, field) for name, (dataset, field) in self._found.items()}
+
+    @property
+    def n_rows(self) -> int:
+        """Length of the datasets."""
+        return next((len(dataset) for dataset, _ in self._found.values()), 0)
+
+    def chunks(self, names: Sequence[str], n_rows: int) -> Iterator[dict[str, Any]]:
+        """Slices of the datasets."""
+        self.check(names)
+        for start in range(0, self.n_rows, n_rows):
+            rows = slice(start, start + n_rows)
+            try:
+                yield {name: _rows(*self._found[name], rows) for name in names}
+            except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+                raise self.damaged(error) from error
+
+
+def _datasets(h5py: Any, group: Any, before: str) -> Iterator[tuple[str, Any]]:
+    """All datasets that lie in this file itself, by path; links outside are left alone."""
+    for name in group:
+        link = group.get(name, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            continue
+        member = group[name]
+        if isinstance(member, h5py.Group):
+            yield from _datasets(h5py, member, f"{before}{name}/")
+        elif isinstance(member, h5py.Dataset) and not member.external:
+            yield f"{before}{name}", member
+
+
+def _kind(dataset: Any, field: str) -> str:
+    dtype = dataset.dtype[field] if field else dataset.dtype
+    shape = dataset.shape[1:]
+    return f"{dtype} {shape}" if shape else str(dtype)
+
+
+def _rows(dataset: Any, field: str, rows: slice) -> Any:
+    """Rows of a dataset; of variable length as an awkward array, texts as texts."""
+    values = dataset[field][rows] if field and dataset.dtype[field].subdtype else dataset[rows]
+    values = values[field] if field and values.dtype.names else values
+    if values.dtype != object:
+        return values.astype(str) if values.dtype.kind == "S" else values
+    if len(values) and isinstance(values[0], bytes | str):
+        return np.array([v.decode() if isinstance(v, bytes) else v for v in values])
+    parts = [np.asarray(part) for part in values]
+    sizes = np.array([len(part) for part in parts], np.int64)
+    content = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    return ragged(content, np.concatenate([[0], np.cumsum(sizes)]))
+
+
+FILE = Hdf5Columns
