@@ -182,6 +182,7 @@ def test_public_names() -> None:
         "TopTagging",
         "__version__",
         "load_run",
+        "own_data",
         "train",
     ]
     assert sorted(pd4ml.__all__) == names

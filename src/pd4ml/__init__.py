@@ -10,6 +10,7 @@ from pd4ml.dataset import Dataset
 from pd4ml.datasets import EOSL, Airshower, Belle, Spinodal, TopTagging
 from pd4ml.errors import Pd4mlError
 from pd4ml.graphs import PackedGraphs
+from pd4ml.own import own_data
 from pd4ml.requirements import version
 from pd4ml.sample import Sample
 
@@ -32,6 +33,7 @@ __all__ = [
     "TopTagging",
     "__version__",
     "load_run",
+    "own_data",
     "train",
 ]
 

@@ -11,7 +11,7 @@ from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from warnings import warn
 
 import numpy as np
@@ -31,7 +31,7 @@ from pd4ml.storage.store import Array, Events, Store
 if TYPE_CHECKING:
     from pd4ml.storage.published import Published
 
-__all__ = ["ENTRY_POINTS", "Dataset", "Register"]
+__all__ = ["ENTRY_POINTS", "Dataset", "Finder", "Register"]
 
 # Packages that bring datasets name their Dataset subclasses in this entry-point group.
 ENTRY_POINTS = "pd4ml.datasets"
@@ -43,18 +43,38 @@ class Register:
 
     def __init__(self) -> None:
         self._datasets: dict[str, type[Dataset]] = {}
+        self._finders: list[Finder] = []
         self._searched = False
 
     def add(self, dataset: type[Dataset]) -> None:
         """Take in a dataset; a later one of the same name replaces it."""
         self._datasets[dataset.name] = dataset
 
-    def find(self, name: str) -> type[Dataset]:
-        """The dataset called ``name``, in any case and with or without underscores."""
-        for dataset in self:
-            if isinstance(name, str) and _plain_name(dataset.name) == _plain_name(name):
-                return dataset
-        raise unknown_name("dataset", name, self._datasets)
+    def add_finder(self, finder: Finder) -> None:
+        """Let ``finder`` look for datasets that no code stands for."""
+        self._finders.append(finder)
+
+    def find(self, name: str, path: Path | None = None) -> type[Dataset]:
+        """The dataset called ``name``, in any case and with or without underscores; also own data in ``path``."""
+        if isinstance(name, str):
+            for dataset in self:
+                if _plain_name(dataset.name) == _plain_name(name):
+                    return dataset
+            for finder in self._finders:
+                if (found := finder.find(name, path)) is not None:
+                    return found
+        raise unknown_name("dataset", name, [*self._datasets, *(d.name for d in self.own(path))])
+
+    def own(self, path: Path | None) -> list[type[Dataset]]:
+        """The datasets in ``path`` that somebody brought."""
+        return [] if path is None else [d for finder in self._finders for d in finder.all(path)]
+
+    def fitted(self, view: FeatureView) -> type[Dataset]:
+        """The dataset that the features of a trained model belong to, which may say themselves what it is."""
+        for finder in self._finders:
+            if (found := finder.fitted(view)) is not None:
+                return found
+        return self.find(view.dataset)
 
     def __iter__(self) -> Iterator[type[Dataset]]:
         self._search()
@@ -74,6 +94,19 @@ class Register:
                 entry.load()
             except Exception as error:  # noqa: BLE001, RUF100  another package's code may raise anything
                 warn(f"dataset {entry.name!r} of {entry.value} cannot be used: {error!r}", stacklevel=3)
+
+
+class Finder(Protocol):
+    """What knows datasets that are data only."""
+
+    def find(self, name: str, path: Path | None) -> type[Dataset] | None:
+        """The dataset called ``name``, in the folder ``path`` if one is given."""
+
+    def all(self, path: Path) -> list[type[Dataset]]:
+        """All datasets in a folder."""
+
+    def fitted(self, view: FeatureView) -> type[Dataset] | None:
+        """The dataset that fitted features describe, if they do."""
 
 
 def _plain_name(name: str) -> str:
@@ -96,13 +129,30 @@ class Dataset:
     name: ClassVar[str]
     task: ClassVar[str]
     datasets_register: ClassVar[Register] = Register()
+    # Where events can come from; the first is meant where nothing is said.
+    sources: ClassVar[tuple[str, ...]] = ("published", "generated", "imported")
+    default_source: ClassVar[str] = "published"
 
-    def __init_subclass__(cls, **kwargs: object) -> None:
+    def __init_subclass__(cls, register: bool = True, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
+        if not hasattr(cls, "card"):  # a base of others
+            return
         cls.name, cls.task = cls.card.name, cls.card.task
         if "reference" in vars(cls):
             add_source(f"{cls.__module__}.reference")
-        cls.datasets_register.add(cls)
+        if register:
+            cls.datasets_register.add(cls)
+
+    @classmethod
+    def as_pickled(cls) -> Any:
+        """What stands for the dataset in a pickle.
+
+        Returns
+        -------
+        Any
+            The class itself, or an object whose ``dataset()`` makes it again.
+        """
+        return cls
 
     # What a room must say -------------------------------------------------------------------------------
 
@@ -177,6 +227,28 @@ class Dataset:
         """
         fit = cls._room("features", "fit")
         return {} if fit is None else dict(fit(events))
+
+    @classmethod
+    def described(cls) -> dict[str, Any]:
+        """What a trained model has to keep of a dataset that no code stands for.
+
+        Returns
+        -------
+        dict[str, Any]
+            Plain JSON values; none for all others.
+        """
+        return {}
+
+    @classmethod
+    def coordinates(cls) -> tuple[int, ...] | None:
+        """Columns of the nodes in which models that look for neighbours themselves look for them.
+
+        Returns
+        -------
+        tuple[int, ...] or None
+            They replace those of a recipe that was written for another dataset; None: the recipe's are right.
+        """
+        return None
 
     @classmethod
     def draw(cls, event: Mapping[str, Array], axes: Any) -> None:
@@ -288,15 +360,15 @@ class Dataset:
     # Getting events -------------------------------------------------------------------------------------
 
     @classmethod
-    def folder(cls, path: str | Path, source: str = "published", variant: str = "default") -> Path:
+    def folder(cls, path: str | Path, source: str | None = None, variant: str = "default") -> Path:
         """The folder of the store below ``path``, which need not be there.
 
         Parameters
         ----------
         path : str or Path
             A folder that may hold many datasets.
-        source : str
-            ``published``, ``generated`` or ``imported``.
+        source : str, optional
+            ``published``, ``generated`` or ``imported``; of own data ``own``. The first or last, if not given.
         variant : str
             Of generated or imported events: which ones.
 
@@ -310,8 +382,8 @@ class Dataset:
         UnknownNameError
             For another source, and for a variant that is no name of a folder.
         """
-        root = as_path(path) / cls.name
-        if as_name("source", source, ("published", "generated", "imported")) == "published":
+        root, source = as_path(path) / cls.name, source or cls.default_source
+        if as_name("source", source, cls.sources) == "published":
             return root / "published"
         if not isinstance(variant, str) or not _VARIANT_NAME.fullmatch(variant):
             raise UnknownNameError(f"variant {variant!r}: use letters, digits and any of _ . + -")
@@ -324,7 +396,7 @@ class Dataset:
         path: str | Path = "./datasets",
         force_download: bool = False,
         *,
-        source: str = "published",
+        source: str | None = None,
         variant: str = "default",
     ) -> tuple[list[Array], Array]:
         """Read a whole split into memory; published files are downloaded once.
@@ -337,8 +409,9 @@ class Dataset:
             The folder that holds the datasets.
         force_download : bool
             Fetch the published files again.
-        source : str
-            ``published``, ``generated`` or ``imported``; one never stands in for the other.
+        source : str, optional
+            ``published``, ``generated`` or ``imported``; of own data ``own``. The first or last, if not given; one
+            never stands in for another.
         variant : str
             Of generated or imported events: which ones.
 
@@ -364,6 +437,7 @@ class Dataset:
             If nothing that reads the published files is installed.
         """
         cls._check_split(split)
+        source = source or cls.default_source
         folder = cls.folder(path, source, variant)
         if force_download and source == "published":
             cls.download(path, force=True)
@@ -379,7 +453,7 @@ class Dataset:
         split: str,
         path: str | Path = "./datasets",
         *,
-        source: str = "published",
+        source: str | None = None,
         variant: str = "default",
     ) -> Events:
         """Open a split memory-mapped: nothing is read until it is used.
@@ -392,8 +466,8 @@ class Dataset:
             One of the card's, ``train`` or ``test``.
         path : str or Path
             The folder that holds the datasets.
-        source : str
-            ``published``, ``generated`` or ``imported``.
+        source : str, optional
+            ``published``, ``generated`` or ``imported``; of own data ``own``. The first or last, if not given.
         variant : str
             Of generated or imported events: which ones.
 
@@ -408,8 +482,13 @@ class Dataset:
             As in `load`.
         """
         cls._check_split(split)
+        source = source or cls.default_source
         folder = cls.folder(path, source, variant)
         if not folder.exists():
+            if source == "own":
+                raise StoreError(
+                    f"no events of {cls.name} called {variant!r} in {path}: `pd4ml convert` makes them"
+                )
             if source == "imported":
                 line = f"pd4ml import FILE --dataset {cls.name} --variant {variant} --path {path}"
                 raise StoreError(f"no imported {cls.name} called {variant!r} in {path}: `{line}` takes a file")
@@ -421,7 +500,7 @@ class Dataset:
             cls._published(path).convert(folder)
         store = Store(folder)
         found = (store.manifest.dataset, store.manifest.card_version)
-        version = (cls.card if source == "generated" else cls.card.published).version
+        version = (cls.card if source in ("generated", "own") else cls.card.published).version
         if found != (cls.name, version):
             raise StoreError(
                 f"{folder} holds {found[0]} (card version {found[1]}), expected {cls.name} ({version}): "
@@ -432,7 +511,7 @@ class Dataset:
         return events
 
     @classmethod
-    def at(cls, path: str | Path = "./datasets", *, source: str = "published", variant: str = "default") -> Sample:
+    def at(cls, path: str | Path = "./datasets", *, source: str | None = None, variant: str = "default") -> Sample:
         """The dataset in ``path`` as a sample: what is trained on, predicted for, cut into parts.
 
         Nothing is read or fetched before it is opened.
@@ -441,8 +520,8 @@ class Dataset:
         ----------
         path : str or Path
             The folder that holds the datasets.
-        source : str
-            ``published``, ``generated`` or ``imported``.
+        source : str, optional
+            ``published``, ``generated`` or ``imported``; of own data ``own``. The first or last, if not given.
         variant : str
             Of generated or imported events: which ones.
 
@@ -457,7 +536,7 @@ class Dataset:
             For another source, and for a variant that is no name of a folder.
         """
         cls.folder(path, source, variant)  # refuses names that cannot be
-        return Sample(cls, as_path(path), source, variant)
+        return Sample(cls, as_path(path), source or cls.default_source, variant)
 
     @classmethod
     def graphs(
@@ -465,7 +544,7 @@ class Dataset:
         split: str,
         path: str | Path = "./datasets",
         *,
-        source: str = "published",
+        source: str | None = None,
         variant: str = "default",
         view: FeatureView | None = None,
     ) -> LazyGraphs:
@@ -477,8 +556,8 @@ class Dataset:
             One of the card's, ``train`` or ``test``.
         path : str or Path
             The folder that holds the datasets.
-        source : str
-            ``published``, ``generated`` or ``imported``.
+        source : str, optional
+            ``published``, ``generated`` or ``imported``; of own data ``own``. The first or last, if not given.
         variant : str
             Of generated or imported events: which ones.
         view : FeatureView, optional
@@ -507,7 +586,7 @@ class Dataset:
         graph: bool = False,
         force_download: bool = False,
         *,
-        source: str = "published",
+        source: str | None = None,
         variant: str = "default",
     ) -> tuple[dict[str, NDArray[Any]], Array]:
         """Read a split as padded model inputs.
@@ -524,8 +603,8 @@ class Dataset:
             Give the adjacency, too.
         force_download : bool
             Fetch the published files again.
-        source : str
-            ``published``, ``generated`` or ``imported``.
+        source : str, optional
+            ``published``, ``generated`` or ``imported``; of own data ``own``. The first or last, if not given.
         variant : str
             Of generated or imported events: which ones.
 
@@ -545,7 +624,7 @@ class Dataset:
         DataError
             As in `load`, and for dense arrays that are larger than the machine's memory.
         """
-        if force_download and source == "published":
+        if force_download and (source or cls.default_source) == "published":
             cls.download(path, force=True)
         graphs = cls.graphs(split, path, source=source, variant=variant)
         n_events, first = len(graphs), graphs[:1]

@@ -30,7 +30,7 @@ from pd4ml.text import html_facts
 if TYPE_CHECKING:
     from pd4ml.storage.manifest import Manifest
 
-__all__ = ["Chosen", "FeatureView", "GraphBuilder", "Rule", "Sample", "Share"]
+__all__ = ["CarriesDataset", "Chosen", "FeatureView", "GraphBuilder", "Rule", "Sample", "Share"]
 
 _FORMAT = 1
 _MOST = 300  # characters of a repr, with a path in it
@@ -78,8 +78,20 @@ class FeatureView:
         return type(self), (self.dataset, dict(self.values), self.fitted_on)
 
 
+class CarriesDataset:
+    """Something with a ``dataset`` that can be sent elsewhere, also where no module has the dataset's class."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(vars(self))
+        return {**state, "dataset": state["dataset"].as_pickled()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        found = state["dataset"]
+        vars(self).update({**state, "dataset": found if isinstance(found, type) else found.dataset()})
+
+
 @dataclass(frozen=True)
-class GraphBuilder:
+class GraphBuilder(CarriesDataset):
     """Makes graphs of raw arrays with the features of a ``view``; unlike a function it can be sent elsewhere."""
 
     dataset: Any  # a subclass of Dataset, which stands below
@@ -154,7 +166,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Sample(Exports):
+class Sample(CarriesDataset, Exports):
     """A dataset at a path, of a source and a variant, all or a part; ``dataset.at(path)`` makes one.
 
     Parameters
@@ -164,7 +176,7 @@ class Sample(Exports):
     path : Path
         The folder that holds the datasets.
     source : str
-        ``published``, ``generated`` or ``imported``.
+        ``published``, ``generated``, ``imported`` or ``own``.
     variant : str
         Of generated or imported events: which ones.
     rules : tuple[Rule, ...]
@@ -240,7 +252,7 @@ class Sample(Exports):
         FeatureView
             What `graphs` takes, also that of another variant.
         """
-        fitted = self.dataset.fit_features(self.open("train"))
+        fitted = {**self.dataset.described(), **self.dataset.fit_features(self.open("train"))}
         return FeatureView(self.card.name, MappingProxyType(fitted), self.fingerprint)
 
     def graphs(self, split: str, view: FeatureView | None = None) -> LazyGraphs:

@@ -200,10 +200,10 @@ def _prepare(plan: Plan, path: Path, workers: Workers) -> dict[str, str]:
 
     What can be known to be wrong before anything takes time is raised.
     """
-    missing = [d for d, variant in plan.variants.items() if not d.folder(path, plan.source, variant).exists()]
+    missing = [d for d, v in plan.variants.items() if not d.folder(path, plan.source_of(d), v).exists()]
     for dataset in plan.variants:
         _check_events(plan, dataset, path)
-        if dataset in missing and plan.source == "generated":
+        if dataset in missing and plan.source_of(dataset) == "generated":
             dataset.simulator().require()
     if plan.source == "generated" and not isinstance(workers, Executor) and 1 < cores() <= len(missing):
         found = _made_side_by_side(plan, missing, path)
@@ -252,9 +252,10 @@ def _made_side_by_side(
 def _check_events(plan: Plan, dataset: type[Dataset], path: Path) -> None:
     """Raise StoreError if there are generated events that are not the plan's."""
     variant = plan.variants[dataset]
-    if plan.source == "published" or not dataset.folder(path, plan.source, variant).exists():
+    source = plan.source_of(dataset)
+    if source != "generated" or not dataset.folder(path, source, variant).exists():
         return
-    store = Store(dataset.folder(path, plan.source, variant))
+    store = Store(dataset.folder(path, source, variant))
     found = sum(store.manifest.n_events(split) for split in store.manifest.arrays)
     if found != plan.events[dataset.name]:
         raise StoreError(

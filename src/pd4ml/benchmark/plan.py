@@ -37,7 +37,7 @@ from pd4ml.arguments import as_path
 from pd4ml.card import Task
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, Pd4mlError, unknown_name
-from pd4ml.sample import Sample
+from pd4ml.sample import CarriesDataset, Sample
 from pd4ml.training.recipe import Recipe, load_recipe
 
 __all__ = ["Cell", "Plan", "available_plans", "load_plan"]
@@ -48,7 +48,7 @@ _REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(CarriesDataset):
     """One training of a plan.
 
     Parameters
@@ -60,7 +60,7 @@ class Cell:
     seed : int
         Of the weights and of the order of events.
     source : str
-        ``generated`` or ``published``.
+        ``generated`` or ``published``; of own data ``own``.
     variant : str
         Of generated events: which ones.
     n_train : int, optional
@@ -115,6 +115,14 @@ class Plan:
         """The datasets of the cells, each once, and the variant that they are trained on."""
         return MappingProxyType({cell.dataset: cell.variant for cell in self.cells})
 
+    def source_of(self, dataset: type[Dataset]) -> str:
+        """Where the events of a dataset come from: as the plan says, but for own data."""
+        return _source_of(dataset, self.source)
+
+
+def _source_of(dataset: type[Dataset], source: str) -> str:
+    return source if source in dataset.sources else dataset.default_source
+
 
 def available_plans() -> tuple[str, ...]:
     """The plans of this package.
@@ -133,6 +141,7 @@ def load_plan(
     datasets: Collection[str] = (),
     recipes: Collection[str] = (),
     seeds: Collection[int] = (),
+    path: str | Path | None = None,
 ) -> Plan:
     """A plan of this package, or of a TOML file.
 
@@ -141,11 +150,13 @@ def load_plan(
     plan : str or Path
         One of `available_plans`, or a file that ends in ``.toml``.
     datasets : Collection[str]
-        These only; all of the plan's by default.
+        These only; all of the plan's by default. Own data may be named, too.
     recipes : Collection[str]
         These only, called as in the plan (``reference_quick``) or by their own names.
     seeds : Collection[int]
         In place of the plan's.
+    path : str or Path, optional
+        The folder in which own data are looked for.
 
     Returns
     -------
@@ -168,7 +179,7 @@ def load_plan(
         file = known[str(plan)]
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
-        return _Reader(str(plan), values).plan(datasets, recipes, seeds)
+        return _Reader(str(plan), values, path).plan(datasets, recipes, seeds)
     except OSError as error:
         raise DataError(f"plan {plan} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -185,7 +196,8 @@ def _plan_files() -> dict[str, Traversable]:
 class _Reader:
     """Makes a plan of the values in a TOML file."""
 
-    def __init__(self, name: str, values: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, values: Mapping[str, Any], path: str | Path | None) -> None:
+        self.path = None if path is None else as_path(path)
         for key in values:
             if key not in _KEYS:
                 raise unknown_name("key", key, _KEYS)
@@ -207,7 +219,14 @@ class _Reader:
                 raise unknown_name("recipe", name, sorted(words))
         variants, sizes = self._variants(), self._train_events(chosen)
         cells = [
-            Cell(dataset, recipe, seed, self.source, variants.get(dataset.name, "default"), n_train)
+            Cell(
+                dataset,
+                recipe,
+                seed,
+                _source_of(dataset, self.source),
+                variants.get(dataset.name, "default"),
+                n_train,
+            )
             for seed in _seeds(list(seeds) or self.values["seeds"])
             for dataset in chosen
             for word, recipe in known[dataset]
@@ -224,12 +243,17 @@ class _Reader:
     def _datasets(self, only: Collection[str]) -> list[type[Dataset]]:
         names = self.values.get("datasets", "all")
         register = Dataset.datasets_register
-        found = list(register) if names == "all" else [register.find(name) for name in _names("datasets", names)]
-        wanted = [register.find(name).name for name in only]
+        found = list(register) if names == "all" else [self._find(name) for name in _names("datasets", names)]
+        own = [dataset for dataset in map(self._find, only) if self.source not in dataset.sources]
+        found = [*found, *own]
+        wanted = [self._find(name).name for name in only]
         for name in wanted:
             if name not in (dataset.name for dataset in found):
                 raise unknown_name("dataset", name, [dataset.name for dataset in found])
         return [dataset for dataset in dict.fromkeys(found) if not wanted or dataset.name in wanted]
+
+    def _find(self, name: str) -> type[Dataset]:
+        return Dataset.datasets_register.find(name, self.path)
 
     def _recipes_by_task(self) -> dict[str, list[str]]:
         given, tasks = self.values["recipes"], get_args(Task)
@@ -261,7 +285,7 @@ class _Reader:
             raise DataError(f"variants must be a table, dataset = variant, found {given!r}")
         found = {}
         for name, variant in given.items():
-            dataset = Dataset.datasets_register.find(name)
+            dataset = self._find(name)
             if str(variant) not in dataset.card.variants:
                 raise unknown_name(f"variant of {dataset.name}", str(variant), dataset.card.variants)
             found[dataset.name] = str(variant)
@@ -274,7 +298,7 @@ class _Reader:
             if given:
                 raise DataError("events are for generated datasets; published ones are taken whole")
             return MappingProxyType({})
-        numbers = self._by_dataset("events", datasets)
+        numbers = self._by_dataset("events", [d for d in datasets if self.source in d.sources])
         for name, number in numbers.items():
             if number is None:
                 raise DataError(f"events has neither {name} nor default")
@@ -294,8 +318,7 @@ class _Reader:
         """What ``key`` has for each of ``datasets``, or for all: a value, or a table with a ``default``."""
         given = self.values.get(key, {})
         given = given if isinstance(given, Mapping) else {"default": given}
-        register = Dataset.datasets_register
-        by_name = {register.find(name).name: value for name, value in given.items() if name != "default"}
+        by_name = {self._find(name).name: value for name, value in given.items() if name != "default"}
         return {dataset.name: by_name.get(dataset.name, given.get("default")) for dataset in datasets}
 
 

@@ -281,7 +281,7 @@ def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, 
     if not file.exists() or sha256_of(file) != record.predictions["sha256"]:
         raise DataError(f"predictions {file} are missing or not those of the record: train again with force")
     facts = record.dataset
-    dataset = Dataset.datasets_register.find(facts["name"])
+    dataset = Dataset.datasets_register.find(facts["name"], as_path(path))
     truth = dataset_truth(dataset, "test", path, source=facts["source"], variant=facts["variant"])
     if truth.fingerprint != facts["fingerprint"]:
         raise DataError(

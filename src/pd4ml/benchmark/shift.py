@@ -72,9 +72,9 @@ def shift(
     DataError
         If there is no variant to compare with, or no nominal events.
     """
-    dataset = Dataset.datasets_register.find(run.record.dataset["name"])
-    names = _variants(dataset, variants)
     path = as_path(path)
+    dataset = Dataset.datasets_register.find(run.record.dataset["name"], path)
+    names = _variants(dataset, variants)
     nominal = _nominal(run, dataset, path)
     present = _make(dataset, names, path, nominal, n_events, workers)
     if not present:

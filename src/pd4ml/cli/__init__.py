@@ -1,12 +1,25 @@
 """The ``pd4ml`` command: it parses, calls the library and prints. Only results go to standard output."""
 
-from pd4ml.cli import benchmark, contribute, data, doctor, evaluation, export, leaderboard, report, runs, training
+from pd4ml.cli import (
+    benchmark,
+    contribute,
+    convert,
+    data,
+    doctor,
+    evaluation,
+    export,
+    leaderboard,
+    report,
+    runs,
+    training,
+)
 from pd4ml.cli.app import app, main
 
 __all__ = [
     "app",
     "benchmark",
     "contribute",
+    "convert",
     "data",
     "doctor",
     "evaluation",

@@ -17,6 +17,7 @@ from typer.models import CommandFunctionType
 from pd4ml.arguments import as_path
 from pd4ml.cli import complete
 from pd4ml.cli.streams import prepare_streams
+from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, Pd4mlError
 from pd4ml.plugins import load_plugins
 from pd4ml.requirements import version
@@ -123,6 +124,7 @@ app = App(
     pd4ml shift runs/NAME -n 20000                 what variations do to it
     pd4ml predict runs/NAME --out scores.npz       apply it to other events
     pd4ml benchmark quick                          or all datasets at once
+    pd4ml convert FILES --name MyData              your own files as a dataset, for all of these
 
     Of your own: [bold]pd4ml new[/bold] begins a dataset, model or method, [bold]pd4ml check[/bold] says what is
     missing, --plugin FILE.py takes one that is not installed.
@@ -130,6 +132,13 @@ app = App(
     Published files instead of generated ones: [bold]pd4ml download TopTagging[/bold], then --source published.
     """,
 )
+
+
+def find(dataset: str, path: Path, source: str = "") -> tuple[type[Dataset], str]:
+    """The dataset of a name, own data in ``path`` included, and where its events come from if that is not said."""
+    found = Dataset.datasets_register.find(dataset, path)
+    return found, source or ("generated" if "generated" in found.sources else found.default_source)
+
 
 DatasetName = Annotated[
     str,
@@ -151,7 +160,10 @@ Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 SourceName = Annotated[
     str,
     typer.Option(
-        "--source", help="`generated`, `published` or `imported` events.", autocompletion=complete.sources
+        "--source",
+        help="`generated` (the default), `published`, `imported`, or `own` (the default of own data).",
+        show_default=False,
+        autocompletion=complete.sources,
     ),
 ]
 RunsPath = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]

@@ -80,6 +80,7 @@ def benchmark(
         datasets=_listed(datasets),
         recipes=_listed(recipes),
         seeds=[_seed(text) for text in _listed(seeds)],
+        path=path,
     )
     if dry_run:
         _print_states(plan_states(plan, path, runs), plan, as_json)
@@ -142,7 +143,7 @@ def _print_states(states: list[State], plan: Plan, as_json: bool) -> None:
     rows = []
     for state in states:
         events = plan.events.get(state.cell.dataset.name)
-        of = f"{events:,} generated events" if events else "published events"
+        of = f"{events:,} generated events" if events else f"{state.cell.source} events"
         rows.append(Row(state.cell.name, (Cell(state.state), Cell(state.reason or of))))
     columns = (Column.of("state", left=True), Column.of("events, or why it failed", left=True))
     print(to_text(Table("", columns, tuple(rows), first="training"), width()))

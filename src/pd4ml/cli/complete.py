@@ -26,6 +26,7 @@ def sources() -> list[Offer]:
         ("generated", "made here with pd4ml generate"),
         ("published", "files that were published"),
         ("imported", "a part of the published events, under a name of its own"),
+        ("own", "your own data"),
     ]
 
 
@@ -35,8 +36,12 @@ def devices() -> list[Offer]:
 
 
 def datasets() -> list[Offer]:
-    """The datasets and their titles."""
-    return [(dataset.name, dataset.card.title) for dataset in pd4ml.Dataset.datasets_register]
+    """The datasets and their titles, own data in the usual folder among them."""
+    register = pd4ml.Dataset.datasets_register
+    own: list[type[pd4ml.Dataset]] = []
+    with suppress(Pd4mlError, OSError):
+        own = register.own(Path("datasets"))
+    return [(dataset.name, dataset.card.title) for dataset in [*register, *own]]
 
 
 def recipes(ctx: typer.Context) -> list[str]:
@@ -85,5 +90,5 @@ def _dataset(ctx: typer.Context) -> type[pd4ml.Dataset] | None:
         record = Path(named, "record.json")
         if record.is_file():
             named = json.loads(record.read_text(encoding="utf-8"))["dataset"]["name"]
-        return pd4ml.Dataset.datasets_register.find(str(named))
+        return pd4ml.Dataset.datasets_register.find(str(named), Path(ctx.params.get("path") or "datasets"))
     return None

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import pd4ml
-from pd4ml.cli.app import App, AsJson, DatasetName, SourceName, VariantName, app, say, width
+from pd4ml.cli.app import App, AsJson, DatasetName, SourceName, VariantName, app, find, say, width
 
 if TYPE_CHECKING:
     from pd4ml.contribute import Check
@@ -34,7 +33,7 @@ def check_dataset(
         Path | None,
         typer.Option("--path", help="The folder that holds its events; without it some are generated."),
     ] = None,
-    source: SourceName = "generated",
+    source: SourceName = "",
     variant: VariantName = "default",
     events: Annotated[int, typer.Option("--events", "-n", help="How many are generated.")] = 400,
     workers: Annotated[
@@ -51,9 +50,10 @@ def check_dataset(
     """
     from pd4ml.contribute import check_dataset
 
+    chosen, source = find(dataset, path or Path("datasets"), source)
     found = check_dataset(
-        pd4ml.Dataset.datasets_register.find(dataset),
-        path,
+        chosen,
+        path or (Path("datasets") if source == "own" else None),
         source=source,
         variant=variant,
         n_events=events,

@@ -13,7 +13,19 @@ import typer
 
 import pd4ml
 from pd4ml.cli import complete
-from pd4ml.cli.app import AsJson, DataPath, DatasetName, Force, Settings, VariantName, app, say, settings, width
+from pd4ml.cli.app import (
+    AsJson,
+    DataPath,
+    DatasetName,
+    Force,
+    Settings,
+    VariantName,
+    app,
+    find,
+    say,
+    settings,
+    width,
+)
 from pd4ml.errors import DataError, Pd4mlError
 from pd4ml.machine import cores
 
@@ -24,9 +36,10 @@ __all__ = ["cite", "download", "generate", "import_file", "info", "list_datasets
 
 
 @app.command("list")
-def list_datasets(as_json: AsJson = False) -> None:
-    """List the datasets, those of other installed packages included."""
-    cards = [dataset.card for dataset in pd4ml.Dataset.datasets_register]
+def list_datasets(path: DataPath = Path("datasets"), as_json: AsJson = False) -> None:
+    """List the datasets, those of other installed packages and your own data included."""
+    register = pd4ml.Dataset.datasets_register
+    cards = [dataset.card for dataset in [*register, *register.own(path)]]
     if as_json:
         print(json.dumps([{"name": c.name, "task": c.task, "title": c.title} for c in cards], indent=1))
         return
@@ -48,6 +61,7 @@ def info(
             autocompletion=complete.datasets,
         ),
     ],
+    path: DataPath = Path("datasets"),
     as_json: AsJson = False,
 ) -> None:
     """Show a dataset's card, or where the events in a folder come from.
@@ -64,7 +78,7 @@ def info(
         else:
             _print_manifest(manifest)
         return
-    dataset = pd4ml.Dataset.datasets_register.find(what.rstrip(os.sep))
+    dataset, _ = find(what.rstrip(os.sep), path)
     settings_there = _settings_of(dataset)
     if as_json:
         print(json.dumps({**_plain(dataset.card), "settings": _plain(settings_there)}, indent=1))

@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import pd4ml
 from pd4ml.cli import complete
-from pd4ml.cli.app import AsJson, ColumnNames, DataPath, DatasetName, SourceName, VariantName, app, say, width
+from pd4ml.cli.app import (
+    AsJson,
+    ColumnNames,
+    DataPath,
+    DatasetName,
+    SourceName,
+    VariantName,
+    app,
+    find,
+    say,
+    width,
+)
 from pd4ml.errors import DataError
 
 if TYPE_CHECKING:
@@ -43,7 +53,7 @@ def evaluate(
         str | None, typer.Option("--truth-sha256", help="The hash that the file of --truth must have.")
     ] = None,
     columns: ColumnNames = None,
-    source: SourceName = "generated",
+    source: SourceName = "",
     variant: VariantName = "default",
     path: DataPath = Path("datasets"),
     as_json: AsJson = False,
@@ -77,7 +87,7 @@ def evaluate(
     elif dataset is not None and truth is None and truth_sha256 is None:
         if of_truth:
             raise DataError(f"--columns {', '.join(of_truth)} is for a file of --truth")
-        found = pd4ml.Dataset.datasets_register.find(dataset)
+        found, source = find(dataset, path, source)
         known = dataset_truth(found, split, path, source=source, variant=variant)
     else:
         raise DataError(
@@ -90,7 +100,7 @@ def evaluate(
 @app.command()
 def audit(
     dataset: DatasetName,
-    source: SourceName = "generated",
+    source: SourceName = "",
     variant: VariantName = "default",
     path: DataPath = Path("datasets"),
     as_json: AsJson = False,
@@ -102,7 +112,8 @@ def audit(
     """
     from pd4ml.audit.audit import audit
 
-    found = audit(pd4ml.Dataset.datasets_register.find(dataset), path, source=source, variant=variant)
+    chosen, source = find(dataset, path, source)
+    found = audit(chosen, path, source=source, variant=variant)
     if as_json:
         print(json.dumps({**asdict(found), "failed": found.failed}, indent=1))
     else:

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-import pd4ml
 from pd4ml.arguments import as_name
 from pd4ml.cli import complete
-from pd4ml.cli.app import DataPath, DatasetName, SourceName, VariantName, app
+from pd4ml.cli.app import DataPath, DatasetName, SourceName, VariantName, app, find
 
 __all__ = ["export_events"]
 
@@ -30,7 +29,7 @@ def export_events(
         typer.Option("--format", help="`parquet`, `huggingface`, `npz` or `croissant`.", autocompletion=_formats),
     ] = "parquet",
     path: DataPath = Path("datasets"),
-    source: SourceName = "generated",
+    source: SourceName = "",
     variant: VariantName = "default",
     splits: Annotated[
         str | None,
@@ -50,7 +49,7 @@ def export_events(
     Example: pd4ml export TopTagging --format huggingface --to top_jets
     """
     as_name("format", file_format, _FORMATS)
-    chosen = pd4ml.Dataset.datasets_register.find(dataset)
+    chosen, source = find(dataset, path, source)
     if file_format == "croissant":
         from pd4ml.storage.export.croissant import describe_card, write_croissant
 

@@ -10,7 +10,7 @@ import typer
 
 import pd4ml
 from pd4ml.cli import complete
-from pd4ml.cli.app import App, AsJson, ColumnNames, DataPath, SourceName, VariantName, app, width
+from pd4ml.cli.app import App, AsJson, ColumnNames, DataPath, SourceName, VariantName, app, find, width
 from pd4ml.errors import DataError, unknown_name
 
 __all__ = ["add", "check", "leaderboard", "show"]
@@ -47,7 +47,7 @@ def add(
     parameters: Annotated[int | None, typer.Option("--parameters", min=0, help="Trained parameters.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of the training, if there was one.")] = None,
     columns: ColumnNames = None,
-    source: SourceName = "generated",
+    source: SourceName = "",
     variant: VariantName = "default",
     path: DataPath = Path("datasets"),
     as_json: AsJson = False,
@@ -62,9 +62,10 @@ def add(
     if run is not None and predictions is None:
         record = add_run(run, to, path)
     elif predictions is not None and run is None and dataset and name:
+        chosen, source = find(dataset, path, source)
         record = add_predictions(
             predictions,
-            pd4ml.Dataset.datasets_register.find(dataset),
+            chosen,
             to,
             name=name,
             columns=parse_columns(columns),
@@ -99,10 +100,12 @@ def show(
         raise DataError(f"no entries in {folder}: add one with `pd4ml leaderboard add`")
     if dataset is not None:
         names = {record.dataset["name"] for record in records}
-        chosen = pd4ml.Dataset.datasets_register.find(dataset).name
-        if chosen not in names:
+        wanted = next((name for name in names if name.lower() == dataset.lower()), dataset)
+        if wanted not in names:
+            wanted = pd4ml.Dataset.datasets_register.find(dataset).name
+        if wanted not in names:
             raise unknown_name("dataset", dataset, sorted(names))
-        records = [record for record in records if record.dataset["name"] == chosen]
+        records = [record for record in records if record.dataset["name"] == wanted]
     if as_json:
         print(ranking.to_json(records))
     elif markdown:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-import pd4ml
-from pd4ml.cli.app import DataPath, DatasetName, SourceName, VariantName, app
+from pd4ml.cli.app import DataPath, DatasetName, SourceName, VariantName, app, find
 from pd4ml.errors import missing_extra
 
 __all__ = ["plot", "report"]
@@ -40,7 +39,7 @@ def plot(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A .png, .pdf or .svg file; by default DATASET.png.")
     ] = None,
-    source: SourceName = "generated",
+    source: SourceName = "",
     variant: VariantName = "default",
     path: DataPath = Path("datasets"),
 ) -> None:
@@ -48,7 +47,7 @@ def plot(
 
     Example: pd4ml plot TopTagging --events 2 --out jets.pdf
     """
-    found = pd4ml.Dataset.datasets_register.find(dataset)
+    found, source = find(dataset, path, source)
     try:
         from pd4ml.report.examples import plot_dataset
     except ImportError as error:

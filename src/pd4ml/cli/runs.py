@@ -34,7 +34,7 @@ def predict(
     split: Annotated[
         str, typer.Option("--split", help="The split to predict for.", autocompletion=complete.splits)
     ] = "test",
-    source: SourceName = "generated",
+    source: SourceName = "",
     variant: VariantName = "default",
     path: DataPath = Path("datasets"),
     threads: ThreadNumber = None,
@@ -57,6 +57,7 @@ def predict(
     if data is not None:
         events = open_data(dataset, data, split)
     else:
+        source = source or ("generated" if "generated" in dataset.sources else dataset.default_source)
         events = dataset.at(path, source=source, variant=variant).open(split)
     predictions = finished.predict(events)
     out.parent.mkdir(parents=True, exist_ok=True)

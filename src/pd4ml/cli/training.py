@@ -22,6 +22,7 @@ from pd4ml.cli.app import (
     ThreadNumber,
     VariantName,
     app,
+    find,
     say,
     settings,
     width,
@@ -48,7 +49,7 @@ def train(
         int | None, typer.Option("--events", "-n", help="Train on the first events only, validation included.")
     ] = None,
     options: Settings = None,
-    source: SourceName = "generated",
+    source: SourceName = "",
     variant: VariantName = "default",
     path: DataPath = Path("datasets"),
     runs: RunsPath = Path("runs"),
@@ -71,7 +72,7 @@ def train(
     from pd4ml.benchmark.run import train
     from pd4ml.training.recipe import available_recipes, load_recipe
 
-    found = pd4ml.Dataset.datasets_register.find(dataset)
+    found, source = find(dataset, path, source)
     if recipe is None:
         known = ", ".join(available_recipes(found))
         raise DataError(f"choose what to train with --recipe: {known}, or a TOML file")

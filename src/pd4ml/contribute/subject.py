@@ -60,7 +60,7 @@ class Subject:
     @property
     def card(self) -> Card:
         """The dataset's card; that of the published arrays if events are not generated."""
-        return self.dataset.card if self.source == "generated" else self.dataset.card.published
+        return self.dataset.card if self.source in ("generated", "own") else self.dataset.card.published
 
     @property
     def sample(self) -> Sample:

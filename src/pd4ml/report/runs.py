@@ -49,7 +49,7 @@ def open_events(section: Section, path: Path | None) -> tuple[type[Dataset] | No
     """
     facts = section.dataset
     try:
-        dataset = Dataset.datasets_register.find(facts["name"])
+        dataset = Dataset.datasets_register.find(facts["name"], path)
     except Pd4mlError:
         return (
             None,

@@ -183,7 +183,7 @@ def load_fitted(folder: Path, model: nn.Module | None = None) -> Fitted:
         view = FeatureView.from_json(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file} cannot be read: {error}") from error
-    dataset = Dataset.datasets_register.find(view.dataset)
+    dataset = Dataset.datasets_register.fitted(view)
     for name, module in MODEL_FILES.items():
         if (folder / name).exists():
             return _imported(module).load(folder, dataset, view, model)

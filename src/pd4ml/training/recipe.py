@@ -297,7 +297,8 @@ def load_recipe(recipe: str | Path, dataset: type[Dataset] | None = None) -> Rec
     recipe : str or Path
         One of `available_recipes`, or a file that ends in ``.toml``.
     dataset : type[Dataset], optional
-        What it is for; an unknown name is answered with recipes that fit.
+        What it is for; an unknown name is answered with recipes that fit. A recipe of this package that looks for
+        neighbours takes the dataset's `Dataset.coordinates`, if it names some.
 
     Returns
     -------
@@ -324,7 +325,11 @@ def load_recipe(recipe: str | Path, dataset: type[Dataset] | None = None) -> Rec
         reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise DataError(f"recipe file {path} cannot be read: {reason}") from error
     try:
-        return Recipe.from_dict({"name": Path(path.name).stem, **tomllib.loads(text)})
+        values = {"name": Path(path.name).stem, **tomllib.loads(text)}
+        own = None if dataset is None or recipe.suffix == ".toml" else dataset.coordinates()
+        if own is not None and "coordinates" in values.get("hyperparameters", {}):
+            values["hyperparameters"] = {**values["hyperparameters"], "coordinates": list(own)}
+        return Recipe.from_dict(values)
     except (tomllib.TOMLDecodeError, DataError) as error:
         raise DataError(f"recipe {recipe}: {error}") from error
 

@@ -188,7 +188,7 @@ class TreesEstimator:
             threads=threads,
             threads_measured=options.threads is None and _VARIABLE not in os.environ,
         )
-        view = FeatureView(material.card.name, {}, samples["train"].fingerprint)
+        view = FeatureView(material.card.name, material.dataset.described(), samples["train"].fingerprint)
         trees = BoostedTrees(material.dataset, task, view, facts, Forest.of(models, best))
         trees.save(folder)
         return trees
