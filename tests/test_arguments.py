@@ -39,23 +39,22 @@ def train(sample: Sample, **options: Any) -> Any:
 
 
 FOUND = {
-    "load(0)": (lambda s, p: Toy.load(0, p, source="generated"), "unknown split 0"),
+    "load(0)": (lambda s, p: Toy.load(0, p, source="generated"), "unknown split 0"),  # type: ignore[arg-type]
     "split in a list": (lambda s, p: s.open(["train"]), r"unknown split \['train'\]"),
-    "no source": (lambda s, p: Toy.load("train", p, source=None), "unknown source None .known: published"),
-    "no variant": (lambda s, p: Toy.at(p, source="generated", variant=None), "variant None: use letters"),
-    "a variant's number": (lambda s, p: Toy.generate(p, 200, variant=3), "unknown variant 3"),
-    "no path": (lambda s, p: Toy.load("train", None), "path must be the path of a file or folder, found None"),
+    "no variant": (lambda s, p: Toy.at(p, source="generated", variant=None), "variant None: use letters"),  # type: ignore[arg-type]
+    "a variant's number": (lambda s, p: Toy.generate(p, 200, variant=3), "unknown variant 3"),  # type: ignore[arg-type]
+    "no path": (lambda s, p: Toy.load("train", None), "path must be the path of a file or folder, found None"),  # type: ignore[arg-type]
     "an empty path": (lambda s, p: Toy.at(""), "path must be the path of a file or folder, found ''"),
-    "workers in quotes": (lambda s, p: Toy.generate(p / "x", 200, workers="2"), "workers must be a whole .* '2'"),
-    "no workers": (lambda s, p: Toy.generate(p / "x", 200, workers=None), "workers must be a whole .* None"),
-    "half a worker": (lambda s, p: Toy.generate(p / "x", 200, workers=1.5), "workers must be a whole .* 1.5"),
+    "workers in quotes": (lambda s, p: Toy.generate(p / "x", 200, workers="2"), "workers must be a whole .* '2'"),  # type: ignore[arg-type]
+    "no workers": (lambda s, p: Toy.generate(p / "x", 200, workers=None), "workers must be a whole .* None"),  # type: ignore[arg-type]
+    "half a worker": (lambda s, p: Toy.generate(p / "x", 200, workers=1.5), "workers must be a whole .* 1.5"),  # type: ignore[arg-type]
     "events in quotes": (
-        lambda s, p: Toy.generate(p / "x", "200"),
+        lambda s, p: Toy.generate(p / "x", "200"),  # type: ignore[arg-type]
         "n_events must be a whole number, found '200'",
     ),
-    "no seed": (lambda s, p: Toy.generate(p / "x", 200, seed=None), "seed must be a whole number, found None"),
+    "no seed": (lambda s, p: Toy.generate(p / "x", 200, seed=None), "seed must be a whole number, found None"),  # type: ignore[arg-type]
     "draws in a text": (
-        lambda s, p: Toy.generate(p, 200, variant="x", draw="shift=uniform:1,2"),
+        lambda s, p: Toy.generate(p, 200, variant="x", draw="shift=uniform:1,2"),  # type: ignore[arg-type]
         "draw must map settings to distributions",
     ),
     "events[1.5]": (lambda s, p: s.open("train")[1.5], "an event's place must be a whole number, found 1.5"),
@@ -69,11 +68,11 @@ FOUND = {
     "subset by a negative seed": (lambda s, p: s.subset(0.5, seed=-1), "seed must not be negative, found -1"),
     "shards in quotes": (lambda s, p: s.shards("2"), "n must be a whole number, found '2'"),
     "skew in quotes": (lambda s, p: s.shards(2, by="label", skew="a"), "skew must be a number from 0 to 1"),
-    "find(None)": (lambda s, p: Toy.datasets_register.find(None), "unknown dataset None"),
-    "a run's number": (lambda s, p: pd4ml.load_run(3), "folder must be the path .* found 3"),
-    "a dataset's name": (lambda s, p: pd4ml.train("Toy", "fcn"), "expected a sample, .* found 'Toy'"),
-    "a dataset": (lambda s, p: pd4ml.train(Toy, "fcn"), "expected a sample, .* found <class"),
-    "no recipe": (lambda s, p: pd4ml.train(s, None), "recipe must be the path of a file"),
+    "find(None)": (lambda s, p: Toy.datasets_register.find(None), "unknown dataset None"),  # type: ignore[arg-type]
+    "a run's number": (lambda s, p: pd4ml.load_run(3), "folder must be the path .* found 3"),  # type: ignore[arg-type]
+    "a dataset's name": (lambda s, p: pd4ml.train("Toy", "fcn"), "expected a sample, .* found 'Toy'"),  # type: ignore[arg-type]
+    "a dataset": (lambda s, p: pd4ml.train(Toy, "fcn"), "expected a sample, .* found <class"),  # type: ignore[arg-type]
+    "no recipe": (lambda s, p: pd4ml.train(s, None), "recipe must be the path of a file"),  # type: ignore[arg-type]
     "a seed in quotes": (lambda s, p: train(s, seed="1"), "seed must be a whole number, found '1'"),
     "a large seed": (lambda s, p: train(s, seed=2**70), "seed must be at most"),
     "half an event": (lambda s, p: train(s, n_train=0.5), "n_train must be a whole number, found 0.5"),
@@ -96,7 +95,7 @@ def test_numbers_of_numpy_are_numbers(made: Made) -> None:
     sample, _ = made
     assert (as_whole("n", np.int32(3)), as_path(Path("x"))) == (3, Path("x"))
     assert sample.subset(np.float32(0.5)) == sample.subset(0.5)
-    assert len(sample.shards(np.int64(2))) == 2
+    assert len(sample.shards(np.int64(2))) == 2  # type: ignore[arg-type]
 
 
 def test_events_are_indexed_as_one_expects(made: Made) -> None:
