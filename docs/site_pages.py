@@ -34,7 +34,7 @@ COMMAND_LINE = "reference/command_line.md"
 # Modules with a reference page, in the order of the data's way. What several offer is described at the first.
 MODULES = (
     *("pd4ml", "pd4ml.card", "pd4ml.errors", "pd4ml.storage.store", "pd4ml.storage.published"),
-    *("pd4ml.storage.fetch", "pd4ml.storage.formats", "pd4ml.storage.atomic"),
+    *("pd4ml.storage.fetch", "pd4ml.storage.formats", "pd4ml.storage.atomic", "pd4ml.own", "pd4ml.expression"),
     *("pd4ml.generation.simulator", "pd4ml.generation.settings", "pd4ml.tasks", "pd4ml.metrics", "pd4ml.graphs"),
     *("pd4ml.models", "pd4ml.models.base", "pd4ml.models.batch", "pd4ml.models.dense", "pd4ml.models.layers"),
     *("pd4ml.models.export", "pd4ml.training", "pd4ml.training.objectives", "pd4ml.training.fitted"),

@@ -16,12 +16,12 @@ DATASETS = [d for d in pd4ml.Dataset.datasets_register if d.__module__.startswit
 LINES = [
     "numpy>=2.0",
     'pythia8mc<8.318,>=8.312; extra == "generate"',
-    'pd4ml-physics[awkward]; extra == "generate"',
-    'awkward>=2.7; extra == "awkward"',
+    'pd4ml-physics[jets]; extra == "generate"',
+    'fastjet>=3.4; extra == "jets"',
     'scikit-learn>=1.7; extra == "evaluate"',
     'torch>=2.5; extra == "train"',
     'scikit-learn>=1.7; extra == "train"',
-    'pd4ml-physics[awkward,evaluate,train]; extra == "all"',
+    'pd4ml-physics[jets,evaluate,train]; extra == "all"',
     'pd4ml-physics[generate]; (python_version < "3.14" and sys_platform == "linux") and extra == "all"',
     'pd4ml-physics[all]; extra == "dev"',
     'ruff>=0.9; extra == "dev"',
@@ -36,9 +36,9 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_each_extra_brings(lines: None) -> None:
     assert requirements() == {
         "": ("numpy",),
-        "awkward": ("awkward",),
         "evaluate": ("scikit-learn",),
-        "generate": ("pythia8mc", "awkward"),
+        "generate": ("pythia8mc", "fastjet"),
+        "jets": ("fastjet",),
         "train": ("torch", "scikit-learn"),
     }
 
@@ -46,12 +46,12 @@ def test_what_each_extra_brings(lines: None) -> None:
 @pytest.mark.parametrize(
     ("missing", "line"),
     [
-        (["awkward"], "pip install 'pd4ml-physics[awkward]'"),
-        (["pythia8mc", "awkward"], "pip install 'pd4ml-physics[generate]'"),
+        (["fastjet"], "pip install 'pd4ml-physics[jets]'"),
+        (["pythia8mc", "fastjet"], "pip install 'pd4ml-physics[generate]'"),
         (["scikit-learn"], "pip install 'pd4ml-physics[evaluate]'"),
         (["numpy"], "pip install pd4ml-physics"),
         (["ruff"], "pip install ruff"),  # no extra for users
-        (["theirs", "awkward"], "pip install theirs awkward"),
+        (["theirs", "fastjet"], "pip install theirs fastjet"),
     ],
 )
 def test_the_smallest_extra_is_named(lines: None, missing: list[str], line: str) -> None:
@@ -61,10 +61,10 @@ def test_the_smallest_extra_is_named(lines: None, missing: list[str], line: str)
 @pytest.mark.parametrize("dataset", DATASETS, ids=lambda d: d.name)
 def test_a_simulator_needs_the_base_install_or_names_the_extra(dataset: type[pd4ml.Dataset]) -> None:
     """In a base install, where nothing of the extras can be imported or found."""
-    base = "numpy", "numba", "requests", "urllib3", "filelock", "loky", "typer", "rich"
+    base = "awkward", "numpy", "numba", "requests", "urllib3", "filelock", "loky", "typer", "rich"
     script = f"""
 import importlib.util, sys
-blocked = ("awkward", "fastjet", "pythia8mc", "torch", "sklearn", "scipy", "h5py", "pyarrow", "matplotlib")
+blocked = ("fastjet", "pythia8mc", "torch", "sklearn", "scipy", "h5py", "pyarrow", "matplotlib")
 sys.modules.update(dict.fromkeys(blocked))
 there = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name in blocked else there(name, *rest)

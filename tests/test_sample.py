@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from helpers.toy import Toy
-from pd4ml.errors import DataError, StoreError
+from pd4ml.errors import DataError, StoreError, UnknownNameError
 from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.memory import memory_events
 
@@ -180,3 +180,21 @@ def test_arrays_in_memory_are_events(sample: Sample) -> None:
     with pytest.raises(DataError, match="points: not finite in event 4"):
         arrays["points"][4, 1] = np.nan
         memory_events(Toy.card, arrays)
+
+
+def test_a_selection_holds_for_every_event_of_every_split(tmp_path: Path) -> None:
+    Toy.generate(tmp_path, n_events=200, seed=1)
+    sample = Toy.at(tmp_path, source="generated")
+    chosen = sample.select("label == 1")
+    for split in ("train", "test"):
+        everything, kept = sample.open(split), chosen.open(split)
+        np.testing.assert_array_equal(kept.places, np.flatnonzero(everything.y[:] == 1))
+    assert chosen.fingerprint != sample.fingerprint
+    half = chosen.subset(0.5)
+    assert (half.open("train").y[:] == 1).all()
+    with pytest.raises(DataError, match="cannot be read"):
+        sample.select("label ==")
+    with pytest.raises(UnknownNameError, match="did you mean 'label'"):
+        sample.select("labl == 1").open("train")
+    with pytest.raises(DataError, match="yes or no for each event"):
+        sample.select("points > 0").open("train")

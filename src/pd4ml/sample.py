@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from pd4ml.arguments import as_name, as_whole
 from pd4ml.card import Card
 from pd4ml.errors import DataError, one_line
+from pd4ml.expression import Expression
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.graphs.packed import PackedGraphs
 from pd4ml.storage.export.splits import Exports
@@ -30,9 +31,10 @@ from pd4ml.text import html_facts
 if TYPE_CHECKING:
     from pd4ml.storage.manifest import Manifest
 
-__all__ = ["CarriesDataset", "Chosen", "FeatureView", "GraphBuilder", "Rule", "Sample", "Share"]
+__all__ = ["CarriesDataset", "Chosen", "FeatureView", "GraphBuilder", "Rule", "Sample", "Selected", "Share"]
 
 _FORMAT = 1
+_SELECTED_AT_ONCE = 10_000
 _MOST = 300  # characters of a repr, with a path in it
 
 
@@ -163,6 +165,41 @@ class Share:
         chosen = np.zeros(n_units, bool)
         chosen[order[low:high]] = True
         return np.flatnonzero(chosen[codes])
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The events for which an expression over arrays holds, in every split."""
+
+    text: str
+
+    def places(self, events: Events, card: Card) -> NDArray[np.int64]:
+        """The places of the selected events; arrays are read some events at a time."""
+        expression = Expression(self.text)
+        columns = _columns(events, card)
+        for name in expression.columns:
+            as_name("column", name, columns)
+        arrays = {name: columns[name] for name in expression.columns}
+        found = [np.zeros(0, bool)]
+        for start in range(0, len(events), _SELECTED_AT_ONCE):
+            rows = slice(start, min(start + _SELECTED_AT_ONCE, len(events)))
+            here = {name: _column(events[array][rows], place) for name, (array, place) in arrays.items()}
+            found.append(expression.mask(here, rows.stop - rows.start))
+        return np.flatnonzero(np.concatenate(found))
+
+
+def _columns(events: Events, card: Card) -> dict[str, tuple[str, int | None]]:
+    """What can be selected by: arrays with an axis of events, and their columns; name -> array, column."""
+    found: dict[str, tuple[str, int | None]] = {}
+    for spec in card.arrays:
+        if spec.per_event and spec.name in events:
+            found |= {column: (spec.name, i) for i, column in enumerate(spec.columns) if column not in found}
+            found[spec.name] = (spec.name, None)
+    return found | {name: (name, None) for name, _ in events.items() if name not in found}
+
+
+def _column(array: Array, place: int | None) -> Array:
+    return array if place is None else array[..., place]
 
 
 @dataclass(frozen=True)
@@ -320,6 +357,26 @@ class Sample(CarriesDataset, Exports):
         if index.dtype.kind not in "iu" or index.ndim != 1 or (len(index) and index.min() < 0):
             raise DataError("a part is a fraction, or places (n,) from 0, or a mask of events")
         return self._with(Chosen(split, np.unique(index).astype(np.int64).tobytes()))
+
+    def select(self, expression: str) -> Sample:
+        """The events for which an expression holds, of every split.
+
+        Parameters
+        ----------
+        expression : str
+            Over the card's arrays, extras included, and the columns that it names: ``particle_pt > 500``.
+
+        Returns
+        -------
+        Sample
+            The selection; nothing is read before it is opened.
+
+        Raises
+        ------
+        DataError
+            For what is no expression.
+        """
+        return self._with(Selected(Expression(expression).text))
 
     def shards(self, n: int, *, by: str = "", skew: float = 0.0, seed: int = 0) -> tuple[Sample, ...]:
         """Parts of about equal size that share no event and no group, each with all splits.

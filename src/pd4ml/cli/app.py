@@ -166,6 +166,10 @@ SourceName = Annotated[
         autocompletion=complete.sources,
     ),
 ]
+Selection = Annotated[
+    str | None,
+    typer.Option("--select", help="Only the events for which this holds, over the card's arrays: 'jet_pt > 500'."),
+]
 RunsPath = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")

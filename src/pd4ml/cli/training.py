@@ -17,6 +17,7 @@ from pd4ml.cli.app import (
     DatasetName,
     Force,
     RunsPath,
+    Selection,
     Settings,
     SourceName,
     ThreadNumber,
@@ -51,6 +52,7 @@ def train(
     options: Settings = None,
     source: SourceName = "",
     variant: VariantName = "default",
+    select: Selection = None,
     path: DataPath = Path("datasets"),
     runs: RunsPath = Path("runs"),
     device: Annotated[
@@ -67,9 +69,11 @@ def train(
 
     A training that was stopped goes on; one that is finished is not repeated.
 
-    Example: pd4ml train TopTagging --recipe graph_net --set max_epochs=20 --seed 2
+    Examples: pd4ml train TopTagging --recipe graph_net --set max_epochs=20 --seed 2 ;
+    pd4ml train TopTagging --recipe gbdt --select "particle_pt > 600"
     """
-    from pd4ml.benchmark.run import train
+    from pd4ml.benchmark.run import train_sample
+    from pd4ml.training.fitted import Options
     from pd4ml.training.recipe import available_recipes, load_recipe
 
     found, source = find(dataset, path, source)
@@ -77,22 +81,15 @@ def train(
         known = ", ".join(available_recipes(found))
         raise DataError(f"choose what to train with --recipe: {known}, or a TOML file")
     chosen = load_recipe(recipe, found).override(**settings(options))
-    record = train(
-        found,
+    sample = found.at(path, source=source, variant=variant)
+    run = train_sample(
+        sample if select is None else sample.select(select),
         chosen,
-        path=path,
-        source=source,
-        variant=variant,
-        seed=seed,
         runs_dir=runs,
-        n_train=n_train,
         force=force,
-        devices=devices,
-        device=device,
-        tensorboard=tensorboard,
-        threads=threads,
+        options=Options(seed, n_train, None, devices, device, tensorboard, threads),
     )
-    _print_records([record], as_json)
+    _print_records([run.record], as_json)
 
 
 @app.command()
