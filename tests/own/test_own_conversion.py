@@ -201,6 +201,15 @@ def test_a_column_says_the_split(tmp_path: Path) -> None:
     assert (sample.open("test")["event_id"] % 4 < 2).all()
 
 
+def test_a_group_in_two_splits_is_found_across_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_ROWS", 10)
+    file = tmp_path / "a.npz"
+    np.savez(file, x=np.arange(40.0), y=np.arange(40) % 2, run=np.arange(40) % 11, is_test=np.arange(40) > 30)
+    card = {"name": "Torn", "target": "y", "group": "run", "split": {"column": "is_test"}}
+    with pytest.raises(DataError, match="is_test puts events of one group into several splits"):
+        convert([file], card, tmp_path / "datasets")
+
+
 def test_classes_of_texts_and_values(tmp_path: Path) -> None:
     file = tmp_path / "a.h5"
     with h5py.File(file, "w") as out:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.arguments import as_path
-from pd4ml.errors import DataError, StoreError
+from pd4ml.errors import DataError, StoreError, one_line
 from pd4ml.expression import Expression
 from pd4ml.own.arrays import Input, inputs_of_columns, is_numbers, make_set, plain_name, role_of, to_float32
 from pd4ml.own.card import Told, layout_for
@@ -137,7 +138,7 @@ class _Plan:
 
     ``splits`` (n,) of each piece: the split of each event, -1 if it is not selected. ``inputs``, ``beside`` and
     ``target`` are those of the first piece with events; ``values`` are those of a target that may be classes, in
-    each split.
+    each split; ``groups`` says where the events of a group go, where a column says that.
     """
 
     splits: list[NDArray[np.int8]] = field(default_factory=list)
@@ -145,6 +146,7 @@ class _Plan:
     beside: dict[str, Array] = field(default_factory=dict)
     target: Array | None = None
     values: dict[int, set[Any]] = field(default_factory=lambda: {number: set() for number in range(len(SPLITS))})
+    groups: dict[int, int] = field(default_factory=dict)
     n_equal: int = 0
 
     @property
@@ -184,7 +186,7 @@ class _Job:
                 of = np.full(n, -1, np.int8)
                 if kept.any():
                     chosen = {name: values[kept] for name, values in columns.items()}
-                    of[kept], keys = self._splits(chosen, int(kept.sum()))
+                    of[kept], keys = self._splits(plan, chosen, int(kept.sum()))
                     both = np.concatenate([seen, keys])
                     seen = np.unique(both)
                     plan.n_equal += len(both) - len(seen)
@@ -247,6 +249,9 @@ class _Job:
         names = [name for name in self.files[0].columns if name not in used]
         probe = next(self.files[0].chunks(names, _PROBED_ROWS), {})
         good = {name: values for name, values in probe.items() if is_numbers(values)}
+        if len(good) < len(names):
+            left = [name for name in names if name not in good]
+            print(f"left out, since they are no numbers: {one_line(', '.join(left), 300)}", file=sys.stderr)
         found: dict[str, InputColumns] = {}
         for each in inputs_of_columns(good):
             whole = next((name for name in good if plain_name(name) == each.name), "")
@@ -261,12 +266,17 @@ class _Job:
         size = sum(values.nbytes for values in probe.values()) / n_rows
         return int(np.clip(_PIECE_BYTES / max(size, 1), 1, _MOST_ROWS))
 
-    def _splits(self, columns: Mapping[str, Any], n: int) -> tuple[NDArray[np.int8], NDArray[np.uint64]]:
+    def _splits(
+        self, plan: _Plan, columns: Mapping[str, Any], n: int
+    ) -> tuple[NDArray[np.int8], NDArray[np.uint64]]:
         """(n,) the split of each event, and hashes by which equal ones are found; none where groups are told."""
         groups = None if self.group is None else group_keys(_flat(self.group(columns)))[0]
         keys = input_keys(self._inputs(columns)) if groups is None else groups
         if self.card.split_column:
             of = given_splits(columns[self.card.split_column], n, groups)
+            for group, split in zip([] if groups is None else groups.tolist(), of.tolist(), strict=False):
+                if plan.groups.setdefault(group, split) != split:
+                    raise DataError(f"{self.card.split_column} puts events of one group into several splits")
         else:
             of = self.card.splitting.drawn(keys)
         return of, keys if groups is None else keys[:0]
