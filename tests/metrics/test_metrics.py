@@ -362,3 +362,11 @@ def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'pd4ml-physics\[evaluate\]'"):
         metrics("classification", *toy(10, 1))
+
+
+def test_rounding_is_no_error() -> None:
+    """A perfect classifier scores 1 in every resample, but for the order of sums."""
+    from pd4ml.metrics.measurement import spread
+
+    values = np.array([[1.0, 0.5], [1.0 - 1e-16, 0.6], [1.0 + 2e-16, 0.7]])
+    np.testing.assert_allclose(spread(values), [0, 0.1])

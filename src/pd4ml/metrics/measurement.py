@@ -14,6 +14,8 @@ __all__ = ["Floats", "Measurement", "bootstrap_weights", "require_scikit_learn",
 
 Floats = NDArray[np.float64]
 
+_ROUNDING = 1e-12  # spreads that are a smaller part of the mean come from sums in another order
+
 
 def bootstrap_weights(
     rng: np.random.Generator,
@@ -36,8 +38,10 @@ def bootstrap_weights(
 
 
 def spread(resamples: Iterable[Sequence[float] | Floats]) -> Floats:
-    """Standard deviation of each number over resamples: the bootstrap error."""
-    return np.asarray(np.std(np.array(list(resamples)), axis=0, ddof=1))
+    """Standard deviation of each number over resamples, the bootstrap error; 0 where it is only rounding."""
+    values = np.array(list(resamples))
+    found = np.std(values, axis=0, ddof=1)
+    return np.where(found > _ROUNDING * np.abs(values.mean(axis=0)), found, 0.0)
 
 
 def require_scikit_learn(what: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from pd4ml.benchmark.record import Record
 from pd4ml.card import Measurement
+from pd4ml.metrics.measurement import spread
 
 __all__ = ["Group", "Section", "Summary", "sections"]
 
@@ -57,7 +58,7 @@ class Group:
             return Summary(Measurement(float(values.min()), None, lower_limit=True), None, len(values))
         errors = np.array([m.error or 0.0 for m in measured])
         mean = Measurement(float(values.mean()), float(np.sqrt(np.mean(errors**2))))
-        return Summary(mean, float(values.std(ddof=1)) if len(values) > 1 else None, len(values))
+        return Summary(mean, float(spread(values[:, None])[0]) if len(values) > 1 else None, len(values))
 
 
 @dataclass(frozen=True)
