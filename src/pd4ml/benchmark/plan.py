@@ -225,6 +225,11 @@ class _Reader:
         names = self.values.get("datasets", "all")
         register = Dataset.datasets_register
         found = list(register) if names == "all" else [register.find(name) for name in _names("datasets", names)]
+        if self.source == "published":
+            without = [dataset.name for dataset in found if not dataset.card.sources]
+            if without and names != "all":
+                raise DataError(f"no files of {', '.join(without)} were published: use source = 'generated'")
+            found = [dataset for dataset in found if dataset.card.sources]
         wanted = [register.find(name).name for name in only]
         for name in wanted:
             if name not in (dataset.name for dataset in found):
