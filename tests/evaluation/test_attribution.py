@@ -84,7 +84,11 @@ def test_of_models_with_kernels_it_is_the_numeric_derivative(data: Path, tmp_pat
     assert found is not None
     assert isinstance(fitted, Network)
     assert isinstance(fitted.model, Model)
-    model = fitted.model.plain().double()
+    np.testing.assert_array_equal(attributions(fitted, events), found)
+    fitted.model.train()
+    np.testing.assert_array_equal(attributions(fitted, events), found, "dropout is off")
+    assert fitted.model.training
+    model = fitted.model.eval().plain().double()
     image = torch.as_tensor(np.asarray(events["image"]), dtype=torch.float64)
     graphs = Pictures.build_graphs({"image": np.asarray(events["image"])}, {})
 

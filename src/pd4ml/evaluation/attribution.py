@@ -54,6 +54,8 @@ def attributions(fitted: Fitted, events: Events, batch_size: int = 128) -> NDArr
     # Kernels have no gradients in the inputs.
     model = fitted.model.plain() if isinstance(fitted.model, Model) else fitted.model
     device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
     found = []
     for start in range(0, len(events), batch_size):
         batch = GraphBatch.from_packed(graphs[start : start + batch_size]).to(device)
@@ -64,4 +66,5 @@ def attributions(fitted: Fitted, events: Events, batch_size: int = 128) -> NDArr
             output = output.gather(1, own[:, None])
         (gradient,) = torch.autograd.grad(output.sum(), nodes)
         found.append((gradient * nodes).sum(dim=1).detach().cpu().numpy().reshape(-1, *grid))
+    model.train(was_training)
     return np.concatenate(found)
