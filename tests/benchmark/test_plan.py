@@ -171,7 +171,7 @@ GOOD = {"datasets": '["Toy"]', "recipes": '["fcn"]', "seeds": "[1]", "events": "
         ({"seeds": "[true]"}, "seeds must be a list of whole numbers"),
         ({"seeds": ""}, "Invalid value"),
         ({"source": '"generate"'}, "unknown source 'generate'; did you mean 'generated'"),
-        ({"source": '"published"'}, "events are for generated datasets"),
+        ({"source": '"published"', "datasets": '["Belle"]'}, "events are for generated datasets"),
         ({"events": "{ Toy = 0.5 }"}, "events.Toy must be a whole number of events, found 0.5"),
         ({"events": "{ Belle = 100 }"}, "events has neither Toy nor default"),
         ({"events": "{ Tay = 100 }"}, "unknown dataset 'Tay'; did you mean 'Toy'"),
@@ -182,7 +182,10 @@ GOOD = {"datasets": '["Toy"]', "recipes": '["fcn"]', "seeds": "[1]", "events": "
         ({"variants": '{ Tay = "far" }'}, "unknown dataset 'Tay'; did you mean 'Toy'"),
         ({"variants": "{ Toy = [1] }"}, "unknown variant of Toy '[1]'"),
         ({"variants": '{ Toy = "fra" }'}, "unknown variant of Toy 'fra'; did you mean 'far'"),
-        ({"source": '"published"', "variants": '{ Toy = "far" }'}, "variants are for generated datasets"),
+        (
+            {"source": '"published"', "datasets": '["Belle"]', "variants": '{ Belle = "default" }'},
+            "variants are for generated datasets",
+        ),
     ],
 )
 def test_mistakes_in_a_plan(tmp_path: Path, changes: dict[str, str], message: str) -> None:
