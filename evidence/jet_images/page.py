@@ -30,7 +30,7 @@ QUANTITIES = {
 }
 SINGLE = ("mass", "tau21", "delta_r")
 PANELS = {
-    "difference": "mean of W minus mean of QCD [GeV]",
+    "difference": "mean of W - mean of QCD [GeV]",
     "correlation": "correlation of pixel and output",
     "attribution, W": "gradient x input, W",
     "attribution, QCD": "gradient x input, QCD",
@@ -106,23 +106,25 @@ def numbers(record: dict[str, Any]) -> str:
     )
     of_classes, of_scores, of_maps, of_variants = (fill(text, 118) for text in texts)
     image = "![mean difference, correlation, attributions](../../../../docs/figures/jet_images.png)"
-    took = f"Trained in {took} (wall time)."
+    took = fill(f"Trained in {took} (wall time).", 118)
     tables = _classes(record), _scores(record), _variants(record)
     return "\n\n".join([of_classes, tables[0], of_scores, tables[1], took, of_maps, image, of_variants, tables[2]])
 
 
 def draw(record: dict[str, Any]) -> Figure:
     """The images side by side."""
-    figure, axes = plt.subplots(1, len(PANELS), figsize=(13, 3.3), layout="constrained")
+    figure, axes = plt.subplots(1, len(PANELS), figsize=(15, 3.6), layout="constrained")
     for ax, (name, title) in zip(axes, PANELS.items(), strict=True):
         values = np.array(record["maps"][name])
         largest = np.abs(values).max()
-        log = SymLogNorm(largest / 100, vmin=-largest, vmax=largest)
+        log = SymLogNorm(largest / 30, vmin=-largest, vmax=largest)
         norm = Normalize(-largest, largest) if name == "correlation" else log
         extent = (-1.25, 1.25, -1.25, 1.25)
         shown = ax.imshow(values, "RdBu_r", norm, origin="lower", extent=extent, interpolation="none")
-        figure.colorbar(shown, ax=ax, shrink=0.85)
-        ax.set(title=title, xlabel="x")
+        ticks = None if name == "correlation" else [-largest, -largest / 10, 0, largest / 10, largest]
+        figure.colorbar(shown, ax=ax, shrink=0.85, ticks=ticks, format="%.2g")
+        ax.set_title(title, fontsize="medium")
+        ax.set_xlabel("x")
     axes[0].set_ylabel("y")
     return figure
 
