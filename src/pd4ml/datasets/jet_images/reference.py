@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pd4ml.models.base import DenseForm, Model
 from pd4ml.models.batch import GraphBatch
+from pd4ml.models.layers import BatchNorm
 from pd4ml.models.registry import ModelInputs, register
 
 __all__ = ["JetImagesCNN", "JetImagesMaxout", "Maxout"]
@@ -64,7 +65,7 @@ class JetImagesCNN(_ImageModel):
         for n_in, size, pool in ((1, 11, 2), (32, 3, 3), (32, 3, 3)):
             convolution = nn.Conv2d(n_in, 32, size, padding=size // 2)
             blocks += [nn.Dropout(dropout), _started(convolution), nn.ReLU(), nn.MaxPool2d(pool)]
-        last = [nn.BatchNorm2d(32), nn.Flatten(), _started(nn.Linear(32, 64)), nn.ReLU(), nn.Dropout(dropout)]
+        last = [nn.Flatten(), BatchNorm(32), _started(nn.Linear(32, 64)), nn.ReLU(), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*blocks, *last)
         self.add_head(64, nn.Linear(64, inputs.n_outputs))
 
