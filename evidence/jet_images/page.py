@@ -28,7 +28,7 @@ QUANTITIES = {
     "pt": ("pT [GeV]", 1),
     "filled pixels": ("filled pixels", 0),
 }
-SINGLE = ("mass", "tau21", "delta_r")
+SINGLE = ("mass", "tau21", "delta_r", "filled pixels")
 PANELS = {
     "difference": "mean of W - mean of QCD [GeV]",
     "correlation": "correlation of pixel and output",
