@@ -1,6 +1,6 @@
 """Generate jet images, measure what the JetImages room's README shows, and keep the numbers in ``numbers.json``.
 
-``--jets 20000`` a class takes some two hours of one core, most of it for QCD jets: events and trainings are
+``--jets 20000`` a class takes some three hours of one core, most of it for QCD jets: events and trainings are
 kept below ``--path``, and a run that is stopped goes on there. Then ``page.py`` makes the figure and the tables.
 """
 
