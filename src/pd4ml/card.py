@@ -207,9 +207,9 @@ class Card:
     target : ArraySpec
         y; its shape is () for a label or a value, (D,) for a vector, (P,) for labels of nodes.
     splits : Mapping[str, int]
-        The published number of events of each.
+        The published number of events of each; where none were published, a number to generate.
     sources : tuple[PublishedSource, ...]
-        Whole sets of published files, in the order in which they are tried.
+        Whole sets of published files, in the order in which they are tried; empty if there are none.
     variants : Mapping[str, Variant]
         Settings of the simulator by name, such as systematic variations; ``default`` is one.
     licence : str
@@ -221,7 +221,7 @@ class Card:
     classes : tuple[str, ...]
         Names of the labels from 0.
     graph, generator : str
-        How events become graphs, and what simulates them, in words.
+        How events become graphs, and what simulates them, in words; empty if nothing does.
     unknown : tuple[str, ...]
         What nobody has told.
     group : str
@@ -269,7 +269,7 @@ class Card:
 
     @property
     def test_fraction(self) -> float:
-        """Share of the test split in the published dataset, to a per cent; generated ones are split like this."""
+        """Share of the test split in ``splits``, to a per cent; generated events are split like this."""
         return round(self.splits["test"] / sum(self.splits.values()), 2)
 
     def array(self, name: str) -> ArraySpec:
@@ -282,7 +282,7 @@ class Card:
 
     def __repr__(self) -> str:
         events = ", ".join(f"{n:,} {split}" for split, n in self.splits.items())
-        return f"<card of {self.name}, version {self.version}: {self.task}, {events} published events>"
+        return f"<card of {self.name}, version {self.version}: {self.task}, {events} {self._events}>"
 
     def _repr_html_(self) -> str:
         facts: list[tuple[str, str]] = [("task", self.task)]
@@ -292,10 +292,17 @@ class Card:
         facts += (
             [("extras of generated events", ", ".join(spec.name for spec in self.extras))] if self.extras else []
         )
-        facts += [(f"split {name}", f"{n:,} published events") for name, n in self.splits.items()]
+        facts += [(f"split {name}", f"{n:,} {self._events}") for name, n in self.splits.items()]
         facts += [("variants", ", ".join(self.variants)), ("licence", self.licence)]
         facts += [("cite", ", ".join(c.key for c in self.citations))]
         return html_facts(f"{self.name}: {self.title}", facts)
+
+    @property
+    def _events(self) -> str:
+        """What ``splits`` counts."""
+        if self.sources:
+            return "published events"
+        return "events proposed, none were published" if self.generator else "events"
 
     @property
     def _classes(self) -> str:
@@ -311,15 +318,17 @@ class Card:
             lines.append(f"classes: {self._classes}")
         lines += [f"X[{i}]: {spec}" for i, spec in enumerate(self.inputs)]
         lines.append(f"y: {self.target}")
-        lines += [f"generated events also have {spec}" for spec in self.extras]
+        some = "generated events" if self.generator else "events"
+        lines += [f"{some} also have {spec}" for spec in self.extras]
         lines += [f"events count as their {self.weight}"] if self.weight else []
-        lines += [f"split {name}: {n:,} published events" for name, n in self.splits.items()]
+        lines += [f"split {name}: {n:,} {self._events}" for name, n in self.splits.items()]
+        lines += [] if self.sources or not self.generator else ["published files: none"]
         for source in self.sources:
             files = ", ".join(f"{f.name} (md5 {f.md5 or 'unknown'})" for f in source.files)
             lines.append(f"published files, {source.name}: {files}")
             if source.note:
                 lines.append(f"  {source.note}")
-        lines += [f"graph: {self.graph}", f"generator: {self.generator}"]
+        lines += [f"graph: {self.graph}"] + [f"generator: {self.generator}"] * bool(self.generator)
         lines += [f"variant {name}: {variant.description}" for name, variant in self.variants.items()]
         lines += [f"unknown: {text}" for text in self.unknown]
         lines += [f"licence: {self.licence}", "cite: " + ", ".join(c.key for c in self.citations)]

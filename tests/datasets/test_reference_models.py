@@ -10,6 +10,7 @@ from helpers.plain_lstm_residual import PlainLSTMResidual
 from pd4ml.dataset import Dataset
 from pd4ml.datasets.airshower.reference import LSTMResidual, TraceEncoder
 from pd4ml.datasets.belle.reference import BelleGraphNet
+from pd4ml.datasets.jet_images.reference import Maxout
 from pd4ml.models import build
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
@@ -38,11 +39,23 @@ def test_sizes_of_the_networks() -> None:
     assert made("eosl_cnn").n_parameters == weights + norms + norms // 2
     convolutions = 10 * 15 + (9 * 15 + 1) * 15 + (9 * 15 + 1) * 25
     assert made("spinodal_cnn").n_parameters == convolutions + 626 * 10 + 11
+    filters = (11 * 11 + 1) * 32 + 2 * (9 * 32 + 1) * 32
+    assert made("jet_images_cnn").n_parameters == filters + 2 * 32 + 33 * 64 + 65
+    pieces = 5 * ((625 + 1) * 256 + (256 + 1) * 128)
+    assert made("jet_images_maxout").n_parameters == pieces + 129 * 64 + 65 * 25 + 26
     square = 128 * 128 + 128
     assert made("belle_graph_net").n_parameters == 183 * 8 + 17 * 128 + 8 * square + 129
     recurrent = 2 * 4 * 32 * (1 + 32 + 2) + 4 * 10 * (64 + 10 + 2)
     residual = (12 * 64 + 10 * (9 * 64 * 64 + 2 * 64)) + (65 * 128 + 10 * (9 * 128 * 128 + 2 * 128))
     assert made("lstm_residual").n_parameters == recurrent + residual + 129
+
+
+def test_a_maxout_unit_is_the_largest_of_its_pieces() -> None:
+    layer = Maxout(3, 2, pieces=2)
+    with torch.no_grad():
+        layer.linear.weight.copy_(torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, 2, 0], [0, 0, 2]]))
+    found = layer(torch.tensor([[3.0, 1, -1], [-4, -1, 5]]))
+    torch.testing.assert_close(found, torch.tensor([[3.0, 2], [4, 10]]))
 
 
 def showers(n: int, seed: int) -> GraphBatch:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pd4ml.errors import MissingExtraError
-from pd4ml.physics.jets import antikt_jets
+from pd4ml.physics.jets import antikt_jets, trimmed
 from pd4ml.physics.kinematics import pt_eta_phi_mass
 
 fastjet = pytest.importorskip("fastjet")
@@ -66,3 +66,28 @@ def test_a_missing_fastjet_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "fastjet", None)
     with pytest.raises(MissingExtraError, match=r"fastjet: pip install 'pd4ml-physics\[generate\]'"):
         antikt_jets(*random_events(1), 0.8, 0.0)
+
+
+@pytest.mark.parametrize("seed", [6, 7])
+def test_trimming_is_that_of_the_classic_interface(seed: int) -> None:
+    p4, offsets = random_events(seed)
+    jets = antikt_jets(p4, offsets, 1.0, 30.0)
+    some = jets.take(np.arange(len(jets.event))[::-1])
+    found = trimmed(p4, some, 0.3, 0.05)
+    definition = fastjet.JetDefinition(fastjet.kt_algorithm, 0.3)
+    dropped = 0
+    for jet in range(len(some.event)):
+        rows = some.constituents[some.offsets[jet] : some.offsets[jet + 1]]
+        inputs = [fastjet.PseudoJet(*map(float, p4[row, 1:]), float(p4[row, 0])) for row in rows]
+        sequence = fastjet._swig.ClusterSequence(inputs, definition)
+        least = 0.05 * np.hypot(*some.p4[jet, 1:3])
+        expected = sorted((s.perp() for s in sequence.inclusive_jets(least)), reverse=True)
+        mine = np.flatnonzero(found.event == jet)
+        np.testing.assert_allclose(np.hypot(*found.p4[mine, 1:3].T), expected, rtol=1e-9)
+        for k in mine:
+            members = found.constituents[found.offsets[k] : found.offsets[k + 1]]
+            assert set(members) <= set(rows)
+            np.testing.assert_allclose(p4[members].sum(axis=0), found.p4[k])
+        dropped += len(sequence.inclusive_jets(0.0)) - len(expected)
+    assert dropped > 0
+    assert trimmed(p4, some.take(np.arange(0)), 0.3, 0.05).p4.shape == (0, 4)

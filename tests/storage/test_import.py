@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from helpers.jets import small_card, write_npz, write_zenodo
+from helpers.toy import Toy
 from pd4ml import TopTagging
 from pd4ml.cli import app
 from pd4ml.errors import DataError, FetchError, StoreError
@@ -90,3 +91,10 @@ def test_more_events_than_were_published_are_no_part(tmp_path: Path, monkeypatch
 def test_a_name_that_was_not_imported_says_how(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="`pd4ml import FILE --dataset TopTagging --variant mine"):
         TopTagging.open("train", tmp_path, source="imported", variant="mine")
+
+
+def test_nothing_can_be_imported_where_nothing_was_published(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no files of Toy were published, so that none can be imported"):
+        Toy.import_file(part(tmp_path / "mine.npz"), tmp_path)
+    with pytest.raises(FetchError, match=r"no files of Toy were published; .*`pd4ml generate Toy"):
+        Toy.load("train", tmp_path)

@@ -244,6 +244,11 @@ class _Reader:
         names = self.values.get("datasets", "all")
         register = Dataset.datasets_register
         found = list(register) if names == "all" else [self._find(name) for name in _names("datasets", names)]
+        if self.source == "published":
+            without = [dataset.name for dataset in found if not dataset.card.sources]
+            if without and names != "all":
+                raise DataError(f"no files of {', '.join(without)} were published: use source = 'generated'")
+            found = [dataset for dataset in found if dataset.card.sources]
         own = [dataset for dataset in map(self._find, only) if self.source not in dataset.sources]
         found = [*found, *own]
         wanted = [self._find(name).name for name in only]

@@ -15,7 +15,7 @@ from pd4ml.arguments import as_name
 from pd4ml.card import ArraySpec, Card, Citation, Variant
 from pd4ml.errors import DataError
 from pd4ml.own.arrays import Input
-from pd4ml.own.layout import GENERATOR, UNKNOWN, GraphOptions, Layout
+from pd4ml.own.layout import UNKNOWN, GraphOptions, Layout
 from pd4ml.own.split import SPLITS
 from pd4ml.own.target import Target
 from pd4ml.storage.ragged import entries, is_ragged
@@ -75,7 +75,6 @@ def layout_for(
         weight="weight" if told.weight else "",
         unknown=tuple(unknown),
         graph=str(options),
-        generator=GENERATOR,
     )
     if not all(card.splits.get(split) for split in ("train", "test")):
         raise DataError(

@@ -15,11 +15,10 @@ from pd4ml.arguments import as_name, as_whole
 from pd4ml.card import ArraySpec, Card, Citation, Task, Variant
 from pd4ml.errors import DataError, one_line
 
-__all__ = ["GENERATOR", "ROLES", "SOURCE", "UNKNOWN", "GraphOptions", "Layout"]
+__all__ = ["ROLES", "SOURCE", "UNKNOWN", "GraphOptions", "Layout"]
 
 SOURCE = "own"
 UNKNOWN = "unknown"
-GENERATOR = "none: these are somebody's own events"
 ROLES = ("event", "set", "grid")
 """What an input array can be: numbers of the event, a set of entries such as particles, or an image."""
 
@@ -162,7 +161,6 @@ def _card(values: Mapping[str, Any]) -> Card:
         sources=(),
         variants=MappingProxyType({"default": Variant("as they were handed in")}),
         graph=values["graph"],
-        generator=GENERATOR,
     )
 
 

@@ -19,6 +19,7 @@ from pd4ml.physics.kinematics import pseudorapidity
 
 __all__ = [
     "BATCH",
+    "TUNES",
     "EventRecord",
     "Particles",
     "final_state",
@@ -29,6 +30,9 @@ __all__ = [
 ]
 
 BATCH = 256  # events of a batch; their full records take about 40 MB
+
+# Tune:pp of Pythia 8.3 (manual, "Tunes"), without the four whose parton densities only LHAPDF brings.
+TUNES = tuple(n for n in range(1, 34) if n not in (11, 16, 17, 22))
 
 # Pythia takes seeds from 1 to 900,000,000; 0 would mean the time of day (manual, "Random-Number Seed").
 _N_SEEDS = 900_000_000

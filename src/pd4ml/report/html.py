@@ -130,6 +130,7 @@ def _part(anchor: str, section: Section, path: Path | None, advance: Any) -> Par
         part.pictures += training(anchor, largest)
         if dataset is not None and events is not None:
             part.pictures += each_model(anchor, dataset, outputs)
+            part.pictures += _attributions(part, largest, dataset, events)
             part.examples = _examples(part, dataset, events)
         part.shift_pictures += shift_pictures(anchor, shifts)
     advance(len(section.records))
@@ -147,6 +148,15 @@ def _outputs(part: Part, section: Section, dataset: type[Dataset], events: Event
             else:
                 outputs.setdefault(group.label, []).append(found)
     return outputs
+
+
+def _attributions(part: Part, section: Section, dataset: type[Dataset], events: Events) -> list[Any]:
+    """What networks look at; nothing where torch is not installed."""
+    try:
+        from pd4ml.report.attribution import attribution_pictures
+    except ImportError:
+        return []
+    return list(attribution_pictures(part.anchor, section, dataset, events, part.notes))
 
 
 def _examples(part: Part, dataset: type[Dataset], events: Events) -> list[Any]:

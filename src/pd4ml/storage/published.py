@@ -142,6 +142,8 @@ def fetch_published(card: Card, folder: Path, *, force: bool = False) -> Publish
     MissingExtraError
         When the files are here and nothing is installed that reads them.
     """
+    if not card.sources:
+        raise FetchError(f"no files of {card.name} were published")
     reasons = []
     here = {source.name: all((folder / file.name).exists() for file in source.files) for source in card.sources}
     for source in sorted(card.sources, key=lambda source: not here[source.name]):
@@ -158,9 +160,7 @@ def fetch_published(card: Card, folder: Path, *, force: bool = False) -> Publish
             published = Published(card.published, source, folder)
             published.check()
             return published
-    raise FetchError(
-        f"the published files of {card.name} cannot be had: " + "; ".join(reasons or ["none are known"])
-    )
+    raise FetchError(f"the published files of {card.name} cannot be had: " + "; ".join(reasons))
 
 
 def import_file(card: Card, given: Path, folder: Path) -> Path:
@@ -186,6 +186,8 @@ def import_file(card: Card, given: Path, folder: Path) -> Path:
         When it is not one of the card's files, or not as it was published.
     """
     files = [file for source in card.sources for file in source.files]
+    if not files:
+        raise DataError(f"no files of {card.name} were published, so that none can be imported")
     for file in files:
         if given.name in {file.name, *(unquote(Path(urlsplit(url).path).name) for url in file.mirrors)}:
             if given.is_file():

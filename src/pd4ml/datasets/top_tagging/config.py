@@ -8,14 +8,13 @@ from typing import Literal
 from pd4ml.errors import DataError
 from pd4ml.generation.settings import check_settings, choice, switch, within
 from pd4ml.physics.detector_card import DETECTORS
+from pd4ml.physics.pythia import TUNES
 
 __all__ = ["PTHAT_RANGE", "Config"]
 
 # The partons' pT is generated in this range, in units of the jets' window: wide enough to shape the jets' spectrum
 # by a few per cent at most (README). The natural spectrum needs more of the soft collisions, which are so many.
 PTHAT_RANGE = {"reference": (0.7, 1.4), "natural": (0.6, 1.4)}
-# Tune:pp of Pythia 8.3 (manual, "Tunes"), without the four whose parton densities only LHAPDF brings.
-_TUNES = sorted(frozenset(range(1, 34)) - {11, 16, 17, 22})
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Config:
     )
     mpi: bool = switch(True, "multiple parton interactions in the hard collision")
     tune: int = choice(
-        14, _TUNES, "Pythia's Tune:pp (14 Monash, 21 ATLAS A14); 11, 16, 17 and 22 are left out, they need LHAPDF"
+        14, TUNES, "Pythia's Tune:pp (14 Monash, 21 ATLAS A14); 11, 16, 17 and 22 are left out, they need LHAPDF"
     )
     detector: str = choice("atlas_2015", DETECTORS, "which detector: a name in pd4ml.physics.detector_card")
     long_lived: Literal["decay", "stable"] = choice(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.compiled import njit
-from pd4ml.physics.jets import antikt_jets
+from pd4ml.physics.jets import antikt_jets, members
 from pd4ml.physics.kinematics import delta_r, pt_eta_phi_mass
 from pd4ml.physics.pythia import Particles
 from pd4ml.physics.substructure import substructure
@@ -39,7 +39,7 @@ def particle_jets(
     _, other_eta, other_phi, _ = pt_eta_phi_mass(jets.p4)
     nearest = _nearest(row.astype(np.int64), eta, phi, jets.event, other_eta, other_phi, radius / 2)
     matched = np.flatnonzero(nearest >= 0)
-    rows, offsets = _members(nearest[matched], jets.offsets, jets.constituents)
+    rows, offsets = members(nearest[matched], jets.offsets, jets.constituents)
     found = substructure(part.p4[rows], offsets, radius)
     for name in NAMES:
         out[name][matched] = getattr(found, name.removeprefix("particle_"))
@@ -48,18 +48,8 @@ def particle_jets(
 
 def _events(particles: Particles, events: NDArray[np.int64]) -> Particles:
     """The particles of ``events``."""
-    rows, offsets = _members(events, particles.offsets, np.arange(len(particles.pdg_id)))
+    rows, offsets = members(events, particles.offsets, np.arange(len(particles.pdg_id)))
     return particles.take(rows, offsets)
-
-
-def _members(
-    groups: NDArray[np.int64], offsets: NDArray[np.int64], members: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """``members`` of the ``groups``, one after the other, and the offsets of each."""
-    sizes = np.diff(offsets)[groups]
-    ends = np.cumsum(sizes)
-    within = np.arange(sizes.sum()) - np.repeat(ends - sizes, sizes)
-    return members[np.repeat(offsets[groups], sizes) + within], np.concatenate([[0], ends]).astype(np.int64)
 
 
 @njit(cache=True)
