@@ -46,7 +46,7 @@ DATASETS = [dataset.name for dataset in Dataset.datasets_register if dataset.__m
             "pd4ml train TopTagging --recipe graph_net",
             [r for r in available_recipes() if r.startswith("graph_net")],
         ),
-        ("pd4ml train TopTagging --source ", ["generated", "imported", "published"]),
+        ("pd4ml train TopTagging --source ", ["generated", "imported", "own", "published"]),
         ("pd4ml train TopTagging --device c", ["cpu", "cuda"]),
         ("pd4ml benchmark ", list(available_plans())),
         ("pd4ml benchmark --datasets Belle,Top", ["Belle,TopTagging"]),

@@ -16,7 +16,7 @@ MAP = ROOT / "docs" / "architecture.md"
 ROOMS = (
     *("errors", "text", "arguments", "requirements", "progress", "machine", "compiled", "plugins"),
     *("card", "metrics", "tasks", "storage", "physics", "generation", "graphs", "models"),
-    *("expression", "sample", "dataset", "own", "datasets", "training", "methods", "collaborate"),
+    *("expression", "parts", "sample", "dataset", "own", "datasets", "training", "methods", "collaborate"),
     *("evaluation", "audit", "benchmark", "contribute", "report", "doctor", "cli"),
 )
 FILES = sorted(p for p in SOURCE.rglob("*.py") if p.name != "__main__.py")
