@@ -2,8 +2,9 @@
 
 from pd4ml.datasets.airshower import Airshower
 from pd4ml.datasets.belle import Belle
+from pd4ml.datasets.calo_test_beam import CaloParticles, CaloTestBeam
 from pd4ml.datasets.eosl import EOSL
 from pd4ml.datasets.spinodal import Spinodal
 from pd4ml.datasets.top_tagging import TopTagging
 
-__all__ = ["EOSL", "Airshower", "Belle", "Spinodal", "TopTagging"]
+__all__ = ["EOSL", "Airshower", "Belle", "CaloParticles", "CaloTestBeam", "Spinodal", "TopTagging"]
