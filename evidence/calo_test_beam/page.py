@@ -123,7 +123,7 @@ def _networks(found: Found) -> str:
         [f"{low} to {high}", *(f"{100 * cell[0]:.1f} ± {100 * cell[1]:.1f}" for cell in cells)]
         for low, high, cells in found["rows"]
     ]
-    return found["note"] + "\n\n" + _table(["E [GeV]", *found["columns"]], rows)
+    return f"{found['note']}\n\n" + _table(["E [GeV]", *found["columns"]], rows)
 
 
 def main() -> None:
@@ -132,8 +132,8 @@ def main() -> None:
     sources = _sources(record, yardstick)
     electrons = record["parametrised"]["electrons"]["10"]["response"][0]
     parts = [
-        "Read out plainly (13 photo-electrons a MIP, hits above 0.5 MIP), showers that begin in the first six layers. "
-        "sigma is half the width of the central 68.3 %:",
+        "Read out plainly (13 photo-electrons a MIP, hits above 0.5 MIP), showers that begin in the first six "
+        "layers. sigma is half the width of the central 68.3 %:",
         *(_pions(sources, electrons), _profiles(sources)),
         "Parametrised showers against both, errors those of the other side:",
         _differences(sources),

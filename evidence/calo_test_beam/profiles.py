@@ -46,7 +46,7 @@ class Hits:
         seen = np.random.default_rng(_SEED).poisson(tiles.mip * _ELECTRONS) / _ELECTRONS
         here = seen > _THRESHOLD
         layer, column, row = np.unravel_index(tiles.cell[here], (N_LAYERS, N_TILES, N_TILES))
-        x, y = ((place - (N_TILES - 1) / 2) * TILE for place in (column, row))
+        x, y = (((place - (N_TILES - 1) / 2) * TILE).astype(np.float64) for place in (column, row))
         return cls(energy, tiles.n, tiles.event[here], layer.astype(np.int64), x, y, seen[here], tiles.delay[here])
 
     def sums(self, weights: Floats | NDArray[np.bool_] | None = None) -> Floats:

@@ -1,4 +1,4 @@
-"""Measure another simulation's pions into ``yardstick.json``: ``python evidence/calo_test_beam/yardstick.py FILE``.
+"""Measure another simulation's pions into ``yardstick.json``: ``python yardstick.py FILE``.
 
 The file is that of evidence/geant4/yardstick.py: pi- of 10 to 80 GeV, Geant4 11.4.1, FTFP_BERT, by another program
 and with other stand-in tables, in a slightly simpler stack; visible energy in MeV after Birks's law with 0.07943
@@ -30,9 +30,9 @@ def yardstick(file: Path, energy: int) -> Hits:
     event = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     layer = cell.astype(np.int64) // N_TILES**2
     here = layer < N_LAYERS
-    # Its particles begin with the stack, whose first tile is at about the same depth as ours.
+    # Where its particles begin is not said: what comes first comes with light.
     delay = time.astype(np.float64) - (layer * PITCH + TILE_DEPTH) / LIGHT
-    delay -= np.median(delay[layer == 0])
+    delay -= np.quantile(delay, 0.01)
     columns = (cell.astype(np.int64), visible.astype(np.float64) / MIP, np.maximum(delay, 0))
     return Hits.plain(energy, Tiles(len(starts) - 1, event[here], *(column[here] for column in columns)))
 

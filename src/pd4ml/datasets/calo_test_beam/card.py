@@ -124,8 +124,8 @@ do.
     unknown=(
         "CALICE's data of June 2018: none of its hits are public that we know of; nothing was compared with them",
         "the beam's exact energies, spot and spread (here: uniform, 25 mm, 1 %)",
-        "the constants of CALICE's readout (here: 13 photo-electrons a MIP, 0.06 MIP of noise, 3 % of calibration, "
-        "0.5 % dead tiles, 1 ns: chosen within what is said of such detectors)",
+        "the constants of CALICE's readout (here: 13 photo-electrons a MIP, noise of 0.06 MIP, 3 % of calibration,"
+        " 0.5 % dead tiles, 1 ns: chosen within what is said of such detectors)",
         "Birks's constant, the time gate and the rule for a shower's start are recalled, not looked up",
         "what slow neutrons do with stand-in tables, which the parametrised showers are tuned to, too",
     ),

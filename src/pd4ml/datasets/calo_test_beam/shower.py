@@ -39,31 +39,30 @@ class Parameters(NamedTuple):
     core: float = 5.5  # lateral scales of Grindhammer's two components, and the share of the first
     tail: float = 52.0
     core_share: float = 0.91
-    hadron: float = 33.5  # MIP/GeV of what is not electromagnetic
-    hadron_spread: float = 0.5  # its relative spread at 1 GeV, falling with the root of the energy
-    gabriel_k: float = 0.80
-    share_spread: float = 0.26  # of the electromagnetic share at 10 GeV, and the power with which it falls
-    share_power: float = 0.33
-    pions: float = (
-        2.0  # neutral pions of a vertex besides the first, for each factor e of their energy above 1 GeV
-    )
-    momentum: float = 0.35  # rms transverse momentum of secondaries along x and along y, GeV
-    leading: float = 0.25  # mean share of energy that a leading pion takes on to the next vertex
+    hadron: float = 33.2  # MIP/GeV of what is not electromagnetic
+    hadron_spread: float = 0.12  # its relative spread at 1 GeV, falling with the root of the energy
+    gabriel_k: float = 0.818
+    share_spread: float = 0.33  # of the electromagnetic share at 10 GeV, and the power with which it falls
+    share_power: float = 0.39
+    pions: float = 0.5  # neutral pions of a vertex besides the first, times their energy in GeV to a power
+    pion_power: float = 0.8
+    momentum: float = 0.498  # rms transverse momentum of secondaries along x and along y, GeV
+    leading: float = 0.28  # mean share of energy that a leading pion takes on to the next vertex
     least: float = 2.0  # GeV; below, there is none
-    tracks: float = 0.4  # shares of the rest: straight tracks, slow protons; what remains are neutrons
-    protons: float = 0.35
-    depth: float = 1.0  # shape and scale in layers of the depth at which the rest is made
-    depth_scale: float = 2.2
-    track: float = 4.0  # layers, mean length
-    slope: float = 0.5  # rms of the tangent of tracks
-    proton: float = 3.0  # MIP, mean of a spot
-    proton_width: float = 18.0  # mm, exponential in two dimensions
+    tracks: float = 0.24  # shares of the rest: straight tracks, slow protons; what remains are neutrons
+    protons: float = 0.47
+    depth: float = 1.15  # shape and scale in layers of the depth at which the rest is made
+    depth_scale: float = 1.2
+    track: float = 5.57  # layers, mean length
+    slope: float = 0.656  # rms of the tangent of tracks
+    proton: float = 6.5  # MIP, mean of a spot
+    proton_width: float = 15.4  # mm, exponential in two dimensions
     slow: float = 0.3  # ns, mean delay of slow protons
-    neutron: float = 1.0  # MIP, mean of a spot
-    neutron_width: float = 70.0
-    neutron_depth: float = 1.0  # further layers, rms, in both directions
-    late: float = 0.2  # share of neutrons' spots that come late, and the two times in ns
-    early_time: float = 1.5
+    neutron: float = 1.9  # MIP, mean of a spot
+    neutron_width: float = 59.1
+    neutron_depth: float = 1.98  # further layers, rms, in both directions
+    late: float = 0.26  # share of neutrons' spots that come late, and the two times in ns
+    early_time: float = 1.06
     late_time: float = 30.0
     landau: float = 0.18  # width of a track's Moyal distribution in MIP about 1
     delta: float = 0.06  # electrons above 20 MeV a layer that a muon or pion knocks on
@@ -197,7 +196,7 @@ def _vertex(
     energy: float, share: float, z: float, x: float, y: float, p: Parameters, d: Floats, f: Floats
 ) -> None:
     """What an interaction at depth ``z`` sets free: neutral pions and the rest."""
-    n = 1 + np.random.poisson(p.pions * math.log(1.0 + share * energy))
+    n = 1 + np.random.poisson(p.pions * (share * energy) ** p.pion_power)
     parts = np.empty(n)
     for i in range(n):
         parts[i] = np.random.exponential(1.0)
