@@ -172,6 +172,8 @@ def test_public_names() -> None:
     names = [
         "Airshower",
         "Belle",
+        "CaloParticles",
+        "CaloTestBeam",
         "Card",
         "Dataset",
         "EOSL",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pd4ml.card import Card
 from pd4ml.dataset import Dataset
-from pd4ml.datasets import EOSL, Airshower, Belle, JetImages, Spinodal, TopTagging
+from pd4ml.datasets import EOSL, Airshower, Belle, CaloParticles, CaloTestBeam, JetImages, Spinodal, TopTagging
 from pd4ml.errors import Pd4mlError
 from pd4ml.graphs import PackedGraphs
 from pd4ml.own import own_data
@@ -24,6 +24,8 @@ __all__ = [
     "EOSL",
     "Airshower",
     "Belle",
+    "CaloParticles",
+    "CaloTestBeam",
     "Card",
     "Dataset",
     "JetImages",

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from pd4ml.contribute.subject import Checker, Said, Subject, failed, passed, skipped, warned
+from pd4ml.storage.ragged import entries, is_ragged
 from pd4ml.storage.store import Array
 from pd4ml.storage.writer import check_arrays
 
@@ -50,9 +51,9 @@ def seed(subject: Subject) -> Said:
     """The same seed gives the same events, another seed others."""
     first, again, other = (_simulated(subject, number) for number in (1, 1, 2))
     for name, array in first.items():
-        if not np.array_equal(array, again[name]):
+        if not _same(array, again[name]):
             return failed(f"the same seed gave other {name}: all that is random must come from the seed")
-    if all(np.array_equal(first[spec.name], other[spec.name]) for spec in subject.dataset.card.inputs):
+    if all(_same(first[spec.name], other[spec.name]) for spec in subject.dataset.card.inputs):
         return failed("another seed gave the same events")
     return passed("the same seed gives the same events, another one others")
 
@@ -69,6 +70,12 @@ def workers(subject: Subject) -> Said:
     if found[0] != found[1]:
         return failed(f"1 and {subject.workers} workers gave other events: all must follow from the chunk's seed")
     return passed(f"1 and {subject.workers} workers gave the same {subject.n_events:,} events, {found[0][:16]}")
+
+
+def _same(first: Array, second: Array) -> bool:
+    if is_ragged(first):
+        return all(np.array_equal(a, b) for a, b in zip(entries(first), entries(second), strict=True))
+    return np.array_equal(first, second)
 
 
 def _simulated(subject: Subject, number: int, split: str = "train") -> dict[str, Array]:

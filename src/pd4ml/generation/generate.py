@@ -64,6 +64,8 @@ def generate(
         return _same(Store(folder), plan, variant)
     simulator.require()
     plan_with_versions = {**plan, "versions": simulator.versions()}
+    if simulator.facts is not None and (facts := simulator.facts(settings)):
+        plan_with_versions["facts"] = dict(facts)
     with StoreWriter(folder, card, splits, plan_with_versions, replace=force, drop_partial=force) as writer:
         if writer.already_there:
             return _same(Store(folder), plan, variant)

@@ -33,6 +33,8 @@ class Simulator:
     events that share one seed, a part of what the events follow from. ``per_event`` are the settings that
     ``simulate`` can draw for every event by itself; others are drawn for ``draw_events`` events together.
     ``truth`` are the arrays that no setting of the stage response changes: the same, row by row, for equal seeds.
+    ``facts`` says of some settings what else their provenance keeps, such as the tables of an engine, and raises
+    what keeps them from being simulated.
     """
 
     simulate: Simulate
@@ -42,6 +44,7 @@ class Simulator:
     per_event: tuple[str, ...] = ()
     draw_events: int = 50
     truth: tuple[str, ...] = ()
+    facts: Callable[[Any], Mapping[str, str]] | None = None
 
     def config(self, options: Mapping[str, Any]) -> Any:
         """The settings with ``options`` over their defaults; an unknown option is an error with a suggestion."""

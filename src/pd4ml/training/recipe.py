@@ -336,7 +336,9 @@ def load_recipe(recipe: str | Path, dataset: type[Dataset] | None = None) -> Rec
 
 def _recipe_files() -> dict[str, tuple[Traversable, type[Dataset] | None]]:
     """The TOML files of ``recipes/`` here and in the rooms of datasets with a reference model, by name."""
-    rooms = {dataset.__module__: dataset for dataset in Dataset.datasets_register if dataset.reference is not None}
+    # A room's recipes are for the first of its datasets.
+    datasets = reversed(list(Dataset.datasets_register))
+    rooms = {dataset.__module__: dataset for dataset in datasets if dataset.reference is not None}
     return {
         Path(file.name).stem: (file, rooms.get(room))
         for room in ("pd4ml.training", *rooms)

@@ -10,9 +10,25 @@ from __future__ import annotations
 
 from pd4ml.physics.geant4 import Layer, Material, Stack
 
-__all__ = ["BIRKS", "N_LAYERS", "N_TILES", "PITCH", "STEEL", "TILE", "TIME_CUT", "ahcal"]
+__all__ = [
+    "BIRKS",
+    "LIGHT",
+    "MIP",
+    "N_LAYERS",
+    "N_TILES",
+    "PITCH",
+    "STEEL",
+    "TILE",
+    "TILE_DEPTH",
+    "TILE_THICKNESS",
+    "TIME_CUT",
+    "ahcal",
+]
 
 N_LAYERS, N_TILES, TILE, PITCH = 38, 24, 30.0, 26.2  # mm
+LIGHT = 299.792458  # mm/ns
+MIP = 0.465  # MeV, the most probable energy of a muon of 40 GeV in a tile (evidence/geant4)
+TILE_THICKNESS, TILE_DEPTH = 3.0, 22.8  # mm; from the front of a layer to the middle of its tiles
 # kB of polystyrene tiles in mm/MeV and the gate in ns, of CALICE's simulations (recalled; a setting of the model).
 BIRKS, TIME_CUT = 0.07943, 150.0
 
@@ -37,6 +53,6 @@ def ahcal(n_layers: int = N_LAYERS, birks: float | None = BIRKS, time_cut: float
             Layer(BOARD, 0.7),
             Layer(FOIL, 0.115),
         ),
-        *(Layer(POLYSTYRENE, 3.0, sensitive=True), Layer(FOIL, 0.115), cassette, Layer(AIR, 1.285)),
+        *(Layer(POLYSTYRENE, TILE_THICKNESS, sensitive=True), Layer(FOIL, 0.115), cassette, Layer(AIR, 1.285)),
     )
     return Stack(layer * n_layers, N_TILES, TILE, AIR, birks, time_cut)

@@ -1,0 +1,102 @@
+"""Evidence for CaloTestBeam: parametrised showers beside Geant4's, plain and read out in full.
+
+``python evidence/calo_test_beam/evidence.py [PART ...]`` simulates, keeps the numbers in ``numbers.json`` and
+writes the tables of the room's README. The part ``geant4`` simulates with stand-in tables. ``yardstick.py`` made
+``yardstick.json``, ``networks.py`` trains.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from profiles import Hits, bootstrap, compensated, mean, spread, table
+
+from pd4ml.datasets.calo_test_beam.config import Config
+from pd4ml.datasets.calo_test_beam.readout import Tiles, read_out
+from pd4ml.datasets.calo_test_beam.simulator import events
+
+HERE = Path(__file__).parent
+RECORD = HERE / "numbers.json"
+PIONS = {"parametrised": dict.fromkeys((10, 20, 40, 80), 1500), "geant4": {10: 80, 20: 60, 40: 60, 80: 60}}
+OTHERS = {"parametrised": 300, "geant4": 60}
+DENSE = 5.0  # MIP
+EARLY = 6  # layers, within which showers that are compared begin
+
+
+def beam(simulator: str, particle: str, energy: float, n: int) -> Tiles:
+    """``n`` particles of one energy, wherever showers begin."""
+    config = Config(
+        simulator=simulator,  # type: ignore[arg-type]
+        tables="stand-in",
+        particles={particle: 1.0},
+        energy_min=energy,
+        energy_max=energy,
+        spread=0.0,
+        latest_start=0,
+    )
+    return events(n, config, np.random.default_rng([int(energy), n]))[1]
+
+
+def plain(tiles: Tiles, energy: float) -> dict[str, Any]:
+    """Electrons or muons, read out plainly: response, resolution, hits."""
+    hits = Hits.plain(energy, tiles)
+    total = hits.sums(hits.mip)
+    return {
+        "response": mean(total / energy),
+        "resolution": bootstrap(total, spread),
+        "hits": mean(hits.sums()),
+        "depth": mean(hits.sums(hits.mip * hits.layer) / total),
+        "median": bootstrap(hits.mip, lambda m: float(np.median(m))),
+    }
+
+
+def in_full(tiles: Tiles, kept: NDArray[np.bool_]) -> dict[str, Any]:
+    """Showers that begin early, with all that the readout does: sums and what compensation makes of them."""
+    early = tiles.of(kept)
+    hits, offsets = read_out(early, Config(), np.random.default_rng(1))
+    event = np.repeat(np.arange(early.n), np.diff(offsets))
+    energy = hits[:, 3].astype(np.float64)
+    total = np.bincount(event, energy, early.n)
+    dense = np.bincount(event, energy * (energy > DENSE), early.n) / total
+    return {
+        "events": early.n,
+        "sum": mean(total),
+        "resolution": bootstrap(total, spread),
+        "compensated": bootstrap(np.stack([total, dense], axis=1), compensated),
+    }
+
+
+def simulated(simulator: str) -> dict[str, Any]:
+    """All that is measured of one simulator."""
+    began, n = time.process_time(), PIONS[simulator]
+    tiles = {energy: beam(simulator, "pi-", energy, number) for energy, number in n.items()}
+    out: dict[str, Any] = {"seconds of a pion": (time.process_time() - began) / sum(n.values())}
+    plainly = {energy: Hits.plain(energy, found) for energy, found in tiles.items()}
+    out["pions"] = table(list(plainly.values()))
+    out["in full"] = {}
+    for energy, found in tiles.items():
+        start = plainly[energy].starts()
+        out["in full"][f"{energy}"] = in_full(found, (start >= 0) & (start < EARLY))
+    out["electrons"] = {f"{e}": plain(beam(simulator, "e-", e, OTHERS[simulator]), e) for e in (10, 40)}
+    out["muons"] = plain(beam(simulator, "mu-", 40, OTHERS[simulator]), 40)
+    return out
+
+
+def main() -> None:
+    """Simulate, keep the numbers, write the page."""
+    record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    for part in sys.argv[1:] or PIONS:
+        record[part] = simulated(part)
+        RECORD.write_text(json.dumps(record, indent=1) + "\n")
+    subprocess.run([sys.executable, str(HERE / "page.py")], check=True)
+
+
+if __name__ == "__main__":
+    main()
