@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pd4ml.card import Card
 from pd4ml.dataset import Dataset
-from pd4ml.datasets import EOSL, Airshower, Belle, Spinodal, TopTagging
+from pd4ml.datasets import EOSL, Airshower, Belle, LArTPC, Spinodal, TopTagging
 from pd4ml.errors import Pd4mlError
 from pd4ml.graphs import PackedGraphs
 from pd4ml.own import own_data
@@ -26,6 +26,7 @@ __all__ = [
     "Belle",
     "Card",
     "Dataset",
+    "LArTPC",
     "PackedGraphs",
     "Pd4mlError",
     "Sample",

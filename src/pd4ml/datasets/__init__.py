@@ -3,7 +3,8 @@
 from pd4ml.datasets.airshower import Airshower
 from pd4ml.datasets.belle import Belle
 from pd4ml.datasets.eosl import EOSL
+from pd4ml.datasets.lar_tpc import LArTPC
 from pd4ml.datasets.spinodal import Spinodal
 from pd4ml.datasets.top_tagging import TopTagging
 
-__all__ = ["EOSL", "Airshower", "Belle", "Spinodal", "TopTagging"]
+__all__ = ["EOSL", "Airshower", "Belle", "LArTPC", "Spinodal", "TopTagging"]
