@@ -175,6 +175,7 @@ def test_public_names() -> None:
         "Card",
         "Dataset",
         "EOSL",
+        "LArTPC",
         "PackedGraphs",
         "Pd4mlError",
         "Sample",

@@ -97,6 +97,8 @@ def test_wrong_settings_are_refused_with_a_suggestion(dataset: type[Dataset], tm
 def test_published_files_that_cannot_be_had_are_said_so(
     dataset: type[Dataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not dataset.card.sources:
+        pytest.skip("nothing is published")
     monkeypatch.setenv("PD4ML_OFFLINE", "1")
     with pytest.raises(FetchError, match=rf"`pd4ml generate {dataset.name} "):
         dataset.load("train", tmp_path)

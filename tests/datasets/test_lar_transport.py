@@ -49,9 +49,11 @@ def test_a_minimum_ionising_particle_leaves_landau_s_distribution() -> None:
     assert np.quantile(dedx, 0.99) > 1.5 * np.median(dedx)  # the tail
 
 
-@pytest.mark.parametrize(("pdg_id", "mass", "kinetic", "known"), [(2212, PROTON, 200.0, 26.0), (13, MUON, 200.0, None)])
+@pytest.mark.parametrize(
+    ("pdg_id", "mass", "kinetic", "known"), [(2212, PROTON, 200.0, 26.0), (13, MUON, 200.0, None)]
+)
 def test_ranges(pdg_id: int, mass: float, kinetic: float, known: float | None) -> None:
-    """Of protons of 200 MeV 26 cm (range tables); in general the integral of 1 / (dE/dx), shortened by scattering."""
+    """Of protons of 200 MeV 26 cm (range tables); in general the integral of 1 / (dE/dx)."""
     expected = range_of(mass, kinetic)
     assert known is None or expected == pytest.approx(known, rel=0.02)
     assert np.quantile(ends(shoot(pdg_id, kinetic, 80)), 0.8) == pytest.approx(expected, rel=0.04)
@@ -117,7 +119,7 @@ def test_muons_that_stop_make_michel_s_electrons() -> None:
 
 
 def test_energy_is_neither_lost_nor_found() -> None:
-    """A muon that stops and is captured leaves its energy; of one that decays, the electron adds up to 52.8 MeV."""
+    """A muon that stops and is captured leaves its energy; an electron adds up to 52.8 MeV."""
     totals = np.array([d.energy.sum() for d in shoot(13, 200.0, 40)])
     captured = totals < 200 + 1e-6
     assert captured.sum() > 20

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from pd4ml.contribute.subject import Checker, Said, Subject, failed, passed, skipped, warned
+from pd4ml.storage.ragged import entries, is_ragged
 from pd4ml.storage.store import Array
 from pd4ml.storage.writer import check_arrays
 
@@ -50,11 +51,17 @@ def seed(subject: Subject) -> Said:
     """The same seed gives the same events, another seed others."""
     first, again, other = (_simulated(subject, number) for number in (1, 1, 2))
     for name, array in first.items():
-        if not np.array_equal(array, again[name]):
+        if not _equal(array, again[name]):
             return failed(f"the same seed gave other {name}: all that is random must come from the seed")
-    if all(np.array_equal(first[spec.name], other[spec.name]) for spec in subject.dataset.card.inputs):
+    if all(_equal(first[spec.name], other[spec.name]) for spec in subject.dataset.card.inputs):
         return failed("another seed gave the same events")
     return passed("the same seed gives the same events, another one others")
+
+
+def _equal(one: Array, two: Array) -> bool:
+    if is_ragged(one):
+        return all(np.array_equal(a, b) for a, b in zip(entries(one), entries(two), strict=True))
+    return np.array_equal(one, two)
 
 
 def workers(subject: Subject) -> Said:

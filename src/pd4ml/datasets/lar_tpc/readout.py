@@ -32,6 +32,8 @@ PIXEL_COLUMNS = ("plane", "row", "column", "charge")
 _W_ION = 23.6e-6  # MeV for a pair of ion and electron
 # arXiv:1306.1712 (ArgoNeuT), box; Nucl. Instrum. Meth. A 523 (2004) 275 (ICARUS), Birks; (kV/cm)(g/cm2)/MeV.
 _BOX_ALPHA, _BOX_BETA, _BIRKS_A, _BIRKS_K = 0.93, 0.212, 0.800, 0.0486
+# The modified box has its maximum here, 0.716: below, thinner tracks would lose more, so that it is kept.
+_BOX_LEAST = 0.455
 _MOBILITY = (551.6, 7158.3, 4440.43, 4.29, 43.63, 0.2053)
 _TEMPERATURE = 87.17
 
@@ -49,8 +51,8 @@ def recombination(dedx: Floats, field: float, model: str) -> Floats:
     density = np.asarray(dedx, np.float64) / (DENSITY * field)
     if model == "birks":
         return _BIRKS_A / (1 + _BIRKS_K * density)
-    xi = np.maximum(_BOX_BETA * density, 0.075)  # below, the modified box is above 1
-    return np.asarray(np.clip(np.log(_BOX_ALPHA + xi) / xi, 0, 1))
+    xi = np.maximum(_BOX_BETA * density, _BOX_LEAST)
+    return np.asarray(np.log(_BOX_ALPHA + xi) / xi)
 
 
 def charges(deposits: Deposits, config: Config) -> tuple[Floats, Floats]:
