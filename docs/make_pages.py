@@ -48,12 +48,7 @@ def card_page(dataset: type[pd4ml.Dataset]) -> str:
             f"| `{place}` {spec.name} | ({shape}) | {spec.dtype} | {spec.unit} | {padding} | {spec.description} |"
         )
     lines += ["", f"**Task:** {card.task}" + (f" of {', '.join(card.classes)}" if card.classes else "") + ".", ""]
-    lines += [
-        f"**{'Published events' if card.sources else 'Splits'}:** "
-        + ", ".join(f"{n:,} {s}" for s, n in card.splits.items())
-        + ".",
-        "",
-    ]
+    lines += ["**Published events:** " + ", ".join(f"{n:,} {s}" for s, n in card.splits.items()) + ".", ""]
     lines += [f"**Graph:** {card.graph}.", "", f"**Generator:** {card.generator}.", ""]
     lines += [
         f"How they are generated, and how they differ: [README](../../src/pd4ml/datasets/{room}/README.md).",
@@ -62,7 +57,7 @@ def card_page(dataset: type[pd4ml.Dataset]) -> str:
     if results := results_table(card.name):
         lines += ["## Results on generated events", "", results]
     lines += [*variant_table(dataset), "", *setting_table(dataset)]
-    lines += ["", "## Published files", ""] if card.sources else []
+    lines += ["", "## Published files", ""]
     for source in card.sources:
         lines += [f"- {source.name}: {source.note}"]
         lines += [f"  - `{f.name}`, MD5 {f.md5 or 'unknown'}, {', '.join(f.mirrors)}" for f in source.files]

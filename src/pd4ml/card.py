@@ -207,7 +207,7 @@ class Card:
     target : ArraySpec
         y; its shape is () for a label or a value, (D,) for a vector, (P,) for labels of nodes.
     splits : Mapping[str, int]
-        The published number of events of each; where none are published, a number in proportion.
+        The published number of events of each.
     sources : tuple[PublishedSource, ...]
         Whole sets of published files, in the order in which they are tried.
     variants : Mapping[str, Variant]
@@ -282,7 +282,7 @@ class Card:
 
     def __repr__(self) -> str:
         events = ", ".join(f"{n:,} {split}" for split, n in self.splits.items())
-        return f"<card of {self.name}, version {self.version}: {self.task}, {events} {self._events}>"
+        return f"<card of {self.name}, version {self.version}: {self.task}, {events} published events>"
 
     def _repr_html_(self) -> str:
         facts: list[tuple[str, str]] = [("task", self.task)]
@@ -292,14 +292,10 @@ class Card:
         facts += (
             [("extras of generated events", ", ".join(spec.name for spec in self.extras))] if self.extras else []
         )
-        facts += [(f"split {name}", f"{n:,} {self._events}") for name, n in self.splits.items()]
+        facts += [(f"split {name}", f"{n:,} published events") for name, n in self.splits.items()]
         facts += [("variants", ", ".join(self.variants)), ("licence", self.licence)]
         facts += [("cite", ", ".join(c.key for c in self.citations))]
         return html_facts(f"{self.name}: {self.title}", facts)
-
-    @property
-    def _events(self) -> str:
-        return "published events" if self.sources else "events"
 
     @property
     def _classes(self) -> str:
@@ -317,7 +313,7 @@ class Card:
         lines.append(f"y: {self.target}")
         lines += [f"generated events also have {spec}" for spec in self.extras]
         lines += [f"events count as their {self.weight}"] if self.weight else []
-        lines += [f"split {name}: {n:,} {self._events}" for name, n in self.splits.items()]
+        lines += [f"split {name}: {n:,} published events" for name, n in self.splits.items()]
         for source in self.sources:
             files = ", ".join(f"{f.name} (md5 {f.md5 or 'unknown'})" for f in source.files)
             lines.append(f"published files, {source.name}: {files}")

@@ -130,7 +130,7 @@ def test_interactions_have_the_right_lepton_and_no_energy_of_their_own(label: in
 
 
 def test_harder_axial_mass_and_less_absorption_do_what_they_say() -> None:
-    def of(**config: float) -> tuple[float, float]:
+    def of(**config: Any) -> tuple[float, float]:
         rng = np.random.default_rng(1)
         events = [interact(2, Config(**config), rng) for _ in range(1500)]
         q2 = [2 * e.energy * (e.lepton[0] - e.lepton[3]) for e in events]

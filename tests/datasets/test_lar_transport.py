@@ -87,7 +87,7 @@ def test_an_electron_s_shower_is_as_long_and_wide_as_it_must_be() -> None:
 
 def test_a_photon_begins_with_two_electrons_and_after_a_gap() -> None:
     """The first 3 cm of an electron's shower are one minimum-ionising particle, of a photon's two."""
-    electron, photon, gap = [], [], []
+    electron, photon, gap = list[float](), list[float](), list[float]()
     for pdg_id, found in ((11, electron), (22, photon)):
         for d in shoot(pdg_id, 500.0, 150):
             bright = d.label == SHOWER

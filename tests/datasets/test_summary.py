@@ -13,6 +13,7 @@ from pd4ml.datasets.belle.tokens import pdg_tokens
 from pd4ml.datasets.eosl.summary import summary as spectrum_summary
 from pd4ml.datasets.spinodal.summary import summary as image_summary
 from pd4ml.datasets.top_tagging.summary import summary as jet_summary
+from pd4ml.storage.ragged import ragged
 from pd4ml.storage.store import Array
 
 DATASETS = [d for d in pd4ml.Dataset.datasets_register if d.__module__.startswith("pd4ml.")]
@@ -30,6 +31,10 @@ def random_events(dataset: type[Dataset], n: int) -> dict[str, Array]:
         }
         events["particles"][..., 8] = rng.integers(1, 50, (n, 100))
         events["mother_index"][:, 1:] = np.arange(99) // 3
+    elif dataset.card.inputs[0].ragged:
+        offsets = np.append(np.arange(n) * 7, 7 * (n - 1))  # the last has none
+        rows = np.abs(rng.normal(size=(offsets[-1], 5)) * 100).astype(np.float32)
+        return {dataset.card.inputs[0].name: ragged(rows, offsets)}
     else:
         events = {s.name: rng.poisson(1.0, (n, *s.shape) if s.per_event else s.shape) for s in dataset.card.inputs}
     events = {name: np.asarray(values, dataset.card.array(name).dtype) for name, values in events.items()}

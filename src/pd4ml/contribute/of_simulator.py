@@ -51,17 +51,11 @@ def seed(subject: Subject) -> Said:
     """The same seed gives the same events, another seed others."""
     first, again, other = (_simulated(subject, number) for number in (1, 1, 2))
     for name, array in first.items():
-        if not _equal(array, again[name]):
+        if not _same(array, again[name]):
             return failed(f"the same seed gave other {name}: all that is random must come from the seed")
-    if all(_equal(first[spec.name], other[spec.name]) for spec in subject.dataset.card.inputs):
+    if all(_same(first[spec.name], other[spec.name]) for spec in subject.dataset.card.inputs):
         return failed("another seed gave the same events")
     return passed("the same seed gives the same events, another one others")
-
-
-def _equal(one: Array, two: Array) -> bool:
-    if is_ragged(one):
-        return all(np.array_equal(a, b) for a, b in zip(entries(one), entries(two), strict=True))
-    return np.array_equal(one, two)
 
 
 def workers(subject: Subject) -> Said:
@@ -76,6 +70,12 @@ def workers(subject: Subject) -> Said:
     if found[0] != found[1]:
         return failed(f"1 and {subject.workers} workers gave other events: all must follow from the chunk's seed")
     return passed(f"1 and {subject.workers} workers gave the same {subject.n_events:,} events, {found[0][:16]}")
+
+
+def _same(first: Array, second: Array) -> bool:
+    if is_ragged(first):
+        return all(np.array_equal(a, b) for a, b in zip(entries(first), entries(second), strict=True))
+    return np.array_equal(first, second)
 
 
 def _simulated(subject: Subject, number: int, split: str = "train") -> dict[str, Array]:

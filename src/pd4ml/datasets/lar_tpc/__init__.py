@@ -1,7 +1,5 @@
 """LArTPC: which neutrino made an image in liquid argon."""
 
-from typing import ClassVar
-
 from pd4ml.dataset import Dataset
 from pd4ml.datasets.lar_tpc.card import CARD
 
@@ -13,9 +11,6 @@ class LArTPC(Dataset):
 
     card = CARD
     reference = "lar_cnn"
-    # Nobody has published events.
-    sources: ClassVar[tuple[str, ...]] = ("generated",)
-    default_source: ClassVar[str] = "generated"
 
     @classmethod
     def coordinates(cls) -> tuple[int, ...]:

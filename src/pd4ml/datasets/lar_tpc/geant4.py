@@ -43,7 +43,7 @@ def _deposits(steps: Steps, rows: slice) -> Deposits:
     energy, length = steps.deposit[rows].astype(np.float64), steps.length[rows] / 10.0
     # Where energy is left at a point, as by slow neutrons' recoils, it is as dense as that of stopping protons.
     dedx = energy / np.maximum(length, np.maximum(energy / 100, 1e-6))
-    return Deposits(steps.position[rows] / 10.0, energy, dedx, labels(steps, rows))
+    return Deposits(steps.position[rows].astype(np.float64) / 10, energy, dedx, labels(steps, rows))
 
 
 def labels(steps: Steps, rows: slice) -> NDArray[np.int64]:
@@ -68,4 +68,4 @@ def labels(steps: Steps, rows: slice) -> NDArray[np.int64]:
             label[t] = LOW_ENERGY
         else:
             label[t] = mother if process == "eIoni" and mother >= 0 else SHOWER
-    return label[track]
+    return np.asarray(label[track], np.int64)

@@ -31,7 +31,7 @@ _LOG_FIRST, _LOG_STEP = math.log(0.1), (math.log(2e4) - math.log(0.1)) / 119
 def _at_energy(row: Floats, energy: float) -> float:
     place = min(max((math.log(energy) - _LOG_FIRST) / _LOG_STEP, 0.0), len(row) - 1.001)
     i = int(place)
-    return row[i] + (place - i) * (row[i + 1] - row[i])
+    return float(row[i] + (place - i) * (row[i + 1] - row[i]))
 
 
 @njit(cache=True)

@@ -48,21 +48,10 @@ def _plane(place: NDArray[np.int64], charge: NDArray[np.float64]) -> tuple[float
     gap = 0.0
     if n_blobs > 1 and sizes[order[1]] >= _LEAST_BLOB:
         gap = _gap(place[blob == order[0]], place[blob == order[1]])
-    total, extent = max(charge.sum(), 1e-3), np.ptp(place[:, 1]) + 1
-    highest = np.quantile(charge, 0.95)
-    n_large = int((sizes >= _LEAST_BLOB).sum())
-    return (
-        len(place),
-        math.log(total),
-        total / len(place),
-        highest,
-        length,
-        width,
-        extent,
-        n_large,
-        sizes.max() / len(place),
-        gap,
-    )
+    total, extent = max(float(charge.sum()), 1e-3), float(np.ptp(place[:, 1])) + 1
+    highest, n = float(np.quantile(charge, 0.95)), len(place)
+    large = float((sizes >= _LEAST_BLOB).sum()), float(sizes.max()) / n
+    return n, math.log(total), total / n, highest, float(length), float(width), extent, *large, gap
 
 
 @njit(cache=True)
