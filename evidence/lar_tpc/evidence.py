@@ -20,7 +20,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
-from pd4ml.benchmark.record import find_records
+from pd4ml.benchmark.record import find_records, read_record
 from pd4ml.benchmark.run import load_run
 from pd4ml.datasets.lar_tpc import LArTPC
 from pd4ml.datasets.lar_tpc.argon import bethe
@@ -32,6 +32,7 @@ from pd4ml.physics.geant4 import Primaries
 HERE = Path(__file__).parent
 RECORD = HERE / "numbers.json"
 N = 200
+SCORES = ("accuracy", "auc_macro")
 
 
 def shoot(pdg_id: int, kinetic: float) -> list[Deposits]:
@@ -49,7 +50,7 @@ def particles() -> dict[str, list[float]]:
     """Numbers of single particles, each with its error."""
     least = min(bethe(kinetic, 105.658, 1e9) for kinetic in np.geomspace(50, 2000, 200))
     ends = [d.position[d.label == TRACK][:, 2].max() for d in shoot(2212, 200.0)]
-    whole = [end for end in ends if end > 22]  # no reaction on the way
+    whole = [end for end in ends if 24 < end < 28]  # no reaction on the way, no neutron's proton behind
     found = {"least loss [MeV/cm]": [least, 0.0], "range of protons of 200 MeV [cm]": mean(whole)}
     showers = shoot(11, 1000.0)
     found["depth of electrons' showers at 1 GeV [cm]"] = mean(
@@ -100,17 +101,16 @@ def against_geant4(n: int) -> dict[str, Any]:
 def learned(runs: Path, path: Path) -> dict[str, Any]:
     """Scores and confusion of each finished training."""
     found = {}
-    for record in find_records(runs):
-        if record.dataset["name"] != "LArTPC" or record.folder is None:
+    for file in find_records(runs):
+        record = read_record(file)
+        if record.dataset["name"] != LArTPC.name or record.folder is None:
             continue
         run = load_run(record.folder)
         events = LArTPC.open("test", path)
         guess = run.predict(events).output.argmax(axis=1)
         confusion = np.zeros((3, 3), int)
         np.add.at(confusion, (np.asarray(events.y), guess), 1)
-        metrics = {
-            name: [m.value, m.error] for name, m in record.metrics.items() if name in ("accuracy", "auc_macro")
-        }
+        metrics = {name: [record.metrics[name].value, record.metrics[name].error] for name in SCORES}
         found[record.recipe["name"]] = {**metrics, "confusion": confusion.tolist()}
     return found
 

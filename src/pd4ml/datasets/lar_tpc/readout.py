@@ -44,7 +44,7 @@ def drift_velocity(field: float) -> float:
     above = a[0] + a[1] * field + a[2] * field**1.5 + a[3] * field**2.5
     below = 1 + a[1] / a[0] * field + a[4] * field**2 + a[5] * field**3
     scale = math.pow(_TEMPERATURE / 89, -1.5)
-    return above / below * scale * field  # cm2/(V s) times kV/cm
+    return float(above / below * scale * field)  # cm2/(V s) times kV/cm
 
 
 def recombination(dedx: Floats, field: float, model: str) -> Floats:
