@@ -20,6 +20,7 @@ from pd4ml.models import available
 from pd4ml.models.registry import model_class
 from pd4ml.sample import Sample
 from pd4ml.storage.memory import memory_events
+from pd4ml.storage.ragged import entries, is_ragged, ragged
 from pd4ml.storage.store import Events
 from pd4ml.training import Recipe, available_recipes, load_recipe
 from pd4ml.training.history import read_history
@@ -48,8 +49,14 @@ def scaled_events(dataset: type[Dataset], events: Events) -> Events:
     """Test events whose measured numbers are half as large again, as a variant would have them."""
     arrays = events.take(slice(None))
     name = dataset.card.inputs[0].name
-    values = arrays[name].copy()
+    values = arrays[name]
+    if is_ragged(values):
+        content, offsets = entries(values)
+        content = content.copy()
+        content[:, -1] *= np.float32(1.5)
+        return memory_events(dataset.card, {**arrays, name: ragged(content, offsets)})
     if dataset.name == "Belle":
+        values = values.copy()
         values[..., [1, 5, 6, 7]] *= np.float32(1.5)  # energies and momenta
     else:
         values = (
@@ -162,11 +169,14 @@ def damaged(sample: Sample, folder: Path, change: Change) -> Sample:
 
 @pytest.mark.parametrize("model", ["fcn", "gbdt"])
 def test_what_cannot_be_trained_is_refused_in_one_line(model: str, sample: Sample, tmp_path: Path) -> None:
-    def third_class(arrays: dict[str, NDArray[Any]], task: str) -> None:
-        arrays["target"][7] = 2 if task == "classification" else np.nan
+    def one_class_more(arrays: dict[str, NDArray[Any]], task: str) -> None:
+        arrays["target"][7] = n_classes if task == "classification" else np.nan
 
-    wrong = damaged(sample, tmp_path / "events", third_class)
-    expected = "labels must be 0 to 1, found 2" if sample.card.task == "classification" else "finite"
+    n_classes = len(sample.card.classes)
+
+    wrong = damaged(sample, tmp_path / "events", one_class_more)
+    labels = f"labels must be 0 to {n_classes - 1}, found {n_classes}"
+    expected = labels if sample.card.task == "classification" else "finite"
     with pytest.raises(DataError, match=expected) as error:
         pd4ml.train(wrong, recipe(model, sample), runs_dir=tmp_path)
     assert "\n" not in str(error.value)

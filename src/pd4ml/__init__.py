@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 from pd4ml.card import Card
 from pd4ml.dataset import Dataset
-from pd4ml.datasets import EOSL, Airshower, Belle, CaloParticles, CaloTestBeam, JetImages, Spinodal, TopTagging
+from pd4ml.datasets import (
+    EOSL,
+    Airshower,
+    Belle,
+    CaloParticles,
+    CaloTestBeam,
+    JetImages,
+    LArTPC,
+    Spinodal,
+    TopTagging,
+)
 from pd4ml.errors import Pd4mlError
 from pd4ml.graphs import PackedGraphs
 from pd4ml.own import own_data
@@ -29,6 +39,7 @@ __all__ = [
     "Card",
     "Dataset",
     "JetImages",
+    "LArTPC",
     "PackedGraphs",
     "Pd4mlError",
     "Sample",

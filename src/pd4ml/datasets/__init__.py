@@ -9,3 +9,6 @@ from pd4ml.datasets.spinodal import Spinodal
 from pd4ml.datasets.top_tagging import TopTagging
 
 __all__ = ["EOSL", "Airshower", "Belle", "CaloParticles", "CaloTestBeam", "JetImages", "Spinodal", "TopTagging"]
+from pd4ml.datasets.lar_tpc import LArTPC
+
+__all__ = ["EOSL", "Airshower", "Belle", "LArTPC", "Spinodal", "TopTagging"]
