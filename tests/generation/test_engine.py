@@ -161,7 +161,7 @@ def test_a_dataset_without_a_simulator_says_so(tmp_path: Path, monkeypatch: pyte
             call()
         assert "simulator" in str(caught.value)
         assert "pd4ml generate" not in str(caught.value)
-    with pytest.raises(FetchError, match=r"cannot be had.*; Bare has no simulator"):
+    with pytest.raises(FetchError, match=r"no files of Bare were published; Bare has no simulator"):
         Bare.load("train", tmp_path)
 
 
