@@ -85,7 +85,8 @@ def em_share(energy: Floats, parameters: Parameters, rng: np.random.Generator) -
     mean = np.maximum(1 - energy ** (parameters.gabriel_k - 1), 0.02)  # E0 of charged pions: 1 GeV
     rms = parameters.share_spread * (energy / 10) ** -parameters.share_power
     total = np.maximum(mean * (1 - mean) / rms**2 - 1, 0.2)
-    return rng.beta(mean * total, (1 - mean) * total)
+    shares: Floats = rng.beta(mean * total, (1 - mean) * total)
+    return shares
 
 
 @njit(cache=True, nogil=True)
