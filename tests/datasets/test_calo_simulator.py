@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pd4ml.datasets.calo_test_beam import CaloParticles, CaloTestBeam
+from pd4ml.datasets.calo_test_beam import simulator as simulator_module
 from pd4ml.datasets.calo_test_beam.readout import Tiles, read_out, starts
 from pd4ml.datasets.calo_test_beam.shower import PARAMETERS, em_share, seen_with
 from pd4ml.datasets.calo_test_beam.simulator import CLASSES, Config, events, simulate
@@ -77,15 +78,16 @@ def test_energies_are_uniform_and_steps_are_steps() -> None:
     assert set(make(60, steps=True)["energy"]) <= set(range(10, 90, 10))
 
 
-def test_showers_begin_where_they_are_asked_to() -> None:
+def test_showers_begin_where_they_are_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     assert make(60, latest_start=2)["start_layer"].max() <= 2
     found = make(60, latest_start=0)
     assert found["start_layer"].max() > 10
     depth = found["interaction_depth"]
     late = (depth > 8) & (found["start_layer"] > 0)
     assert (found["start_layer"][late] > 6).mean() > 0.9
+    monkeypatch.setattr(simulator_module, "starts", lambda tiles, energy: np.full(tiles.n, -1))
     with pytest.raises(DataError, match="set latest_start = 0"):
-        make(3, energy_min=1.0, energy_max=1.0)
+        make(600)
 
 
 def test_the_rule_for_the_start_finds_a_step() -> None:
