@@ -26,12 +26,16 @@ def trained(module: nn.Module, batch: GraphBatch, device: str, dtype: torch.dtyp
     """Losses of ``n_steps`` on ``device`` and the outputs at the end, in evaluation mode."""
     batch = batch.to(device)
     batch = with_nodes(batch, batch.nodes.to(dtype))
-    target = torch.arange(len(batch), device=device).remainder(2).to(dtype)
+    target = torch.arange(len(batch), device=device).remainder(2)
     optimiser = torch.optim.Adam(module.parameters(), lr=1e-3)
     found = []
     for _ in range(n_steps):
         optimiser.zero_grad()
-        value = nn.functional.binary_cross_entropy_with_logits(module(batch), target)
+        output = module(batch)
+        if output.ndim == 2:  # a logit for each of several classes
+            value = nn.functional.cross_entropy(output, target)
+        else:
+            value = nn.functional.binary_cross_entropy_with_logits(output, target.to(dtype))
         torch.autograd.backward(value)
         assert all(torch.isfinite(p.grad).all() for p in module.parameters() if p.grad is not None)
         optimiser.step()
