@@ -93,7 +93,7 @@ def test_weights_of_hits_are_learned() -> None:
     for _ in range(90):
         loss = torch.nn.functional.mse_loss(model(batch), truth)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     plain = np.array([float(np.asarray(x)[:, 3].sum()) for x in events])
     line = np.polyval(np.polyfit(plain, truth.numpy(), 1), plain)

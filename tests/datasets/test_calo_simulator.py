@@ -147,10 +147,9 @@ def test_the_electromagnetic_share_is_gabriels() -> None:
 
 
 def test_more_birks_and_a_shorter_gate_show_less() -> None:
+    changed: tuple[dict[str, Any], ...] = ({}, {"birks": 0.2}, {"time_gate": 5.0})
     assert seen_with(PARAMETERS, BIRKS, 150.0) == PARAMETERS
-    nominal, quenched, gated = (
-        sums(make(60, **IDEAL, latest_start=0, **other)) for other in ({}, {"birks": 0.2}, {"time_gate": 5.0})
-    )
+    nominal, quenched, gated = (sums(make(60, **IDEAL, latest_start=0, **other)) for other in changed)
     assert 0.75 < (quenched / nominal).mean() < 0.99
     assert 0.9 < (gated / nominal).mean() < 0.999
 
@@ -195,7 +194,7 @@ def test_geant4_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(DataError, match="tables = 'stand-in'"):
         CaloTestBeam.generate(tmp_path, 4, variant="geant4")
     assert not list(tmp_path.glob("CaloTestBeam/*"))
-    settings = {"simulator": "geant4", "tables": "stand-in", "energy_max": 11.0}
+    settings: dict[str, Any] = {"simulator": "geant4", "tables": "stand-in", "energy_max": 11.0}
     store: Store = CaloTestBeam.generate(tmp_path, 4, variant="few", **settings)
     facts = store.manifest.provenance["facts"]
     assert facts["tables"] == "stand-in"
