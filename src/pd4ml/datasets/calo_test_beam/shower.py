@@ -82,11 +82,11 @@ def seen_with(parameters: Parameters, birks: float, time_gate: float) -> Paramet
 
 def em_share(energy: Floats, parameters: Parameters, rng: np.random.Generator) -> Floats:
     """Electromagnetic shares of hadrons of ``energy`` (N,) GeV, drawn from beta distributions."""
-    mean = np.maximum(1 - energy ** (parameters.gabriel_k - 1), 0.02)  # E0 of charged pions: 1 GeV
+    mean: Floats = np.maximum(1 - energy ** (parameters.gabriel_k - 1), 0.02)  # E0 of charged pions: 1 GeV
     rms = parameters.share_spread * (energy / 10) ** -parameters.share_power
     total = np.maximum(mean * (1 - mean) / rms**2 - 1, 0.2)
-    shares: Floats = rng.beta(mean * total, (1 - mean) * total)
-    return shares
+    share: Floats = rng.beta(mean * total, (1 - mean) * total)
+    return share
 
 
 @njit(cache=True, nogil=True)
