@@ -131,7 +131,6 @@ class Dataset:
     datasets_register: ClassVar[Register] = Register()
     # Where events can come from; the first is meant where nothing is said.
     sources: ClassVar[tuple[str, ...]] = ("published", "generated", "imported")
-    default_source: ClassVar[str] = "published"
 
     def __init_subclass__(cls, register: bool = True, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -382,7 +381,7 @@ class Dataset:
         UnknownNameError
             For another source, and for a variant that is no name of a folder.
         """
-        root, source = as_path(path) / cls.name, source or cls.default_source
+        root, source = as_path(path) / cls.name, source or cls.sources[0]
         if as_name("source", source, cls.sources) == "published":
             return root / "published"
         if not isinstance(variant, str) or not _VARIANT_NAME.fullmatch(variant):
@@ -437,7 +436,7 @@ class Dataset:
             If nothing that reads the published files is installed.
         """
         cls._check_split(split)
-        source = source or cls.default_source
+        source = source or cls.sources[0]
         folder = cls.folder(path, source, variant)
         if force_download and source == "published":
             cls.download(path, force=True)
@@ -482,7 +481,7 @@ class Dataset:
             As in `load`.
         """
         cls._check_split(split)
-        source = source or cls.default_source
+        source = source or cls.sources[0]
         folder = cls.folder(path, source, variant)
         if not folder.exists():
             if source == "own":
@@ -536,7 +535,7 @@ class Dataset:
             For another source, and for a variant that is no name of a folder.
         """
         cls.folder(path, source, variant)  # refuses names that cannot be
-        return Sample(cls, as_path(path), source or cls.default_source, variant)
+        return Sample(cls, as_path(path), source or cls.sources[0], variant)
 
     @classmethod
     def graphs(
@@ -624,7 +623,7 @@ class Dataset:
         DataError
             As in `load`, and for dense arrays that are larger than the machine's memory.
         """
-        if force_download and (source or cls.default_source) == "published":
+        if force_download and (source or cls.sources[0]) == "published":
             cls.download(path, force=True)
         graphs = cls.graphs(split, path, source=source, variant=variant)
         n_events, first = len(graphs), graphs[:1]

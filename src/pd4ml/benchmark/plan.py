@@ -121,7 +121,7 @@ class Plan:
 
 
 def _source_of(dataset: type[Dataset], source: str) -> str:
-    return source if source in dataset.sources else dataset.default_source
+    return source if source in dataset.sources else dataset.sources[0]
 
 
 def available_plans() -> tuple[str, ...]:

@@ -137,7 +137,12 @@ app = App(
 def find(dataset: str, path: Path, source: str = "") -> tuple[type[Dataset], str]:
     """The dataset of a name, own data in ``path`` included, and where its events come from if that is not said."""
     found = Dataset.datasets_register.find(dataset, path)
-    return found, source or ("generated" if "generated" in found.sources else found.default_source)
+    return found, source or usual_source(found)
+
+
+def usual_source(dataset: type[Dataset]) -> str:
+    """Where the events of a dataset come from, on the command line, if that is not said."""
+    return "generated" if "generated" in dataset.sources else dataset.sources[0]
 
 
 DatasetName = Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pd4ml.cli import complete
-from pd4ml.cli.app import AsJson, DataPath, SourceName, ThreadNumber, VariantName, app, say, width
+from pd4ml.cli.app import AsJson, DataPath, SourceName, ThreadNumber, VariantName, app, say, usual_source, width
 from pd4ml.errors import DataError
 from pd4ml.machine import cores
 
@@ -57,8 +57,7 @@ def predict(
     if data is not None:
         events = open_data(dataset, data, split)
     else:
-        source = source or ("generated" if "generated" in dataset.sources else dataset.default_source)
-        events = dataset.at(path, source=source, variant=variant).open(split)
+        events = dataset.at(path, source=source or usual_source(dataset), variant=variant).open(split)
     predictions = finished.predict(events)
     out.parent.mkdir(parents=True, exist_ok=True)
     predictions.write(out)

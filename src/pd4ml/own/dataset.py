@@ -34,7 +34,6 @@ class OwnDataset(Dataset, register=False):
     """Events that somebody brought; its subclasses, one for each dataset, are made by `own_dataset`."""
 
     layout: ClassVar[Layout]
-    default_source = SOURCE
     sources = (SOURCE,)
 
     @classmethod
