@@ -47,7 +47,8 @@ def test_names_that_windows_has_not_are_not_needed(tmp_path: Path) -> None:
     path = os.pathsep.join([str(Path(__file__).parent), str(SOURCE.parent)])
     done = subprocess.run(
         [sys.executable, "-c", f"UNIX = {UNIX!r}\n{SCRIPT}", str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path)},
+        # The last: geant4-pybind looks for its data nowhere else, and downloads none.
+        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path), "GEANT4_DATA_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,

@@ -45,6 +45,8 @@ def another(setting: Setting) -> Any:
         return not setting.default
     if setting.options:
         return next(option for option in setting.options if option != setting.default)
+    if setting.default == setting.low:
+        return type(setting.default)(min(setting.low + 1, setting.high))
     return type(setting.default)(0.9 * setting.default)
 
 
@@ -66,8 +68,9 @@ def test_other_settings_are_not_said_to_leave_the_events_alone(dataset: type[Dat
     assert simulator.stages == ("truth", "response")
     known = {name for name, v in dataset.card.variants.items() if simulator.same_events(v.config)}
     for name in set(dataset.card.variants) - known:  # some variants change the test split only
-        if dataset.card.variants[name].config.get("transport") == "geant4":
+        config = dataset.card.variants[name].config
+        if "geant4" in config.values() and config.get("tables") != "stand-in":
             continue  # its data sets may not be there
-        nominal, varied = (simulate(dataset, c, split="test") for c in ({}, dataset.card.variants[name].config))
+        nominal, varied = (simulate(dataset, c, split="test") for c in ({}, config))
         main = dataset.card.inputs[0].name
         assert any(not np.array_equal(nominal[a], varied[a]) for a in (*simulator.truth, main))

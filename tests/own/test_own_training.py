@@ -25,7 +25,7 @@ def events_of(kind: str, path: Path) -> Sample:
         return pd4ml.own_data(columns, given.label, path, name="Table")
     if kind == "images":
         images = np.random.default_rng(0).random((200, 5, 5)) + 0.5 * given.label[:200, None, None]
-        return pd4ml.own_data(images, given.label[:200], path, name="Pictures", graph="grid")
+        return pd4ml.own_data(images, given.label[:200], path, name="Squares", graph="grid")
     if kind == "values":
         return pd4ml.own_data({"particles": given.particles}, given.met, path, name="Values", graph={"k": 3})
     return pd4ml.own_data({"particles": given.particles, "met": given.met}, given.label, path, name="Sets")

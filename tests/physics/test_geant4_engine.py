@@ -44,6 +44,19 @@ def argon() -> Iterator[Engine]:
         yield engine
 
 
+def test_nothing_is_downloaded_or_deleted_in_automated_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """geant4-pybind does both when it is imported where CI is true."""
+    kept = tmp_path / ".geant4_pybind" / "mine"
+    kept.mkdir(parents=True)
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Engine(Block(ARGON, (3000.0, 3000.0, 4000.0), 3.0), "stand-in") as engine:
+        assert engine.facts["tables"] == "stand-in"
+    assert [entry.name for entry in kept.parent.iterdir()] == ["mine"]
+
+
 def sums(hits: TileHits | Steps, values: NDArray[Any]) -> NDArray[Any]:
     """Of each event."""
     n = len(hits.offsets) - 1

@@ -19,6 +19,7 @@ from pd4ml.training.objectives import OBJECTIVES
 __all__ = ["find_checkout", "new_dataset", "new_method", "new_model"]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_LINE_LENGTH = 115  # as pyproject.toml tells ruff
 
 
 def new_dataset(name: str, folder: str | Path | None = None, *, in_tree: bool = False) -> list[Path]:
@@ -200,22 +201,27 @@ def _module(line: str) -> str:
 
 def _listed(text: str, module: str, name: str) -> str:
     """An ``__init__.py`` with a class of ``module`` imported and named in ``__all__``, both sorted as before."""
-    line = re.search(rf"^from {re.escape(module)} import (.*)$", text, re.M)
+    line = re.search(rf"^from {re.escape(module)} import (\([^)]*\)|.*)$", text, re.M)
     if line is None:
         found = sorted(
             [*re.findall(r"^from pd4ml\.datasets\..*$", text, re.M), f"from {module} import {name}"], key=_module
         )
         text = re.sub(r"(?:^from pd4ml\.datasets\..*\n)+", "\n".join(found) + "\n", text, count=1, flags=re.M)
     else:
-        names = sorted([*line[1].split(", "), name], key=_as_ruff)
-        text = text.replace(line[0], f"from {module} import {', '.join(names)}")
+        names = sorted([*re.findall(r"\w+", line[1]), name], key=_as_ruff)
+        listed = f"from {module} import {', '.join(names)}"
+        if len(listed) > _LINE_LENGTH:
+            listed = f"from {module} import (\n" + "".join(f"    {n},\n" for n in names) + ")"
+        text = text.replace(line[0], listed)
     public = re.search(r"^__all__ = \[(.*?)\]$", text, re.M | re.S)
     if public is None:
         raise DataError(f"expected a list __all__ where {name} could be added")
     names = sorted([*re.findall(r'"(\w+)"', public[1]), name], key=_as_ruff)
-    many = "\n" in public[1]
-    body = "".join(f'\n    "{n}",' for n in names) + "\n" if many else ", ".join(f'"{n}"' for n in names)
-    return text.replace(public[0], f"__all__ = [{body}]")
+    quoted = ", ".join(f'"{n}"' for n in names)
+    listed = f"__all__ = [{quoted}]"
+    if "\n" in public[1] or len(listed) > _LINE_LENGTH:
+        listed = "__all__ = [\n" + "".join(f'    "{n}",\n' for n in names) + "]"
+    return text.replace(public[0], listed)
 
 
 def _as_ruff(name: str) -> tuple[int, str]:

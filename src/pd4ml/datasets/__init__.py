@@ -5,10 +5,18 @@ from pd4ml.datasets.belle import Belle
 from pd4ml.datasets.calo_test_beam import CaloParticles, CaloTestBeam
 from pd4ml.datasets.eosl import EOSL
 from pd4ml.datasets.jet_images import JetImages
+from pd4ml.datasets.lar_tpc import LArTPC
 from pd4ml.datasets.spinodal import Spinodal
 from pd4ml.datasets.top_tagging import TopTagging
 
-__all__ = ["EOSL", "Airshower", "Belle", "CaloParticles", "CaloTestBeam", "JetImages", "Spinodal", "TopTagging"]
-from pd4ml.datasets.lar_tpc import LArTPC
-
-__all__ = ["EOSL", "Airshower", "Belle", "LArTPC", "Spinodal", "TopTagging"]
+__all__ = [
+    "EOSL",
+    "Airshower",
+    "Belle",
+    "CaloParticles",
+    "CaloTestBeam",
+    "JetImages",
+    "LArTPC",
+    "Spinodal",
+    "TopTagging",
+]

@@ -167,14 +167,18 @@ class Engine:
         return answer[0]
 
     def _last_words(self) -> str:
-        lines = [line.strip("* \t") for line in self._log.read_text(errors="replace").splitlines()]
+        lines = [line.strip("* \t") for line in self._log.read_text("utf-8", errors="replace").splitlines()]
         return one_line(" ".join([line for line in lines if line and not line.startswith("-------")][-8:]), 400)
 
 
 def _environment(folders: dict[str, str]) -> dict[str, str]:
-    """What the worker sees: this process's paths of import, Geant4's folders, one thread."""
+    """What the worker sees: this process's paths of import and Geant4's folders.
+
+    Not ``CI``: where it is true, geant4-pybind would download, and clear the folder that it downloads to.
+    """
     paths = os.pathsep.join(str(Path(path).absolute()) for path in sys.path if path)
-    return {**os.environ, "PYTHONPATH": paths, **folders}
+    inherited = {name: value for name, value in os.environ.items() if name != "CI"}
+    return {**inherited, "PYTHONPATH": paths, **folders}
 
 
 def _check_elements(setup: Stack | Block) -> None:
