@@ -256,7 +256,7 @@ def main() -> None:
     EOSL.generate(folder, N_EVENTS, seed=SEED)
     for part in sys.argv[2:] or PARTS:
         record[part] = PARTS[part](folder)
-        RECORD.write_text(json.dumps({name: record[name] for name in PARTS if name in record}, indent=1) + "\n")
+        RECORD.write_text(json.dumps(record, indent=1) + "\n")
     subprocess.run([sys.executable, str(HERE / "page.py")], check=True)
 
 
