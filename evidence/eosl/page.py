@@ -142,8 +142,8 @@ def _shift(found: dict[str, Any]) -> list[str]:
         rows.append([NAMES[recipe], f"{values['train']:,}", str(values["seeds"]), *cells])
     header = ["model", "training spectra", "seeds", "AUC", "AUC, shift", "accuracy", "accuracy, shift"]
     return [
-        "Trainings of the preset `standard` on the default test split and on that of `shift`: mean over seeds,\nerrors of "
-        "6,000 test spectra.",
+        "Trainings of the preset `standard` on the default test split and on that of `shift`: mean over seeds,"
+        "\nerrors of 6,000 test spectra.",
         _table(header, sorted(rows, key=lambda row: row[3], reverse=True)),
     ]
 
