@@ -5,27 +5,22 @@ This module imports torch; it is imported when a model is built.
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
-from pd4ml.models.base import DenseForm, Model
-from pd4ml.models.batch import GraphBatch
+from pd4ml.models.images import ImageModel, image_inputs
 from pd4ml.models.layers import BatchNorm
 from pd4ml.models.registry import ModelInputs, register
 
 __all__ = ["EOSLCNN", "network"]
 
-_SIDE = 24
-
 
 @register("eosl_cnn")
-class EOSLCNN(Model):
+class EOSLCNN(ImageModel):
     """Three convolutions, a dense layer of 128 and the head; see ``network``."""
 
-    permutation_invariant: ClassVar[bool] = False
-    needs_edges = False
-    made_for: ClassVar[ModelInputs | None] = ModelInputs(1, _SIDE**2, "classification")
+    made_for: ClassVar[ModelInputs | None] = image_inputs(24)
     made_for_dataset: ClassVar[str] = "EOSL"
 
     def __init__(self, inputs: ModelInputs, *, dropout: float = 0.2, last_dropout: float = 0.5) -> None:
@@ -33,25 +28,6 @@ class EOSLCNN(Model):
         *trunk, last = network(dropout, last_dropout, n_outputs=inputs.n_outputs)
         self.layers = nn.Sequential(*trunk)
         self.add_head(128, last)
-
-    def features(self, batch: GraphBatch) -> Tensor:
-        """(B, 128)."""
-        return self.images(batch.to_dense())
-
-    def images(self, features: Tensor) -> Tensor:
-        """(B, 128) of all pixels, (B, 576, 1)."""
-        result: Tensor = self.layers(features.view(-1, 1, _SIDE, _SIDE))
-        return result
-
-    def dense_form(self) -> DenseForm:
-        """On the pixels of images."""
-        return _Dense(self)
-
-
-class _Dense(DenseForm):
-    def trunk(self, features: Tensor, tokens: Tensor | None) -> Tensor:
-        """(B, 128)."""
-        return cast("EOSLCNN", self.model).images(features)
 
 
 def network(dropout: float = 0.2, last_dropout: float = 0.5, *, n_outputs: int = 1) -> nn.Sequential:

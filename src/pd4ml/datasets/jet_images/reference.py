@@ -7,12 +7,11 @@ imported when a model is built.
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from torch import Tensor, nn
 
-from pd4ml.models.base import DenseForm, Model
-from pd4ml.models.batch import GraphBatch
+from pd4ml.models.images import ImageModel, image_inputs
 from pd4ml.models.layers import BatchNorm
 from pd4ml.models.registry import ModelInputs, register
 
@@ -21,37 +20,13 @@ __all__ = ["JetImagesCNN", "JetImagesMaxout", "Maxout"]
 _SIDE = 25
 
 
-class _ImageModel(Model):
-    """Layers on the image, (B, 1, 25, 25) to (B, W), and the head."""
-
-    permutation_invariant: ClassVar[bool] = False
-    needs_edges = False
-    made_for: ClassVar[ModelInputs | None] = ModelInputs(1, _SIDE**2, "classification")
+class _OfJets(ImageModel):
+    made_for: ClassVar[ModelInputs | None] = image_inputs(_SIDE)
     made_for_dataset: ClassVar[str] = "JetImages"
-    layers: nn.Module
-
-    def features(self, batch: GraphBatch) -> Tensor:
-        """(B, W)."""
-        return self.images(batch.to_dense())
-
-    def images(self, features: Tensor) -> Tensor:
-        """(B, W) of all pixels, (B, 625, 1)."""
-        result: Tensor = self.layers(features.view(-1, 1, _SIDE, _SIDE))
-        return result
-
-    def dense_form(self) -> DenseForm:
-        """On the pixels of images."""
-        return _Dense(self)
-
-
-class _Dense(DenseForm):
-    def trunk(self, features: Tensor, tokens: Tensor | None) -> Tensor:
-        """(B, W)."""
-        return cast("_ImageModel", self.model).images(features)
 
 
 @register("jet_images_cnn")
-class JetImagesCNN(_ImageModel):
+class JetImagesCNN(_OfJets):
     """Three convolutions of 32 filters, a dense layer of 64 and the head.
 
     Filters are 11 x 11, 3 x 3 and 3 x 3, with ReLU, then the maximum over 2 x 2, 3 x 3 and 3 x 3 pixels; dropout
@@ -71,7 +46,7 @@ class JetImagesCNN(_ImageModel):
 
 
 @register("jet_images_maxout")
-class JetImagesMaxout(_ImageModel):
+class JetImagesMaxout(_OfJets):
     """Maxout layers of 256 and 128 units with five pieces each, dense layers of 64 and 25, and the head.
 
     Maxout is arXiv:1302.4389: of each unit's pieces, which are linear, the largest counts. Dropout, whose places

@@ -5,27 +5,22 @@ This module imports torch; it is imported when a model is built.
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
-from pd4ml.models.base import DenseForm, Model
-from pd4ml.models.batch import GraphBatch
+from pd4ml.models.images import ImageModel, image_inputs
 from pd4ml.models.layers import dense
 from pd4ml.models.registry import ModelInputs, register
 
 __all__ = ["SpinodalCNN", "network"]
 
-_SIDE = 20
-
 
 @register("spinodal_cnn")
-class SpinodalCNN(Model):
+class SpinodalCNN(ImageModel):
     """Three convolutions, a dense layer of 10 and the head; see ``network``."""
 
-    permutation_invariant: ClassVar[bool] = False
-    needs_edges = False
-    made_for: ClassVar[ModelInputs | None] = ModelInputs(1, _SIDE**2, "classification")
+    made_for: ClassVar[ModelInputs | None] = image_inputs(20)
     made_for_dataset: ClassVar[str] = "Spinodal"
 
     def __init__(self, inputs: ModelInputs, *, dropout: float = 0.4) -> None:
@@ -33,25 +28,6 @@ class SpinodalCNN(Model):
         *trunk, last = network(dropout, n_outputs=inputs.n_outputs)
         self.layers = nn.Sequential(*trunk)
         self.add_head(10, last)
-
-    def features(self, batch: GraphBatch) -> Tensor:
-        """(B, 10)."""
-        return self.images(batch.to_dense())
-
-    def images(self, features: Tensor) -> Tensor:
-        """(B, 10) of all pixels, (B, 400, 1)."""
-        result: Tensor = self.layers(features.view(-1, 1, _SIDE, _SIDE))
-        return result
-
-    def dense_form(self) -> DenseForm:
-        """On the pixels of images."""
-        return _Dense(self)
-
-
-class _Dense(DenseForm):
-    def trunk(self, features: Tensor, tokens: Tensor | None) -> Tensor:
-        """(B, 10)."""
-        return cast("SpinodalCNN", self.model).images(features)
 
 
 def network(dropout: float = 0.4, *, n_outputs: int = 1) -> nn.Sequential:
