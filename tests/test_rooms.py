@@ -16,8 +16,8 @@ MAP = ROOT / "docs" / "architecture.md"
 ROOMS = (
     *("errors", "text", "arguments", "requirements", "progress", "machine", "compiled", "plugins"),
     *("card", "metrics", "tasks", "storage", "physics", "generation", "graphs", "models"),
-    *("expression", "parts", "sample", "dataset", "own", "datasets", "training", "methods", "collaborate"),
-    *("evaluation", "audit", "benchmark", "contribute", "report", "doctor", "cli"),
+    *("expression", "parts", "sample", "dataset", "own", "datasets", "training", "methods", "evaluation"),
+    *("audit", "benchmark", "collaborate", "contribute", "report", "doctor", "cli"),
 )
 FILES = sorted(p for p in SOURCE.rglob("*.py") if p.name != "__main__.py")
 ALL_FILES = sorted(p for d in ("src", "tests", "benchmarks", "evidence", "docs") for p in (ROOT / d).rglob("*.py"))

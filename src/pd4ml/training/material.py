@@ -19,7 +19,7 @@ from pd4ml.tasks import Task, task_of
 from pd4ml.training.recipe import Recipe
 from pd4ml.training.split import split_events
 
-__all__ = ["Material", "Role", "prepare"]
+__all__ = ["Material", "Role", "prepare", "target_statistics"]
 
 _CHECKED_EVENTS = 100_000  # at a time, so that long targets do not fill the memory
 
@@ -97,6 +97,16 @@ def prepare(
             raise DataError(f"the method {recipe.method.kind} needs the array {name}, which these events lack")
     view = sample.view() if features else None
     return Material(card, sample.dataset, task, trained, validated, parts.valid_split, view, weight)
+
+
+def target_statistics(material: Material) -> tuple[Any, Any]:
+    """Mean and standard deviation of the target of the training part, of each component."""
+    y = np.asarray(material.train.target(), np.float64)
+    if material.task.n_outputs == 1:
+        y = y.reshape(len(y))
+        return float(y.mean()), float(y.std()) or 1.0
+    spread = y.std(axis=0)
+    return y.mean(axis=0).tolist(), np.where(spread > 0, spread, 1.0).tolist()
 
 
 def _check(role: Role, task: Task, weight: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, cast
 
@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from pd4ml.errors import DataError
 from pd4ml.tasks import Task
 from pd4ml.training.data import TrainingBatch
+from pd4ml.training.material import Material, target_statistics
 from pd4ml.training.objectives import Loss
 from pd4ml.training.recipe import Recipe
 from pd4ml.training.schedules import Schedule
 
-__all__ = ["TaskLoss", "TrainingModule"]
+__all__ = ["TaskLoss", "TrainingModule", "make_optimiser", "task_loss"]
 
 # Adamax has no fused step.
 _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -25,6 +26,22 @@ _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adamax": lambda *args, fused, **options: torch.optim.Adamax(*args, **options),
     "amsgrad": partial(torch.optim.Adam, amsgrad=True),
 }
+
+
+def make_optimiser(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """The recipe's optimiser; its L2 term is for the weights of layers, not for all other parameters.
+
+    PyTorch's optimisers add ``weight_decay`` times the weight to its gradient: twice the factor of the square.
+    """
+    groups: dict[float, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        groups.setdefault(2 * recipe.l2 * (parameter.ndim > 1), []).append(parameter)
+    devices = {parameter.device.type for chosen in groups.values() for parameter in chosen}
+    return _OPTIMISERS[recipe.optimiser](
+        [{"params": chosen, "weight_decay": decay} for decay, chosen in groups.items()],
+        lr=recipe.learning_rate,
+        fused=devices <= {"cpu", "cuda"},
+    )
 
 
 class TaskLoss(Loss, nn.Module):
@@ -40,6 +57,24 @@ class TaskLoss(Loss, nn.Module):
     def __call__(self, output: Tensor, batch: TrainingBatch) -> Tensor:
         """Mean loss of the batch, computed in float32 at any precision."""
         return self.task.loss(output.float(), batch.target, batch.event_weight, self.balance)
+
+
+def task_loss(material: Material, recipe: Recipe) -> TaskLoss:
+    """The task's loss, with what balances classes or components of the training part."""
+    return TaskLoss(material.task, _balance(material, recipe))
+
+
+def _balance(material: Material, recipe: Recipe) -> Tensor | None:
+    """Factors of classes, if the recipe asks for them; of a vector's components, their inverse variances."""
+    task = material.task
+    if task.scaled:
+        if task.n_outputs == 1:
+            return None
+        return torch.tensor(target_statistics(material)[1], dtype=torch.float32) ** -2
+    if not recipe.balance_classes:
+        return None
+    weight = material.train.weight(material.weight)
+    return torch.from_numpy(task.class_balance(material.train.target(), weight))
 
 
 class TrainingModule(LightningModule):
@@ -62,25 +97,10 @@ class TrainingModule(LightningModule):
         optimisers = []
         for names in self.recipe.method.optimisers().values():
             parameters = [p for name in names for p in self.networks[name].parameters()]
-            optimiser = _OPTIMISERS[self.recipe.optimiser](
-                self._parameter_groups(parameters),
-                lr=self.recipe.learning_rate,
-                fused=self.device.type in ("cpu", "cuda"),
-            )
-            optimisers.append(optimiser)
+            optimisers.append(make_optimiser(self.recipe, parameters))
         steps = int(self.trainer.estimated_stepping_batches)
         self.schedules = [Schedule(self.recipe, optimiser, steps) for optimiser in optimisers]
         return optimisers
-
-    def _parameter_groups(self, parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
-        """The weights of layers, which the recipe's L2 term is for, and all other parameters.
-
-        PyTorch's optimisers add ``weight_decay`` times the weight to its gradient: twice the factor of the square.
-        """
-        groups: dict[float, list[nn.Parameter]] = {}
-        for parameter in parameters:
-            groups.setdefault(2 * self.recipe.l2 * (parameter.ndim > 1), []).append(parameter)
-        return [{"params": chosen, "weight_decay": decay} for decay, chosen in groups.items()]
 
     def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
         """Seed dropout for this epoch; Lightning calls no hook at the start of an epoch that it resumes at."""

@@ -36,13 +36,21 @@ from pd4ml.training.data import EventOrder, TrainingData
 from pd4ml.training.fitted import FEATURES_NAME, Facts, Fitted, Options
 from pd4ml.training.history import History, read_history
 from pd4ml.training.manners import interruptible, quiet_lightning
-from pd4ml.training.material import Material, prepare
-from pd4ml.training.module import TaskLoss, TrainingModule
+from pd4ml.training.material import Material, prepare, target_statistics
+from pd4ml.training.module import TrainingModule, task_loss
 from pd4ml.training.processes import Processes, leave_group, processes
 from pd4ml.training.recipe import Recipe
 from pd4ml.training.threads import Threads, ThreadWatch, fixed_threads
 
-__all__ = ["ESTIMATOR", "Network", "NetworkEstimator", "make_model", "model_inputs", "predict_graphs"]
+__all__ = [
+    "ESTIMATOR",
+    "Network",
+    "NetworkEstimator",
+    "begun_model",
+    "make_model",
+    "model_inputs",
+    "predict_graphs",
+]
 
 _FORMAT = 2  # of the file of weights; 1 was a checkpoint of Lightning without features
 _WEIGHTS = "model.pt"
@@ -113,7 +121,7 @@ class NetworkEstimator:
         history = folder / "history.csv"
         # The user's random state is left alone.
         with torch.random.fork_rng(devices=[]), quiet_lightning(), Threads(fixed) as threads:
-            model = _model(material, recipe, options)
+            model = begun_model(material, recipe, options)
             folder.mkdir(parents=True, exist_ok=True)  # nothing is left of what was refused
             if not (folder / _WEIGHTS).exists():
                 trainer = _trainer(recipe, folder, where, options.tensorboard, accelerator, threads)
@@ -211,26 +219,16 @@ def make_model(recipe: Recipe, inputs: ModelInputs, seed: int) -> Model:
     return build(recipe.model, inputs, **recipe.hyperparameters)
 
 
-def _model(material: Material, recipe: Recipe, options: Options) -> nn.Module:
+def begun_model(material: Material, recipe: Recipe, options: Options) -> nn.Module:
     """The model to train, which is refused if its output is not what the task needs."""
     graphs, task = material.graphs(material.train), material.task
     model = options.model
     if model is None:
         model = make_model(recipe, model_inputs(graphs, task), options.seed)
     if task.scaled and isinstance(model, Model):
-        model.set_target(*_target_statistics(material))
+        model.set_target(*target_statistics(material))
     _check_output(model, GraphBatch.from_packed(graphs[material.train.index[:2]]), task)
     return model
-
-
-def _target_statistics(material: Material) -> tuple[Any, Any]:
-    """Mean and standard deviation of the target of the training part, of each component."""
-    y = np.asarray(material.train.target(), np.float64)
-    if material.task.n_outputs == 1:
-        y = y.reshape(len(y))
-        return float(y.mean()), float(y.std()) or 1.0
-    spread = y.std(axis=0)
-    return y.mean(axis=0).tolist(), np.where(spread > 0, spread, 1.0).tolist()
 
 
 def _check_output(model: nn.Module, batch: GraphBatch, task: Task) -> None:
@@ -257,19 +255,6 @@ def _check_output(model: nn.Module, batch: GraphBatch, task: Task) -> None:
         )
 
 
-def _balance(material: Material, recipe: Recipe) -> Tensor | None:
-    """Factors of classes, if the recipe asks for them; of a vector's components, their inverse variances."""
-    task = material.task
-    if task.scaled:
-        if task.n_outputs == 1:
-            return None
-        return torch.tensor(_target_statistics(material)[1], dtype=torch.float32) ** -2
-    if not recipe.balance_classes:
-        return None
-    weight = material.train.weight(material.weight)
-    return torch.from_numpy(task.class_balance(material.train.target(), weight))
-
-
 def _train(
     model: nn.Module, material: Material, recipe: Recipe, folder: Path, seed: int, trainer: Trainer
 ) -> None:
@@ -281,7 +266,7 @@ def _train(
         arrays=recipe.method.arrays(material.card),
         edges=getattr(model, "needs_edges", True),
     )
-    loss = TaskLoss(material.task, _balance(material, recipe))
+    loss = task_loss(material, recipe)
     module = TrainingModule(model, recipe, material.task, seed, loss)
     resumed, data.train_order.epoch = _resume(folder / "last.ckpt")
     with interruptible():

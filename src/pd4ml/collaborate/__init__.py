@@ -1,0 +1,17 @@
+"""One model, many groups, no shared events: learners, strategies, rounds, and the ledger of what was decided."""
+
+from pd4ml.collaborate.ledger import compare_ledgers, verify_ledger
+from pd4ml.collaborate.strategies import STRATEGIES, Strategy, make_strategy
+from pd4ml.collaborate.together import Collaboration, collaborate, groups_of, read_collaboration
+
+__all__ = [
+    "STRATEGIES",
+    "Collaboration",
+    "Strategy",
+    "collaborate",
+    "compare_ledgers",
+    "groups_of",
+    "make_strategy",
+    "read_collaboration",
+    "verify_ledger",
+]

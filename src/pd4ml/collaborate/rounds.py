@@ -1,0 +1,150 @@
+"""The rounds of a collaboration: played, written to every learner's ledger, and gone on with after a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pd4ml.collaborate.ledger import COORDINATOR, Ledger, Signer, compare_ledgers
+from pd4ml.collaborate.strategies import Learner, Play, Strategy
+from pd4ml.collaborate.weights import State, from_bytes, state_digest, to_bytes
+from pd4ml.errors import DataError
+from pd4ml.storage.atomic import write_bytes
+
+__all__ = ["Books", "play_rounds"]
+
+_LEDGER, _KEY, _WEIGHTS = "ledger.jsonl", "key", "weights.npz"
+
+
+class Books:
+    """Ledgers, keys and the common weights of a collaboration below ``folder``, a folder for each learner.
+
+    In one process all keys lie together, and a ledger shows what happened, not who could be trusted; where
+    learners are on their own machines each has only its own.
+    """
+
+    def __init__(
+        self, folder: Path, learners: Sequence[str], strategy: Strategy, facts: Mapping[str, Any]
+    ) -> None:
+        self.folder, self.learners = folder, tuple(learners)
+        if len(set(learners)) < len(learners) or COORDINATOR in learners:
+            raise DataError(
+                f"learners need names of their own, and not {COORDINATOR}: found {', '.join(learners)}"
+            )
+        for name in (COORDINATOR, *learners):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        self.signers = {name: Signer(name, folder / name / _KEY) for name in (COORDINATOR, *learners)}
+        self.ledgers = [Ledger(folder / name / _LEDGER) for name in learners]
+        self._level()
+        body = {
+            "authors": {name: signer.public for name, signer in self.signers.items()},
+            "strategy": {"kind": strategy.kind, **asdict(strategy)},
+            "facts": dict(facts),
+        }
+        last = self.ledgers[0].last
+        if last is None:
+            self.write(COORDINATOR, "start", body)
+        elif self.ledgers[0].entries[0].body != body:
+            raise DataError(f"{folder} holds another collaboration: choose another folder, or its settings")
+
+    def _level(self) -> None:
+        """Give ledgers that a stop left behind what the longest has; what is not the same story is refused."""
+        longest = max(self.ledgers, key=lambda ledger: len(ledger.entries))
+        for ledger in self.ledgers:
+            for entry in longest.entries[len(ledger.entries) :]:
+                ledger.append(entry)
+            if ledger is not longest and ledger.entries:
+                compare_ledgers(longest.file, ledger.file)
+
+    @property
+    def decisions(self) -> list[Mapping[str, Any]]:
+        """Bodies of all decisions so far, one for each round that is over."""
+        return [entry.body for entry in self.ledgers[0].entries if entry.kind == "decision"]
+
+    def write(self, author: str, kind: str, body: Mapping[str, Any]) -> None:
+        """Add an entry of ``author`` to all ledgers."""
+        entry = self.signers[author].entry(self.ledgers[0].last, kind, body)
+        for ledger in self.ledgers:
+            ledger.append(entry)
+
+    def note(self, round_: int, play: Play) -> None:
+        """Write what happened in a round: weights first, so that a decision never names some that are nowhere."""
+        digest = None if play.proposal is None else state_digest(play.proposal)
+        # Of a round that a stop broke off some entries are there; it was played again with the same result.
+        done = {(e.kind, e.author) for e in self.ledgers[0].entries if e.body.get("round") == round_}
+        for name, state in play.proposals.items():
+            found = None if state is None else state_digest(state)
+            if ("proposal", name) not in done:
+                self.write(name, "proposal", {"round": round_, "weights": found})
+        for name, ballot in play.votes.items():
+            vote: dict[str, Any] = {"round": round_, "proposal": digest, "yes": None}
+            if ballot is not None:
+                vote |= {"yes": ballot.yes, "change": ballot.change, "error": ballot.error, "tie": ballot.tie}
+            if ("vote", name) not in done:
+                self.write(name, "vote", vote)
+        write_bytes(self.folder / COORDINATOR / f"{round_ % 2}-{_WEIGHTS}", to_bytes(play.state))
+        decision = {"round": round_, "proposal": digest, "accepted": play.accepted}
+        self.write(COORDINATOR, "decision", {**decision, "state": state_digest(play.state)})
+
+    def resumed(self, start: State) -> State:
+        """The common state after the last round that is over."""
+        if not self.decisions:
+            return start
+        last = self.decisions[-1]
+        file = self.folder / COORDINATOR / f"{last['round'] % 2}-{_WEIGHTS}"
+        try:
+            state = from_bytes(file.read_bytes(), start)
+        except OSError as error:
+            raise DataError(f"{file} cannot be read: {error}") from error
+        if state_digest(state) != last["state"]:
+            raise DataError(f"{file} does not hold the weights that the ledger names for round {last['round']}")
+        return state
+
+
+def play_rounds(
+    learners: Sequence[Learner],
+    strategy: Strategy,
+    start: State,
+    rounds: int,
+    *,
+    books: Books | None = None,
+    watch: Callable[[int, Play | None, State], None] | None = None,
+) -> State:
+    """Play rounds until there were ``rounds`` of them, and give the state that all have then.
+
+    Parameters
+    ----------
+    learners : Sequence[Learner]
+        Who takes part, in the order of their turns.
+    strategy : Strategy
+        How a round is played.
+    start : State
+        What all begin with.
+    rounds : int
+        How many, those before a stop included.
+    books : Books, optional
+        Where rounds are written down; a collaboration that was stopped goes on from there.
+    watch : Callable, optional
+        Called with round, play and state: before the first round as (0, None, start), then with rounds from 1.
+
+    Returns
+    -------
+    State
+        The same bits as without a stop.
+    """
+    if not learners:
+        raise DataError("a collaboration needs at least one learner")
+    state = start if books is None else books.resumed(start)
+    first = 0 if books is None else len(books.decisions)
+    if watch is not None and first == 0:
+        watch(0, None, state)
+    for round_ in range(first, rounds):
+        play = strategy.play(state, learners, round_)
+        if books is not None:
+            books.note(round_, play)
+        state = play.state
+        if watch is not None:
+            watch(round_ + 1, play, state)
+    return state

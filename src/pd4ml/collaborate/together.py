@@ -1,0 +1,364 @@
+"""One model of many groups, and what it is worth: beside each group's own and one of all events in one place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pd4ml.arguments import as_name, as_path, as_whole
+from pd4ml.benchmark.outcome import predictions_of
+from pd4ml.benchmark.record import now, versions
+from pd4ml.collaborate.rounds import Books, play_rounds
+from pd4ml.collaborate.strategies import FedAvg, Learner, Play, Strategy, make_strategy
+from pd4ml.collaborate.weights import State, from_bytes, state_digest, to_bytes
+from pd4ml.dataset import Dataset
+from pd4ml.errors import DataError, missing_extra
+from pd4ml.evaluation.truth import Truth, events_truth
+from pd4ml.metrics.by_task import metrics
+from pd4ml.metrics.measurement import Measurement
+from pd4ml.progress import progress
+from pd4ml.sample import Sample
+from pd4ml.storage.atomic import write_bytes, write_text
+from pd4ml.storage.lock import one_writer
+from pd4ml.training.recipe import Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from pd4ml.collaborate.network import NetworkLearner
+
+__all__ = ["COLLABORATION_NAME", "SPLITS", "Collaboration", "collaborate", "groups_of", "read_collaboration"]
+
+COLLABORATION_NAME = "collaboration.json"
+SPLITS = ("equal", "skewed", "variants")
+TOGETHER, POOLED, ALONE, ALL = "together", "pooled", "alone", "all"
+_FORMAT, _HISTORY = 1, "history.jsonl"
+
+
+@dataclass(frozen=True)
+class Collaboration:
+    """What a collaboration came to.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is kept: ``collaboration.json``, ``model/`` (of all), a folder for each learner with its ledger.
+    settings : Mapping[str, Any]
+        Dataset, recipe, strategy, rounds, seed, and of each learner its sample and number of events.
+    history : list[dict[str, Any]]
+        Round by round, from 0 (before the first): whether the proposal was taken, who proposed, the votes, and the
+        loss of the common state on each learner's vote events.
+    scores : Mapping[str, Mapping[str, Mapping[str, Measurement]]]
+        Of the common model (``together``), of each learner's own (``alone NAME``) and of one of all events in one
+        place (``pooled``): metrics on each learner's test split and on all of them (``all``).
+    """
+
+    folder: Path
+    settings: Mapping[str, Any]
+    history: list[dict[str, Any]]
+    scores: Mapping[str, Mapping[str, Mapping[str, Measurement]]]
+
+    def __repr__(self) -> str:
+        taken, rounds = self.accepted
+        return f"<collaboration of {len(self.settings['learners'])} learners: {taken} of {rounds} proposals taken>"
+
+    @property
+    def accepted(self) -> tuple[int, int]:
+        """How many proposals were taken, and of how many."""
+        return sum(bool(row["accepted"]) for row in self.history), len(self.history) - 1
+
+
+def groups_of(
+    dataset: type[Dataset],
+    path: str | Path,
+    n: int,
+    split: str,
+    *,
+    source: str = "generated",
+    variants: Sequence[str] = (),
+    skew: float = 0.8,
+    seed: int = 0,
+) -> dict[str, Sample]:
+    """Samples that stand for groups, by name.
+
+    Parameters
+    ----------
+    dataset : type[Dataset]
+        What all have.
+    path : str or Path
+        The folder that holds the datasets.
+    n : int
+        How many groups.
+    split : str
+        ``equal``: parts of one sample that are alike. ``skewed``: parts that differ in the target. ``variants``:
+        the simulations of different groups.
+    source : str
+        Of the events.
+    variants : Sequence[str]
+        For ``variants``: which; the card's first ones if none are given.
+    skew : float
+        For ``skewed``: from 0, alike, to 1, each has its own range of the target.
+    seed : int
+        Of the parts.
+
+    Returns
+    -------
+    dict[str, Sample]
+        One for each group; nothing is read.
+
+    Raises
+    ------
+    DataError
+        For fewer than two groups, or more than there are variants.
+    """
+    n = as_whole("learners", n, 2)
+    if as_name("split", split, SPLITS) == "variants":
+        chosen = list(variants or dataset.card.variants)[: None if variants else n]
+        if len(chosen) != n:
+            raise DataError(f"{dataset.name} has {len(chosen)} variants for {n} learners: {', '.join(chosen)}")
+        return {name: dataset.at(path, source=source, variant=name) for name in chosen}
+    sample = dataset.at(path, source=source, variant=variants[0] if variants else "default")
+    by = dataset.card.target.name if split == "skewed" else ""
+    parts = sample.shards(n, by=by, skew=skew if by else 0.0, seed=seed)
+    return {f"group_{i}": part for i, part in enumerate(parts, 1)}
+
+
+def collaborate(
+    samples: Mapping[str, Sample],
+    recipe: Recipe | str,
+    strategy: Strategy | str = "vote",
+    *,
+    rounds: int = 20,
+    folder: str | Path,
+    seed: int = 1,
+    epochs: int = 1,
+    threads: int = 1,
+    compare: bool = True,
+) -> Collaboration:
+    """Train one model of many groups, none of which shows its events to another.
+
+    Features are fitted by the first learner, whose few numbers go along with the starting weights. A collaboration
+    that is stopped goes on from its ledgers, with the same result.
+
+    Parameters
+    ----------
+    samples : Mapping[str, Sample]
+        Each group's own, by the name of its learner, all of one dataset.
+    recipe : Recipe or str
+        Of a network; ``validation_fraction`` is the part that votes.
+    strategy : Strategy or str
+        How a round is played; see `pd4ml.collaborate.make_strategy`.
+    rounds : int
+        How many.
+    folder : str or Path
+        Where it is kept.
+    seed : int
+        Of everything.
+    epochs : int
+        Of one proposal.
+    threads : int
+        That work.
+    compare : bool
+        Also train each learner alone, and one model on all events, for as many rounds.
+
+    Returns
+    -------
+    Collaboration
+        Scores, history, and where the common model is.
+
+    Raises
+    ------
+    DataError
+        For samples of different datasets, recipes without weights to share, and a folder of another collaboration.
+    """
+    try:
+        from pd4ml.collaborate.network import NetworkLearner
+    except ImportError as error:
+        raise missing_extra("collaborating", "train", error) from error
+
+    rounds, epochs = as_whole("rounds", rounds, 1), as_whole("epochs", epochs, 1)
+    seed, threads = as_whole("seed", seed, 0, 2**63 - 1), as_whole("threads", threads, 1)
+    datasets = {sample.dataset for sample in samples.values()}
+    if len(datasets) != 1 or len(samples) < 2:
+        raise DataError(
+            f"a collaboration needs two learners or more on one dataset, found {len(samples)} on {len(datasets)}"
+        )
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, datasets.pop())
+    strategy = make_strategy(strategy) if isinstance(strategy, str) else strategy
+    learners: list[NetworkLearner] = []
+    for name, sample in samples.items():
+        view = learners[0].view if learners else None
+        learners.append(NetworkLearner(name, sample, recipe, view, seed=seed, epochs=epochs, threads=threads))
+    start, folder = learners[0].start(), as_path(folder, "folder")
+    settings = {
+        "dataset": learners[0].sample.card.name,
+        "recipe": recipe.to_dict(),
+        "strategy": {"kind": strategy.kind, **asdict(strategy)},
+        "seed": seed,
+        "epochs": epochs,
+        "learners": {one.name: _facts(one) for one in learners},
+        "start": state_digest(start),
+        "features": learners[0].view.sha256,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    with one_writer(folder, f"another process works on {folder}"):
+        books = Books(folder, [one.name for one in learners], strategy, settings)
+        state, history = _rounds(learners, strategy, start, rounds, books)
+        states = {TOGETHER: state}
+        if compare:
+            states |= _ends(learners, start, rounds, folder)
+        found = Collaboration(folder, {**settings, "rounds": rounds}, history, _scores(learners, states))
+        (folder / "model").mkdir(exist_ok=True)
+        learners[0].fitted(state).save(folder / "model")
+        _write(found)
+    return found
+
+
+def _facts(learner: NetworkLearner) -> dict[str, Any]:
+    sample = learner.sample
+    counts = {
+        "train": learner.n_train,
+        "vote": len(learner.material.valid.index),
+        "test": len(sample.open("test")),
+    }
+    return {
+        "source": sample.source,
+        "variant": sample.variant,
+        "fingerprint": sample.fingerprint,
+        "events": counts,
+    }
+
+
+def _rounds(
+    learners: Sequence[NetworkLearner], strategy: Strategy, start: State, rounds: int, books: Books
+) -> tuple[State, list[dict[str, Any]]]:
+    """Play, and note the common state's loss on all vote events after each round."""
+    file = books.folder / _HISTORY
+    known = len(books.decisions) + 1 if books.decisions else 0
+    history = [json.loads(line) for line in file.read_text("utf-8").splitlines()[:known]] if file.exists() else []
+
+    with progress("collaborating", rounds - len(books.decisions), "rounds") as bar:
+
+        def watch(round_: int, play: Play | None, state: State) -> None:
+            loss = {}
+            for one in learners:
+                losses, sizes = one.losses(state)
+                loss[one.name] = float(losses @ sizes / sizes.sum())
+            row: dict[str, Any] = {"round": round_, "accepted": play is not None and play.accepted, "loss": loss}
+            if play is not None:
+                row["proposers"] = list(play.proposals)
+                row["votes"] = {name: None if b is None else [b.change, b.error] for name, b in play.votes.items()}
+                row["failures"] = dict(play.failures)
+                bar.advance()
+            history.append(row)
+            write_text(file, "".join(json.dumps(line) + "\n" for line in history))
+
+        state = play_rounds(learners, strategy, start, rounds, books=books, watch=watch)
+    return state, history
+
+
+def _ends(learners: Sequence[NetworkLearner], start: State, rounds: int, folder: Path) -> dict[str, State]:
+    """What each learner comes to alone, and what could be had of all events in one place; kept once there."""
+    from pd4ml.collaborate.network import PooledLearner
+
+    states: dict[str, State] = {}
+    players: list[tuple[str, Learner, Path]] = [
+        (f"{ALONE} {one.name}", one, folder / one.name / "alone.npz") for one in learners
+    ]
+    with progress("training alone and on all", len(players) + 1, "models") as bar:
+        for name, player, file in [*players, (POOLED, PooledLearner(learners), folder / "pooled.npz")]:
+            file = file.with_stem(f"{file.stem}-{rounds}")
+            if file.exists():
+                states[name] = from_bytes(file.read_bytes(), start)
+            else:
+                states[name] = play_rounds([player], FedAvg(), start, rounds)
+                write_bytes(file, to_bytes(states[name]))
+            bar.advance()
+    return states
+
+
+def _scores(
+    learners: Sequence[NetworkLearner], states: Mapping[str, State]
+) -> dict[str, dict[str, dict[str, Measurement]]]:
+    """Metrics of each state on each test split and on all of them together."""
+    tests = {one.name: one.sample.open("test") for one in learners}
+    card = learners[0].sample.card
+    truths = {name: events_truth(card, events) for name, events in tests.items()}
+    found = {}
+    for name, state in states.items():
+        fitted, outputs = learners[0].fitted(state), {}
+        for test, truth in truths.items():
+            made = predictions_of(fitted, tests[test])
+            outputs[test] = made.output[truth.places(made.event_id, len(made), made.node)]
+        found[name] = {test: _metrics([truths[test]], [outputs[test]]) for test in tests}
+        found[name][ALL] = _metrics(list(truths.values()), list(outputs.values()))
+    return found
+
+
+def _metrics(truths: list[Truth], outputs: list[NDArray[Any]]) -> dict[str, Measurement]:
+    group, weight = None, None
+    if truths[0].group is not None:  # those of different samples are different groups
+        codes = [np.unique(truth.group, return_inverse=True)[1] for truth in truths if truth.group is not None]
+        first = np.cumsum([0, *(code.max(initial=-1) + 1 for code in codes)])
+        group = np.concatenate([code + shift for code, shift in zip(codes, first[:-1], strict=True)])
+    if truths[0].weight is not None:
+        weight = np.concatenate([truth.weight for truth in truths if truth.weight is not None])
+    values = np.concatenate([truth.values for truth in truths])
+    return metrics(truths[0].task, np.concatenate(outputs), values, group=group, weight=weight)
+
+
+def _write(found: Collaboration) -> None:
+    scores = {
+        model: {test: {name: asdict(m) for name, m in measured.items()} for test, measured in tests.items()}
+        for model, tests in found.scores.items()
+    }
+    body = {
+        "format": _FORMAT,
+        "created": now(),
+        "versions": versions(),
+        "settings": dict(found.settings),
+        "history": found.history,
+        "scores": scores,
+    }
+    write_text(found.folder / COLLABORATION_NAME, json.dumps(body, indent=1) + "\n")
+
+
+def read_collaboration(folder: str | Path) -> Collaboration:
+    """What a finished collaboration left.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Its folder.
+
+    Returns
+    -------
+    Collaboration
+        As `collaborate` gave it.
+
+    Raises
+    ------
+    DataError
+        If there is none, or of another format.
+    """
+    folder = as_path(folder, "folder")
+    file = folder / COLLABORATION_NAME
+    try:
+        body = json.loads(file.read_text("utf-8"))
+        if body["format"] != _FORMAT:
+            raise DataError(f"{file} is of format {body['format']!r}, this version reads {_FORMAT}")
+        scores = {
+            model: {
+                test: {name: Measurement(**m) for name, m in measured.items()} for test, measured in tests.items()
+            }
+            for model, tests in body["scores"].items()
+        }
+        return Collaboration(folder, dict(body["settings"]), list(body["history"]), scores)
+    except OSError as error:
+        raise DataError(f"{folder} holds no finished collaboration: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{file} is no collaboration's record: {error!r}"[:200]) from error
