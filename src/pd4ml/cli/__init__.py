@@ -2,6 +2,7 @@
 
 from pd4ml.cli import (
     benchmark,
+    collaborate,
     contribute,
     convert,
     data,
@@ -18,6 +19,7 @@ from pd4ml.cli.app import app, main
 __all__ = [
     "app",
     "benchmark",
+    "collaborate",
     "contribute",
     "convert",
     "data",

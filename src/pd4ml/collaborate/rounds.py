@@ -127,7 +127,8 @@ def play_rounds(
     books : Books, optional
         Where rounds are written down; a collaboration that was stopped goes on from there.
     watch : Callable, optional
-        Called with round, play and state: before the first round as (0, None, start), then with rounds from 1.
+        Called with round, play and state: before the first round as (0, None, start), then with rounds from 1,
+        each before it is written down: after a stop a round may be played and watched again.
 
     Returns
     -------
@@ -142,9 +143,9 @@ def play_rounds(
         watch(0, None, state)
     for round_ in range(first, rounds):
         play = strategy.play(state, learners, round_)
-        if books is not None:
-            books.note(round_, play)
         state = play.state
         if watch is not None:
             watch(round_ + 1, play, state)
+        if books is not None:  # last: a round is over when its decision is written
+            books.note(round_, play)
     return state

@@ -304,7 +304,7 @@ def _voted(
                 raise DataError("the vote has numbers that are not finite")
         except (Pd4mlError, OSError, ArithmeticError, RuntimeError, ValueError, TypeError) as error:
             ballot = Ballot(0.0, 0.0, one_line(str(error), 200))
-            failures[learner.name] = ballot.reason
+            failures.setdefault(learner.name, ballot.reason)
         votes[learner.name] = ballot
     yes = sum(ballot is not None and ballot.yes for ballot in votes.values())
     accepted = strategy.decides(len(learners), yes)

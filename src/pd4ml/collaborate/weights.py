@@ -105,7 +105,7 @@ def mean_state(states: list[State], weights: list[float]) -> dict[str, NDArray[A
     out: dict[str, NDArray[Any]] = {}
     for name, first in states[0].items():
         if first.dtype.kind != "f":
-            out[name] = np.maximum.reduce([state[name] for state in states])
+            out[name] = np.asarray(np.maximum.reduce([state[name] for state in states]))
             continue
         total = np.zeros(first.shape, np.float64)
         for state, part in zip(states, share, strict=True):
