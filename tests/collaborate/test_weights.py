@@ -5,21 +5,23 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pd4ml.collaborate.weights import check_state, from_bytes, mean_state, state_digest, to_bytes
 from pd4ml.errors import DataError
 
-STATE = {
+STATE: dict[str, NDArray[Any]] = {
     "layer.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
     "norm.mean": np.ones(3, np.float32),
     "norm.n": np.array(4, np.int64),
 }
 
 
-def changed(**arrays: object) -> dict[str, object]:
+def changed(**arrays: Any) -> dict[str, Any]:
     return {**STATE, **{name.replace("__", "."): values for name, values in arrays.items()}}
 
 
@@ -36,7 +38,7 @@ def test_the_digest_knows_names_types_shapes_and_numbers_but_no_order() -> None:
         changed(layer__weight=STATE["layer.weight"].reshape(3, 2)),
         {**{n: v for n, v in STATE.items() if n != "norm.n"}, "norm.m": STATE["norm.n"]},
     ]
-    digests = {state_digest(other) for other in others}  # type: ignore[arg-type]
+    digests = {state_digest(other) for other in others}
     assert len(digests | {state_digest(STATE)}) == 5
     assert state_digest(dict(reversed(STATE.items()))) == state_digest(STATE)
 

@@ -125,6 +125,7 @@ app = App(
     pd4ml predict runs/NAME --out scores.npz       apply it to other events
     pd4ml benchmark quick                          or all datasets at once
     pd4ml convert FILES --name MyData              your own files as a dataset, for all of these
+    pd4ml collaborate TopTagging --recipe fcn_quick  one model of many groups
 
     Of your own: [bold]pd4ml new[/bold] begins a dataset, model or method, [bold]pd4ml check[/bold] says what is
     missing, --plugin FILE.py takes one that is not installed.

@@ -36,40 +36,47 @@ collaborate = App(
 app.add_typer(collaborate, name="collaborate")
 
 
+RecipeName = Annotated[
+    str, typer.Option("--recipe", "--model", help="Of a network.", autocompletion=complete.recipes)
+]
+Split = Annotated[
+    str,
+    typer.Option(
+        help="Groups have `equal` or `skewed` parts of one sample, or `variants`, simulations of their own."
+    ),
+]
+Variants = Annotated[
+    str, typer.Option(help="Which variants, with commas between; the first ones of the card if not given.")
+]
+Skew = Annotated[float, typer.Option(help="Of skewed parts: 0 are alike, 1 share no range of the target.")]
+StrategyName = Annotated[
+    str, typer.Option("--strategy", help="`vote`, `fedavg`, `fedprox`, `trimmed_mean` or `fedavg_vote`.")
+]
+Compare = Annotated[
+    bool, typer.Option("--compare/--no-compare", help="Whether each also learns alone, and one of all events.")
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="The folder it is kept in; collaborations/... if not given.")
+]
+
+
 @collaborate.command("run")
 def run(
     dataset: DatasetName,
-    recipe: Annotated[
-        str, typer.Option("--recipe", "--model", help="Of a network.", autocompletion=complete.recipes)
-    ],
+    recipe: RecipeName,
     learners: Annotated[int, typer.Option(help="How many groups.")] = 5,
-    split: Annotated[
-        str,
-        typer.Option(
-            help="Groups have `equal` or `skewed` parts of one sample, or `variants`, simulations of their own."
-        ),
-    ] = "equal",
-    variants: Annotated[
-        str, typer.Option(help="Which variants, with commas between; the first ones of the card if not given.")
-    ] = "",
-    skew: Annotated[
-        float, typer.Option(help="Of skewed parts: 0 are alike, 1 share no range of the target.")
-    ] = 0.8,
-    strategy: Annotated[
-        str, typer.Option(help="`vote`, `fedavg`, `fedprox`, `trimmed_mean` or `fedavg_vote`.")
-    ] = "vote",
+    split: Split = "equal",
+    variants: Variants = "",
+    skew: Skew = 0.8,
+    strategy: StrategyName = "vote",
     options: Settings = None,
     rounds: Annotated[int, typer.Option(help="How many rounds.")] = 20,
     epochs: Annotated[int, typer.Option(help="Epochs of one proposal.")] = 1,
     seed: Annotated[int, typer.Option(help="Of parts, weights and the order of events.")] = 1,
-    compare: Annotated[
-        bool, typer.Option("--compare/--no-compare", help="Whether each also learns alone, and one of all events.")
-    ] = True,
+    compare: Compare = True,
     source: SourceName = "",
     path: DataPath = Path("datasets"),
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The folder it is kept in; collaborations/... if not given.")
-    ] = None,
+    out: Out = None,
     threads: Annotated[int, typer.Option(help="Threads that work.")] = 1,
     as_json: AsJson = False,
 ) -> None:
@@ -86,20 +93,17 @@ def run(
     from pd4ml.training.recipe import load_recipe
 
     found, source = find(dataset, path, source)
-    given = settings(options)
-    of_strategy = {k.removeprefix("strategy."): v for k, v in given.items() if k.startswith("strategy.")}
-    chosen = load_recipe(recipe, found).override(
-        **{k: v for k, v in given.items() if not k.startswith("strategy.")}
-    )
+    prefix, given = "strategy.", settings(options)
+    of_strategy = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
+    of_recipe = {key: value for key, value in given.items() if not key.startswith(prefix)}
+    chosen = load_recipe(recipe, found).override(**of_recipe)
     names = tuple(name for name in variants.split(",") if name)
-    groups = groups_of(found, path, learners, split, source=source, variants=names, skew=skew, seed=seed)
-    folder = out or Path("collaborations") / f"{found.name}-{chosen.name}-{split}-{strategy}-seed{seed}"
     made = together(
-        groups,
+        groups_of(found, path, learners, split, source=source, variants=names, skew=skew, seed=seed),
         chosen,
         make_strategy(strategy, **of_strategy),
         rounds=rounds,
-        folder=folder,
+        folder=out or Path("collaborations") / f"{found.name}-{chosen.name}-{split}-{strategy}-seed{seed}",
         seed=seed,
         epochs=epochs,
         threads=threads,
