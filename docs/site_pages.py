@@ -38,7 +38,8 @@ MODULES = (
     *("pd4ml.generation.simulator", "pd4ml.generation.settings", "pd4ml.tasks", "pd4ml.metrics", "pd4ml.graphs"),
     *("pd4ml.models", "pd4ml.models.base", "pd4ml.models.batch", "pd4ml.models.dense", "pd4ml.models.layers"),
     *("pd4ml.models.export", "pd4ml.training", "pd4ml.training.objectives", "pd4ml.training.fitted"),
-    *("pd4ml.evaluation", "pd4ml.audit", "pd4ml.benchmark", "pd4ml.collaborate", "pd4ml.contribute", "pd4ml.plugins"),
+    *("pd4ml.evaluation", "pd4ml.audit", "pd4ml.benchmark", "pd4ml.collaborate", "pd4ml.contribute"),
+    "pd4ml.plugins",
 )
 
 

@@ -61,7 +61,8 @@ def test_what_is_no_state_of_the_model_is_refused(found: object, message: str) -
 
 def test_nothing_is_unpickled() -> None:
     stream = io.BytesIO()
-    np.savez(stream, **{**STATE, "norm.mean": np.array([print], object)})
+    arrays: dict[str, Any] = {**STATE, "norm.mean": np.array([print], object)}
+    np.savez(stream, **arrays)
     with pytest.raises(DataError, match="these are no weights"):
         from_bytes(stream.getvalue(), STATE)
     with pytest.raises(DataError, match="these are no weights"):
