@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +81,20 @@ def test_what_is_no_part_is_refused(tmp_path: Path) -> None:
     TopTagging.import_file(part(tmp_path / "mine.npz"), tmp_path, variant="mine")
     with pytest.raises(StoreError, match=r"holds other events: import mine\.npz under another name than 'mine'"):
         TopTagging.import_file(part(tmp_path / "mine.npz", n_train=14), tmp_path, variant="mine")
+
+
+def test_generated_events_are_never_imported_as_published(tmp_path: Path) -> None:
+    file = part(tmp_path / "mine.npz")
+    for source, refused in (("generated", True), ("own", True), ("published", False)):
+        given = tmp_path / f"{source}.npz"
+        given.write_bytes(file.read_bytes())
+        with zipfile.ZipFile(given, "a") as archive:
+            archive.writestr("pd4ml.json", json.dumps({"train": {"source": source}}))
+        if refused:
+            with pytest.raises(DataError, match=f"holds {source} events, as it says itself"):
+                TopTagging.import_file(given, tmp_path, variant=source)
+        else:
+            TopTagging.import_file(given, tmp_path, variant=source)
 
 
 def test_more_events_than_were_published_are_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -232,6 +234,8 @@ def import_part(card: Card, given: Path, folder: Path, variant: str) -> Path:
         raise DataError(f"{card.name} has no published source of one file, so that no file can be a part of it")
     if not given.is_file():
         raise DataError(f"no file at {given}")
+    if (told := _exported_source(given)) in ("generated", "own"):
+        raise DataError(f"{given} holds {told} events, as it says itself: they are no part of the published ones")
     (file,) = source.files
     reader = file_format(file.layout)
     reader.check(given)
@@ -248,6 +252,16 @@ def import_part(card: Card, given: Path, folder: Path, variant: str) -> Path:
     part = Published(replace(card.published, splits=found), replace(source, files=files), given.parent)
     part.write(folder, "imported", variant, provenance)
     return folder
+
+
+def _exported_source(given: Path) -> str:
+    """What an archive that was exported by this package says of its events; empty for any other file."""
+    try:
+        with zipfile.ZipFile(given) as archive:
+            facts = json.loads(archive.read("pd4ml.json"))
+        return str(next(iter(facts.values()))["source"])
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, AttributeError, StopIteration, TypeError):
+        return ""
 
 
 def fetch_part(card: Card, folder: Path, n_events: int, variant: str) -> Path:
