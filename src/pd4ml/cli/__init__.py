@@ -3,6 +3,7 @@
 from pd4ml.cli import (
     benchmark,
     collaborate,
+    compete,
     contribute,
     convert,
     data,
@@ -20,6 +21,7 @@ __all__ = [
     "app",
     "benchmark",
     "collaborate",
+    "compete",
     "contribute",
     "convert",
     "data",

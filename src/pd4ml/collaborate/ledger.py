@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pd4ml.collaborate.strategies import make_strategy
+from pd4ml.collaborate.stories import COORDINATOR, Story, story_of
 from pd4ml.errors import DataError, missing_extra, one_line
 from pd4ml.storage.atomic import write_bytes
 
@@ -26,15 +26,16 @@ if TYPE_CHECKING:
 
 __all__ = ["COORDINATOR", "Entry", "Ledger", "Signer", "compare_ledgers", "read_ledger", "verify_ledger"]
 
-COORDINATOR = "coordinator"
 _FIRST = "0" * 64  # what the first entry has for the one before
 _MOST = 1_000_000  # bytes of a line
-_KINDS = ("start", "proposal", "vote", "decision")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a ledger. ``previous`` is the hash of the entry before; ``body`` is plain JSON."""
+    """One line of a ledger. ``previous`` is the hash of the entry before; ``body`` is plain JSON.
+
+    The first is a ``start``, whose body says by whom and by what rules (`pd4ml.collaborate.stories`) it is.
+    """
 
     number: int
     previous: str
@@ -243,22 +244,17 @@ class _Chain:
     def __init__(self, keys: Mapping[str, str] | None = None) -> None:
         self.pinned, self.keys = keys, dict[str, str]()
         self.last: Entry | None = None
-        self.strategy: Any = None
-        self.learners: Sequence[str] = ()
-        self.round = 0
-        self.seen: dict[tuple[str, str], Mapping[str, Any]] = {}  # of this round, by kind and author
+        self.story: Story | None = None
 
     def take(self, entry: Entry) -> None:
         """Check the next entry; DataError if it is not the one that can come next."""
         where = f"entry {entry.number}"
         number, previous = (0, _FIRST) if self.last is None else (self.last.number + 1, self.last.sha256)
         if entry.number != number:
-            raise DataError(
-                f"{where} stands where entry {number} is expected: one is missing, or their order is not theirs"
-            )
+            raise DataError(f"{where} stands where entry {number} is expected: one is missing, or out of order")
         if entry.previous != previous:
             raise DataError(f"{where} does not follow the entry before it: one of the two was changed")
-        if entry.kind not in _KINDS or (entry.kind == "start") != (number == 0):
+        if (entry.kind == "start") != (number == 0):
             raise DataError(one_line(f"{where} is a {entry.kind}, which cannot be here", 200))
         if number == 0:
             self._start(entry)
@@ -266,41 +262,18 @@ class _Chain:
             raise DataError(one_line(f"{where} is by {entry.author}, who takes no part", 200))
         if not _signed_by(entry, self.keys[entry.author]):
             raise DataError(f"{where} is not signed by {entry.author}")
-        if number:
-            self._check(entry, where)
+        if number and self.story is not None:
+            self.story.take(entry, where)
         self.last = entry
 
     def _start(self, entry: Entry) -> None:
         try:
             self.keys = {str(name): str(key) for name, key in entry.body["authors"].items()}
-            self.learners = [name for name in self.keys if name != COORDINATOR]
-            settings = dict(entry.body["strategy"])
-            self.strategy = make_strategy(str(settings.pop("kind")), **settings)
+            self.story = story_of(entry.body)
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(one_line(f"entry 0 does not say who takes part and how: {error!r}", 200)) from error
         if self.pinned is not None and self.keys != dict(self.pinned):
             raise DataError("entry 0 names other keys than those that were given")
-
-    def _check(self, entry: Entry, where: str) -> None:
-        body, key = entry.body, (entry.kind, entry.author)
-        if body.get("round") != self.round:
-            raise DataError(one_line(f"{where} is of round {body.get('round')}, expected {self.round}", 200))
-        if (entry.kind == "decision") != (entry.author == COORDINATOR):
-            raise DataError(f"{where} is a {entry.kind} by {entry.author}")
-        if key in self.seen:
-            raise DataError(f"{where} is the second {entry.kind} of {entry.author} in round {self.round}")
-        self.seen[key] = body
-        if entry.kind != "decision":
-            return
-        proposal = body.get("proposal")
-        votes = [vote for (kind, _), vote in self.seen.items() if kind == "vote"]
-        if any(vote.get("proposal") != proposal for vote in votes):
-            raise DataError(f"{where} is about another proposal than the votes")
-        yes = sum(bool(vote.get("yes")) for vote in votes)
-        decided = proposal is not None and self.strategy.decides(len(self.learners), yes)
-        if body.get("accepted") is not decided:
-            raise DataError(f"{where} says accepted: {body.get('accepted')}, the votes of the round say {decided}")
-        self.round, self.seen = self.round + 1, {}
 
 
 def _signed_by(entry: Entry, public: str) -> bool:
