@@ -15,6 +15,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
+import pd4ml
 from helpers.toy import Toy
 from pd4ml.cli import app
 from pd4ml.collaborate import (
@@ -246,6 +247,13 @@ def test_command_line(data: Path, tmp_path: Path) -> None:
     for text in ("together", "alone far", "pooled", "all events", "fedavg: 2 of 2 proposals were taken"):
         assert text in done.stdout
     assert (out / "collaboration.png").read_bytes().startswith(b"\x89PNG")
+    run = pd4ml.train(Toy.at(data, source="generated"), "fcn_quick", runs_dir=tmp_path / "runs", threads=1)
+    page = ["report", str(run.folder.parent), "--path", str(data), "--collaborations", str(tmp_path)]
+    shown = CliRunner().invoke(app, [*page, "--out", str(tmp_path / "report.html")])
+    assert shown.exit_code == 0, shown.output
+    text = (tmp_path / "report.html").read_text("utf-8")
+    assert "Toy, together" in text
+    assert "loss on vote events" in text
     again = CliRunner().invoke(app, [*line, "--json"])
     assert json.loads(again.stdout)["settings"]["rounds"] == 2
     files = [str(out / name / "ledger.jsonl") for name in ("default", "far")]

@@ -18,6 +18,9 @@ def report(
     runs: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
     out: Annotated[Path, typer.Option("--out", "-o", help="The page to write.")] = Path("report.html"),
     path: DataPath = Path("datasets"),
+    collaborations: Annotated[
+        Path, typer.Option("--collaborations", help="The folder that holds collaborations, which are shown, too.")
+    ] = Path("collaborations"),
 ) -> None:
     """Compare finished runs on one page: tables, curves with bands, example events, provenance. Works offline.
 
@@ -26,9 +29,11 @@ def report(
     Example: pd4ml report runs --path datasets --out report.html
     """
     from pd4ml.cli.training import read_runs
+    from pd4ml.collaborate.together import COLLABORATION_NAME, read_collaboration
     from pd4ml.report.html import write_report
 
-    write_report(read_runs(runs), out, path)
+    together = [read_collaboration(file.parent) for file in sorted(collaborations.glob(f"*/{COLLABORATION_NAME}"))]
+    write_report(read_runs(runs), out, path, together)
     print(out)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pd4ml.collaborate.together import ALL, TOGETHER, Collaboration
 from pd4ml.report.rows import Column, Row, Table, measured_cell
@@ -38,40 +38,50 @@ def _metric(found: Collaboration) -> str:
 
 def collaboration_picture(found: Collaboration, name: str = "collaboration") -> Picture:
     """Loss of the common state by round, and what each model reaches on all test events."""
-    import numpy as np
+    from pd4ml.report.style import house_style, new_panels, picture
 
-    from pd4ml.report.style import line, new_panels, picture, plain_text
+    with house_style():
+        figure, (left, right) = new_panels(2, 2, (4.2, 3.4))
+        _draw_rounds(left, found)
+        _draw_scores(right, found)
+        taken, rounds = found.accepted
+        kind = found.settings["strategy"]["kind"]
+        return picture(
+            figure,
+            name,
+            f"{kind}: loss on each learner's vote events by round ({taken} of {rounds} proposals taken), and "
+            "scores on all test events with bootstrap errors.",
+            wide=True,
+        )
 
-    figure, (left, right) = new_panels(2, 2, (4.2, 3.4))
-    learners = list(found.settings["learners"])
+
+def _draw_rounds(axes: Any, found: Collaboration) -> None:
+    from pd4ml.report.style import line, plain_text
+
     rounds = [row["round"] for row in found.history]
+    learners = list(found.settings["learners"])
     for i, learner in enumerate(learners):
-        left.plot(
-            rounds, [row["loss"][learner] for row in found.history], **line(i), lw=1.2, label=plain_text(learner)
-        )
-    refused = [row["round"] for row in found.history[1:] if not row["accepted"]]
-    low, high = left.get_ylim()
-    if refused:
-        left.plot(
-            refused, np.full(len(refused), low), "x", ms=4, color="#7f7f7f", label="not taken", clip_on=False
-        )
-    left.set(xlabel="round", ylabel="loss on vote events", ylim=(low, high + 0.12 * len(learners) * (high - low)))
-    left.xaxis.get_major_locator().set_params(integer=True)
-    left.xaxis.minorticks_off()
-    left.legend(loc="upper right")
-    metric = _metric(found)
-    models = list(found.scores)
-    values = [found.scores[model][ALL][metric] for model in models]
-    places = np.arange(len(models))[::-1]
-    for i, (place, value) in enumerate(zip(places, values, strict=True)):
-        colour = line(0 if i == 0 else 1)["color"]
-        right.errorbar(value.value, place, xerr=value.error or 0.0, fmt="o", ms=4, color=colour, capsize=2)
+        losses = [row["loss"][learner] for row in found.history]
+        axes.plot(rounds, losses, **line(i), lw=1.2, label=plain_text(learner))
+    low, high = axes.get_ylim()
+    if refused := [row["round"] for row in found.history[1:] if not row["accepted"]]:
+        axes.plot(refused, [low] * len(refused), "x", ms=4, color="#7f7f7f", label="not taken", clip_on=False)
+    axes.set(xlabel="round", ylabel="loss on vote events", ylim=(low, high + 0.12 * len(learners) * (high - low)))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.minorticks_off()
+    axes.legend(loc="upper right")
+
+
+def _draw_scores(axes: Any, found: Collaboration) -> None:
+    from pd4ml.report.style import line, plain_text
+
+    metric, models = _metric(found), list(found.scores)
+    places = range(len(models))[::-1]
+    for place, model in zip(places, models, strict=True):
+        value = found.scores[model][ALL][metric]
+        colour = line(0 if model == TOGETHER else 1)["color"]
+        axes.errorbar(value.value, place, xerr=value.error or 0.0, fmt="o", ms=4, color=colour, capsize=2)
     said = shown(metric)
-    right.set(xlabel=f"{said.plain if said else metric}, all test events", ylim=(-0.7, len(models) - 0.3))
-    right.set_yticks(places, [plain_text(model) for model in models])
-    right.yaxis.set_tick_params(which="minor", left=False, right=False)
-    taken, played = found.accepted
-    text = (
-        f"{found.settings['strategy']['kind']}: loss on each learner's vote events by round ({taken} of {played} "
-    )
-    return picture(figure, name, text + "proposals taken), and scores with bootstrap errors.", wide=True)
+    axes.set(xlabel=f"{said.plain if said else metric}, all test events", ylim=(-0.7, len(models) - 0.3))
+    axes.set_yticks(list(places), [plain_text(model) for model in models])
+    axes.yaxis.set_tick_params(which="minor", left=False, right=False)

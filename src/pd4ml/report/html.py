@@ -18,9 +18,11 @@ from typing import Any
 
 from pd4ml.arguments import as_path
 from pd4ml.benchmark.record import Record
+from pd4ml.collaborate.together import Collaboration
 from pd4ml.dataset import Dataset
 from pd4ml.errors import missing_extra
 from pd4ml.progress import progress
+from pd4ml.report.collaboration import collaboration_picture, collaboration_table
 from pd4ml.report.comparison import by_class, compare
 from pd4ml.report.groups import Section, sections
 from pd4ml.report.render import PUBLISHED_NOTE, to_latex, to_markdown
@@ -56,11 +58,28 @@ class Part:
     examples: list[Any] = field(default_factory=list)
 
 
-def write_report(records: Sequence[Record], out: str | Path, path: str | Path | None = None) -> None:
+@dataclass(frozen=True)
+class Together:
+    """What the page shows of a collaboration."""
+
+    anchor: str
+    name: str
+    settings: list[tuple[str, Any]]
+    table: Table
+    pictures: list[Any]
+
+
+def write_report(
+    records: Sequence[Record],
+    out: str | Path,
+    path: str | Path | None = None,
+    collaborations: Sequence[Collaboration] = (),
+) -> None:
     """Write the report of ``records`` to ``out``, whole or not at all.
 
     ``path`` is the folder that holds the datasets: truth and example events come from there. What is not there,
-    or other events than those of the records, leaves its plots out, and the page says so.
+    or other events than those of the records, leaves its plots out, and the page says so. ``collaborations`` have
+    sections of their own.
     """
     try:
         import jinja2  # noqa: F401
@@ -80,6 +99,7 @@ def write_report(records: Sequence[Record], out: str | Path, path: str | Path | 
         .render(
             title=_TITLE,
             parts=parts,
+            collaborations=[_together(f"c{i + 1}", each) for i, each in enumerate(collaborations)],
             records=records,
             newest=max(record.created for record in records),
             script=script,
@@ -135,6 +155,16 @@ def _part(anchor: str, section: Section, path: Path | None, advance: Any) -> Par
         part.shift_pictures += shift_pictures(anchor, shifts)
     advance(len(section.records))
     return part
+
+
+def _together(anchor: str, found: Collaboration) -> Together:
+    settings = found.settings
+    learners = {name: f"{facts['source']} {facts['variant']}" for name, facts in settings["learners"].items()}
+    strategy = ", ".join(f"{name} {value}" for name, value in settings["strategy"].items())
+    facts = [("recipe", settings["recipe"]["name"]), ("strategy", strategy), ("rounds", settings["rounds"])]
+    facts += [("epochs of a proposal", settings["epochs"]), ("seed", settings["seed"]), ("learners", learners)]
+    picture = collaboration_picture(found, f"{anchor}-rounds")
+    return Together(anchor, f"{settings['dataset']}, together", facts, collaboration_table(found), [picture])
 
 
 def _outputs(part: Part, section: Section, dataset: type[Dataset], events: Events) -> dict[str, list[Outputs]]:
