@@ -48,7 +48,9 @@ Split = Annotated[
 Variants = Annotated[
     str, typer.Option(help="Which variants, with commas between; the first ones of the card if not given.")
 ]
-Skew = Annotated[float, typer.Option(help="Of skewed parts: 0 are alike, 1 share no range of the target.")]
+Skew = Annotated[
+    float, typer.Option(help="Of skewed parts: 0 are alike, 1 share no range of what they differ in.")
+]
 StrategyName = Annotated[
     str, typer.Option("--strategy", help="`vote`, `fedavg`, `fedprox`, `trimmed_mean` or `fedavg_vote`.")
 ]
@@ -67,6 +69,7 @@ def run(
     learners: Annotated[int, typer.Option(help="How many groups.")] = 5,
     split: Split = "equal",
     variants: Variants = "",
+    by: Annotated[str, typer.Option(help="What skewed parts differ in: an array; the target if not given.")] = "",
     skew: Skew = 0.8,
     strategy: StrategyName = "vote",
     options: Settings = None,
@@ -99,7 +102,7 @@ def run(
     chosen = load_recipe(recipe, found).override(**of_recipe)
     names = tuple(name for name in variants.split(",") if name)
     made = together(
-        groups_of(found, path, learners, split, source=source, variants=names, skew=skew, seed=seed),
+        groups_of(found, path, learners, split, source=source, variants=names, by=by, skew=skew, seed=seed),
         chosen,
         make_strategy(strategy, **of_strategy),
         rounds=rounds,

@@ -80,6 +80,7 @@ def groups_of(
     *,
     source: str = "generated",
     variants: Sequence[str] = (),
+    by: str = "",
     skew: float = 0.8,
     seed: int = 0,
 ) -> dict[str, Sample]:
@@ -94,14 +95,16 @@ def groups_of(
     n : int
         How many groups.
     split : str
-        ``equal``: parts of one sample that are alike. ``skewed``: parts that differ in the target. ``variants``:
-        the simulations of different groups.
+        ``equal``: parts of one sample that are alike. ``skewed``: parts that differ in ``by``. ``variants``: the
+        simulations of different groups.
     source : str
         Of the events.
     variants : Sequence[str]
         For ``variants``: which; the card's first ones if none are given.
+    by : str
+        For ``skewed``: an array with a number for each event, extras included; the target if not given.
     skew : float
-        For ``skewed``: from 0, alike, to 1, each has its own range of the target.
+        For ``skewed``: from 0, alike, to 1, each has its own range of ``by``.
     seed : int
         Of the parts.
 
@@ -122,7 +125,7 @@ def groups_of(
             raise DataError(f"{dataset.name} has {len(chosen)} variants for {n} learners: {', '.join(chosen)}")
         return {name: dataset.at(path, source=source, variant=name) for name in chosen}
     sample = dataset.at(path, source=source, variant=variants[0] if variants else "default")
-    by = dataset.card.target.name if split == "skewed" else ""
+    by = (by or dataset.card.target.name) if split == "skewed" else ""
     parts = sample.shards(n, by=by, skew=skew if by else 0.0, seed=seed)
     return {f"group_{i}": part for i, part in enumerate(parts, 1)}
 
