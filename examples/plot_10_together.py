@@ -9,7 +9,7 @@ variants`` (:doc:`/how_to/collaborate`).
 The five simulations
 --------------------
 They differ in the drift field, in the law of recombination, in the purity of the argon, in how many pions a
-nucleus absorbs.
+nucleus absorbs; and each group has neutrinos of its own.
 """
 
 import matplotlib.pyplot as plt
@@ -18,8 +18,8 @@ from pd4ml import LArTPC
 from pd4ml.collaborate import collaborate, compare_ledgers, make_strategy
 
 variants = ("default", "low_field", "birks", "impure", "absorption_up")
-for variant in variants:
-    LArTPC.generate("datasets", n_events=600, seed=1, variant=variant)
+for seed, variant in enumerate(variants, 1):
+    LArTPC.generate("datasets", n_events=600, seed=seed, variant=variant)
 groups = {variant: LArTPC.at("datasets", source="generated", variant=variant) for variant in variants}
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 3.2), layout="constrained")

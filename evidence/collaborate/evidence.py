@@ -60,8 +60,8 @@ CASES = {
 
 def groups(case: Case, path: Path, seed: int) -> dict[str, Sample]:
     """The samples, which are generated if they are not there."""
-    for variant in case.variants or ("default",):
-        case.dataset.generate(path, case.n_events, seed=1, variant=variant)
+    for number, variant in enumerate(case.variants or ("default",), 1):  # no group has another's events
+        case.dataset.generate(path, case.n_events, seed=number, variant=variant)
     return groups_of(
         case.dataset, path, GROUPS, case.split, variants=case.variants, by=case.by, skew=0.8, seed=seed
     )
