@@ -12,8 +12,10 @@ from typer.core import TyperGroup
 
 from pd4ml.cli import complete
 from pd4ml.cli.app import App, AsJson, DataPath, DatasetName, Settings, SourceName, app, find, say, settings, width
+from pd4ml.errors import missing_extra
 
 if TYPE_CHECKING:
+    from pd4ml.collaborate.privacy import Privacy
     from pd4ml.collaborate.together import Collaboration
 
 __all__ = ["run", "verify"]
@@ -77,6 +79,10 @@ def run(
     epochs: Annotated[int, typer.Option(help="Epochs of one proposal.")] = 1,
     seed: Annotated[int, typer.Option(help="Of parts, weights and the order of events.")] = 1,
     compare: Compare = True,
+    epsilon: Annotated[
+        float | None, typer.Option(help="Differential privacy: what a learner's proposals may tell of an event.")
+    ] = None,
+    delta: Annotated[float, typer.Option(help="Of that privacy, below one over the training events.")] = 1e-5,
     source: SourceName = "",
     path: DataPath = Path("datasets"),
     out: Out = None,
@@ -111,8 +117,19 @@ def run(
         epochs=epochs,
         threads=threads,
         compare=compare,
+        privacy=_privacy(epsilon, delta),
     )
     _show(made, as_json)
+
+
+def _privacy(epsilon: float | None, delta: float) -> Privacy | None:
+    if epsilon is None:
+        return None
+    try:
+        from pd4ml.collaborate.privacy import Privacy
+    except ImportError as error:
+        raise missing_extra("differential privacy", "private", error) from error
+    return Privacy(epsilon, delta)
 
 
 def _show(found: Collaboration, as_json: bool) -> None:
@@ -130,6 +147,8 @@ def _show(found: Collaboration, as_json: bool) -> None:
         return
     table = collaboration_table(found)
     print(f"{table.title}\n\n{to_text(table, width())}")
+    if spent := found.settings.get("spent"):
+        say(f"epsilon spent: {', '.join(f'{name} {value:.2f}' for name, value in spent.items())}")
     say(f"{found.folder}: {COLLABORATION_NAME}, collaboration.png, model, a ledger for each learner")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pd4ml.collaborate.privacy import Budget, Privacy, private_form, private_gradients
 from pd4ml.collaborate.strategies import Ballot
 from pd4ml.collaborate.weights import State, check_state, put_state, state_digest, state_of
 from pd4ml.errors import DataError
@@ -55,7 +56,7 @@ class NetworkLearner:
     Raises
     ------
     DataError
-        For boosted trees, and for methods with several optimisers.
+        For boosted trees, methods with several optimisers, and models with which there is no privacy to have.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class NetworkLearner:
         epochs: int = 1,
         threads: int = 1,
     ) -> None:
+        self.private: tuple[Budget, bytes] | None = None
         if recipe.model == TREES:
             raise DataError(f"{recipe.name} has no weights to share: choose the recipe of a network")
         if len(recipe.method.optimisers()) != 1:
@@ -108,9 +110,41 @@ class NetworkLearner:
         """The state that the seed begins with, with the statistics of the group's own target."""
         return dict(self._like)
 
+    def keep_private(self, privacy: Privacy, secret: bytes, proposals: int) -> Budget:
+        """Make ``proposals`` proposals at most, all with the noise that keeps the promise; gives the budget.
+
+        DataError for methods that are not supervised, and models with which there is no privacy to have.
+        """
+        if self.recipe.method.kind != "supervised":
+            raise DataError(f"the method {self.recipe.method.kind} has no privacy to have: choose supervised")
+        private_form(self.model, self.recipe.model)
+        budget = Budget(privacy, self.n_train, self.recipe.batch_size, self.epochs, proposals)
+        self.private = budget, secret
+        return budget
+
     def propose(self, state: State, round_: int, proximal: float = 0.0) -> State:
         """Train ``epochs`` epochs from ``state``, and give what comes out."""
+        if self.private is not None:
+            return self._trained_privately(state, round_, proximal)
         return _trained(self, state, round_, proximal, self._batches)
+
+    def _trained_privately(self, state: State, round_: int, proximal: float) -> State:
+        assert self.private is not None
+        budget, secret = self.private
+        put_state(self.model, state)
+        form = private_form(self.model, self.recipe.model)
+        optimiser = make_optimiser(self.recipe, self.model.parameters())
+        start = {name: p.detach().clone() for name, p in form.named_parameters()}
+        self.model.train()
+        with torch.random.fork_rng(devices=[]), Threads(self.threads):
+            torch.manual_seed(self.seed + 1_000_003 * (round_ + 1))
+            key = secret + f"{round_} {state_digest(state)}".encode()
+            places = self.material.train.index
+            for found in private_gradients(form, self.loss, self.data.batches, places, budget, key):
+                for name, parameter in form.named_parameters():
+                    parameter.grad = found[name] + proximal * (parameter.detach() - start[name])
+                optimiser.step()
+        return state_of(self.model)
 
     def _batches(self, epoch: int) -> Iterator[TrainingBatch]:
         self.data.train_order.set_epoch(epoch)

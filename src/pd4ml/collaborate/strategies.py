@@ -112,6 +112,10 @@ class Strategy(abc.ABC):
         """Whether so many yes votes accept a proposal; True where there is no vote."""
         return True
 
+    def proposals(self, n_learners: int, rounds: int) -> int:
+        """How many proposals a learner makes at most in so many rounds."""
+        return rounds
+
 
 STRATEGIES: dict[str, type[Strategy]] = {}
 
@@ -163,6 +167,10 @@ class Vote(Strategy):
     def decides(self, n_learners: int, yes: int) -> bool:
         """At least ``threshold`` of those who may vote."""
         return yes >= (n_learners - 1) * self.threshold
+
+    def proposals(self, n_learners: int, rounds: int) -> int:
+        """Its turns."""
+        return -(-rounds // n_learners)
 
     def play(self, state: State, learners: Sequence[Learner], round_: int) -> Play:
         """The learner whose turn it is proposes; its own vote is void."""

@@ -30,13 +30,14 @@ from pd4ml.training.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
     from pd4ml.collaborate.network import NetworkLearner
+    from pd4ml.collaborate.privacy import Privacy
 
 __all__ = ["COLLABORATION_NAME", "SPLITS", "Collaboration", "collaborate", "groups_of", "read_collaboration"]
 
 COLLABORATION_NAME = "collaboration.json"
 SPLITS = ("equal", "skewed", "variants")
 TOGETHER, POOLED, ALONE, ALL = "together", "pooled", "alone", "all"
-_FORMAT, _HISTORY = 1, "history.jsonl"
+_FORMAT, _HISTORY, _SECRET = 1, "history.jsonl", "secret"
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ def collaborate(
     epochs: int = 1,
     threads: int = 1,
     compare: bool = True,
+    privacy: Privacy | None = None,
 ) -> Collaboration:
     """Train one model of many groups, none of which shows its events to another.
 
@@ -166,7 +168,10 @@ def collaborate(
     threads : int
         That work.
     compare : bool
-        Also train each learner alone, and one model on all events, for as many rounds.
+        Also train each learner alone, and one model on all events, for as many rounds, without privacy.
+    privacy : Privacy, optional
+        What the proposals of a learner may tell about an event. It holds for the weights that are proposed, not
+        for votes, nor for what the first learner fits.
 
     Returns
     -------
@@ -207,10 +212,16 @@ def collaborate(
         "start": state_digest(start),
         "features": learners[0].view.sha256,
     }
+    if privacy is not None:
+        settings["privacy"] = {**asdict(privacy), "rounds": rounds}
     folder.mkdir(parents=True, exist_ok=True)
     with one_writer(folder, f"another process works on {folder}"):
         books = Books(folder, [one.name for one in learners], strategy, settings)
+        if privacy is not None:
+            settings["spent"] = _keep_private(learners, privacy, strategy, rounds, folder)
         state, history = _rounds(learners, strategy, start, rounds, books)
+        for one in learners:
+            one.private = None
         states = {TOGETHER: state}
         if compare:
             states |= _ends(learners, start, rounds, folder)
@@ -234,6 +245,21 @@ def _facts(learner: NetworkLearner) -> dict[str, Any]:
         "fingerprint": sample.fingerprint,
         "events": counts,
     }
+
+
+def _keep_private(
+    learners: Sequence[NetworkLearner], privacy: Privacy, strategy: Strategy, rounds: int, folder: Path
+) -> dict[str, float]:
+    """Epsilon of each learner after all rounds, by the number of its turns."""
+    from pd4ml.collaborate.privacy import secret_of
+
+    spent = {}
+    for place, one in enumerate(learners):
+        most = strategy.proposals(len(learners), rounds)
+        turns = most if most == rounds else len(range(place, rounds, len(learners)))
+        budget = one.keep_private(privacy, secret_of(folder / one.name / _SECRET), most)
+        spent[one.name] = budget.spent(turns)
+    return spent
 
 
 def _rounds(
