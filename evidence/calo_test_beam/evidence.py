@@ -19,7 +19,7 @@ from profiles import Hits, bootstrap, compensated, mean, spread, table
 
 from pd4ml.datasets.calo_test_beam.config import Config
 from pd4ml.datasets.calo_test_beam.readout import Tiles, read_out
-from pd4ml.datasets.calo_test_beam.simulator import events
+from pd4ml.datasets.calo_test_beam.simulator import Beam, events
 
 HERE = Path(__file__).parent
 RECORD = HERE / "numbers.json"
@@ -27,10 +27,11 @@ PIONS = {"parametrised": dict.fromkeys((10, 20, 40, 80), 1500), "geant4": {10: 8
 OTHERS = {"parametrised": 300, "geant4": 60}
 DENSE = 5.0  # MIP
 EARLY = 6  # layers, within which showers that are compared begin
+CONTAINED = 15.0  # layers
 
 
-def beam(simulator: str, particle: str, energy: float, n: int) -> Tiles:
-    """``n`` particles of one energy, wherever showers begin."""
+def beam(simulator: str, particle: str, energy: float, n: int) -> tuple[Beam, Tiles]:
+    """``n`` particles of one energy, wherever showers begin, and the tiles that see them."""
     config = Config(
         simulator=simulator,  # type: ignore[arg-type]
         tables="stand-in",
@@ -40,7 +41,7 @@ def beam(simulator: str, particle: str, energy: float, n: int) -> Tiles:
         spread=0.0,
         latest_start=0,
     )
-    return events(n, config, np.random.default_rng([int(energy), n]))[1]
+    return events(n, config, np.random.default_rng([int(energy), n]))[:2]
 
 
 def plain(tiles: Tiles, energy: float) -> dict[str, Any]:
@@ -72,17 +73,29 @@ def in_full(tiles: Tiles, kept: NDArray[np.bool_]) -> dict[str, Any]:
     }
 
 
+def share(truth: Beam, energy: float) -> dict[str, list[float]]:
+    """Electromagnetic share of pions that interact early: mean, rms, and m of 1 - (E/GeV)^(m - 1)."""
+    found = truth.share[truth.depth < CONTAINED]
+    mean_and_error = mean(found)
+    left, log = 1 - mean_and_error[0], float(np.log(energy))
+    power = [1 + float(np.log(left)) / log, mean_and_error[1] / left / log]
+    return {"mean": mean_and_error, "rms": bootstrap(found, lambda f: float(f.std(ddof=1))), "power": power}
+
+
 def simulated(simulator: str) -> dict[str, Any]:
     """All that is measured of one simulator."""
     n = PIONS[simulator]
-    tiles = {energy: beam(simulator, "pi-", energy, number) for energy, number in n.items()}
+    pions = {energy: beam(simulator, "pi-", energy, number) for energy, number in n.items()}
+    tiles = {energy: found for energy, (_, found) in pions.items()}
     plainly = {energy: Hits.plain(energy, found) for energy, found in tiles.items()}
     out: dict[str, Any] = {"pions": table(list(plainly.values())), "in full": {}}
     for energy, found in tiles.items():
         start = plainly[energy].starts()
         out["in full"][f"{energy}"] = in_full(found, (start >= 0) & (start < EARLY))
-    out["electrons"] = {f"{e}": plain(beam(simulator, "e-", e, OTHERS[simulator]), e) for e in (10, 40)}
-    out["muons"] = plain(beam(simulator, "mu-", 40, OTHERS[simulator]), 40)
+    if simulator == "parametrised":
+        out["share"] = {f"{energy}": share(truth, energy) for energy, (truth, _) in pions.items()}
+    out["electrons"] = {f"{e}": plain(beam(simulator, "e-", e, OTHERS[simulator])[1], e) for e in (10, 40)}
+    out["muons"] = plain(beam(simulator, "mu-", 40, OTHERS[simulator])[1], 40)
     return out
 
 

@@ -25,12 +25,16 @@ _TABLES = ("inputs", "target", "extras", "split", "graph", "classes")
 
 @dataclass(frozen=True)
 class InputColumns:
-    """One input array: its columns, each an expression over those of the file; ``role`` may be empty."""
+    """One input array: its columns, each an expression over those of the file; ``role`` may be empty.
+
+    ``shape`` is that of an event whose numbers lie in a row, such as an image; empty: as the file has it.
+    """
 
     columns: Mapping[str, Expression]
     role: str = ""
     unit: Mapping[str, str] | str = UNKNOWN
     padding: float | None = None
+    shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class CardFile:
 def _input(name: str, given: Any) -> InputColumns:
     if isinstance(given, str | list):
         given = {"columns": given}
-    _known(f"inputs.{name}", given, ("columns", "role", "unit", "units", "padding"))
+    _known(f"inputs.{name}", given, ("columns", "role", "unit", "units", "padding", "shape"))
     columns = given.get("columns", name)
     if isinstance(columns, str):
         columns = {name: columns}
@@ -137,7 +141,16 @@ def _input(name: str, given: Any) -> InputColumns:
     unit = given.get("units", given.get("unit", UNKNOWN))
     expressions = {column: Expression(text) for column, text in columns.items()}
     padding = given.get("padding")
-    return InputColumns(MappingProxyType(expressions), role, unit, None if padding is None else float(padding))
+    padding = None if padding is None else float(padding)
+    return InputColumns(MappingProxyType(expressions), role, unit, padding, _shape(name, given.get("shape", [])))
+
+
+def _shape(name: str, given: Any) -> tuple[int, ...]:
+    if not isinstance(given, list) or not all(type(n) is int and n > 0 for n in given):
+        raise DataError(
+            f"inputs.{name}.shape must be whole numbers above 0, such as [45, 16, 9], found {given!r}"[:200]
+        )
+    return tuple(given)
 
 
 def _known(what: str, given: Any, keys: tuple[str, ...]) -> None:

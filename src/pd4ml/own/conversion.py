@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -342,7 +343,9 @@ def _input(name: str, each: InputColumns, columns: Mapping[str, Any]) -> Input:
         if not all(map(is_ragged, values.values())):
             raise DataError(f"inputs.{name}: columns are either lists or single numbers, not both")
         return make_set(name, values)
-    arrays = {column: to_float32(np.asarray(array), column) for column, array in values.items()}
+    arrays = {
+        column: _shaped(to_float32(np.asarray(a), column), column, each.shape) for column, a in values.items()
+    }
     first = next(iter(arrays.values()))
     if len(arrays) == 1:
         array = first[:, None] if first.ndim == 1 else first
@@ -354,8 +357,18 @@ def _input(name: str, each: InputColumns, columns: Mapping[str, Any]) -> Input:
     return Input(name, array, each.role or role_of(name, array), names, each.padding)
 
 
+def _shaped(array: Array, column: str, shape: tuple[int, ...]) -> Array:
+    if shape and array[:1].size != math.prod(shape):
+        raise DataError(
+            f"{column} has {array[:1].size:,} numbers an event, which are no {list(shape)}: correct shape"
+        )
+    return array.reshape(len(array), *shape) if shape else array
+
+
 def _plain(values: Any) -> Array:
-    return np.asarray(values.to_numpy() if is_ragged(values) else values)
+    """As NumPy; one number an event as (N,), also where the file has (N, 1)."""
+    array: Array = np.asarray(values.to_numpy() if is_ragged(values) else values)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def _flat(values: Any) -> Array:

@@ -41,7 +41,7 @@ _GEANT4_VARIANTS = {
 
 CARD = Card(
     name="CaloTestBeam",
-    version="1",
+    version="2",
     title="beam energy from the hits of a highly granular calorimeter",
     task="regression",
     description="""
@@ -92,7 +92,7 @@ do.
             (),
             "float32",
             "1",
-            "share of the energy that becomes electromagnetic; -1 where Geant4 does not tell",
+            "share of the energy that neutral pions take; 1 of electrons, -1 where Geant4 does not tell",
         ),
     ),
     target=ArraySpec("energy", (), "float32", "GeV", "energy of the beam"),
@@ -120,7 +120,7 @@ do.
         }
     ),
     graph="up to 1,200 hits with the largest energies, each joined to its 8 nearest in x, y and z",
-    generator="parametrised showers tuned to Geant4, or Geant4 11.4 itself (FTFP_BERT); one readout",
+    generator="a compact cascade tuned to Geant4, or Geant4 11.4 itself (FTFP_BERT); one readout",
     unknown=(
         "CALICE's data of June 2018: none of its hits are public that we know of; nothing was compared with them",
         "the beam's exact energies, spot and spread (here: uniform, 25 mm, 1 %)",

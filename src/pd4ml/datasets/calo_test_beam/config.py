@@ -34,7 +34,7 @@ class Config:
     latest_start: int = whole(
         6, 0, N_LAYERS, what="of hadrons, those showers are kept that begin within so many layers; 0: all"
     )
-    birks: float = within(BIRKS, 0.0, 0.5, "mm/MeV", "kB of the tiles; parametrised: of slow protons only")
+    birks: float = within(BIRKS, 0.0, 0.5, "mm/MeV", "kB of the tiles; parametrised: of hadrons only")
     time_gate: float = within(TIME_CUT, 5.0, TIME_CUT, "ns", "what comes later is not seen")
     photoelectrons: float = within(13.0, 1.0, 1e3, "1/MIP", "mean number in a tile", stage="response")
     pixels: int = whole(2668, 100, 1_000_000, what="of a SiPM, which saturates", stage="response")

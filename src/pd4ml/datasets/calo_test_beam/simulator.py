@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.datasets.calo_test_beam.cascade import lay_down
 from pd4ml.datasets.calo_test_beam.config import PARTICLES, Config, ParticleConfig
 from pd4ml.datasets.calo_test_beam.readout import Tiles, read_out, starts
-from pd4ml.datasets.calo_test_beam.shower import PARAMETERS, em_share, lay_down, seen_with
+from pd4ml.datasets.calo_test_beam.shower import PARAMETERS, seen_with
 from pd4ml.datasets.calo_test_beam.stack import (
     LIGHT,
     MIP,
@@ -140,11 +141,9 @@ def _particles(n: int, config: Config, rng: np.random.Generator) -> Beam:
         nominal = np.clip(10 * np.round(nominal / 10), 10, None)
     energy = nominal * (1 + config.spread * rng.normal(size=n).clip(-5, 5))
     place = config.spot * rng.normal(size=(n, 2))
-    depth = np.where(np.abs(kinds) > 100, rng.exponential(PARAMETERS.interaction, n), -1.0)
-    share = np.where(
-        np.abs(kinds) == 11, 1.0, np.where(np.abs(kinds) > 100, em_share(energy, PARAMETERS, rng), 0.0)
-    )
-    return Beam(kinds, nominal, energy, place, depth, share, rng.integers(2**31, size=n))
+    depth = np.where(np.abs(kinds) > 100, rng.exponential(PARAMETERS.first, n), -1.0)
+    unknown = np.full(n, -1.0)
+    return Beam(kinds, nominal, energy, place, depth, unknown, rng.integers(2**31, size=n))
 
 
 def _parametrised(beam: Beam, config: Config) -> tuple[Tiles, Floats, Floats]:
@@ -152,11 +151,11 @@ def _parametrised(beam: Beam, config: Config) -> tuple[Tiles, Floats, Floats]:
     mips, delays = list[Floats](), list[Floats]()
     parameters = seen_with(PARAMETERS, config.birks, config.time_gate)
     deposit = np.zeros((N_LAYERS, N_TILES, N_TILES))
-    first = np.empty_like(deposit)
+    first, share = np.empty_like(deposit), np.empty(n)
     for i in range(n):
         deposit[:], first[:] = 0.0, np.inf
-        particle = (int(beam.pdg_id[i]), beam.energy[i], beam.share[i], beam.depth[i], beam.place[i])
-        lay_down(int(beam.seed[i]), *particle, parameters, deposit, first)
+        particle = (int(beam.pdg_id[i]), beam.energy[i], beam.depth[i], beam.place[i])
+        share[i] = lay_down(int(beam.seed[i]), *particle, parameters, deposit, first)
         hit = np.flatnonzero(deposit)
         cells.append(hit)
         mips.append(deposit.ravel()[hit])
@@ -170,7 +169,7 @@ def _parametrised(beam: Beam, config: Config) -> tuple[Tiles, Floats, Floats]:
         np.concatenate([empty, *mips]),
         np.concatenate([empty, *delays]),
     )
-    return tiles, beam.depth, beam.share
+    return tiles, beam.depth, share
 
 
 def _engine(config: Config) -> Engine:
