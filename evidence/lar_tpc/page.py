@@ -53,7 +53,8 @@ def pairs(found: dict[str, Any]) -> list[str]:
         "",
         *_table(["AUC of", "ours or Geant4's"], rows),
         "",
-        "Trees lose most AUC where these are shuffled (permutation importance; the number is the plane):",
+        "That a network of so few images tells nothing is no proof: trees tell a little. They lose most AUC",
+        "where these are shuffled (permutation importance; the number is the plane):",
         f"{cost}.",
         "",
         *_table(["vertical wires, mean", "ours", "Geant4 less ours"], shifts),
@@ -80,9 +81,13 @@ def networks(found: dict[str, Any]) -> list[str]:
             "",
         ]
         lines += _table(["true", *names], rows)
-        lines += ["", "What its accuracy changes by where planes are exchanged, in all events alike:", ""]
+        lines += [
+            "",
+            "What its accuracy changes by where planes are shuffled (the class is that of the vertical wires):",
+            "",
+        ]
         rows = [[name, _with_error(*numbers)] for name, numbers in found["exchanged"].items()]
-        lines += _table(["planes", "change"], rows)
+        lines += _table(["planes shuffled", "change"], rows)
     low, middle, high = found["muons"]["ratio"]
     return [
         *lines,
