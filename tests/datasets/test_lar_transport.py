@@ -109,9 +109,8 @@ def test_pairs_reach_their_limit() -> None:
 def test_muons_that_stop_make_michel_s_electrons() -> None:
     """All mu+, a quarter of mu-; their mean energy is 7/10 of 52.8 MeV."""
     found = {}
-    for pdg_id in (-13, 13):
-        events = shoot(pdg_id, 100.0, 300)
-        found[pdg_id] = [d.energy[(d.label == MICHEL) | (d.label == LOW_ENERGY)].sum() for d in events]
+    for pdg_id, labels in ((-13, (MICHEL, LOW_ENERGY)), (13, (MICHEL,))):  # captured ones leave low energy, too
+        found[pdg_id] = [d.energy[np.isin(d.label, labels)].sum() for d in shoot(pdg_id, 100.0, 300)]
     assert np.mean(np.array(found[-13]) > 1) > 0.98
     assert np.mean(np.array(found[13]) > 1) == pytest.approx(0.25, abs=5 * (0.19 / 300) ** 0.5)
     energy = np.array(found[-13])
@@ -119,12 +118,21 @@ def test_muons_that_stop_make_michel_s_electrons() -> None:
 
 
 def test_energy_is_neither_lost_nor_found() -> None:
-    """A muon that stops and is captured leaves its energy; an electron adds up to 52.8 MeV."""
-    totals = np.array([d.energy.sum() for d in shoot(13, 200.0, 40)])
-    captured = totals < 200 + 1e-6
-    assert captured.sum() > 20
-    np.testing.assert_allclose(totals[captured], 200, rtol=1e-9)
-    assert totals.max() < 200 + 52.8 + 1.1  # and a positron's annihilation
+    """A muon that stops leaves its energy; its electron adds up to 52.8 MeV, and a positron's annihilation."""
+    totals = np.array([d.energy.sum() for d in shoot(-13, 200.0, 40)])
+    assert totals.min() > 200 - 1e-6
+    assert totals.max() < 200 + 52.8 + 1.1
+
+
+def test_slow_neutrons_leave_photons_far_away() -> None:
+    """No more than they have and a capture sets free; as far as in Geant4 (stand-in tables), half beyond 44 cm."""
+    events = shoot(2112, 5.0, 300)
+    totals = np.array([d.energy.sum() for d in events])
+    assert totals.max() < 5 + 6.1 + 1e-6
+    assert 2.5 < totals.mean() < 5.5
+    assert {int(label) for d in events for label in d.label} == {LOW_ENERGY}
+    first = [np.linalg.norm(d.position[0]) for d in events if len(d.position)]
+    assert 30 < np.median(first) < 60
 
 
 def test_chance_comes_from_the_generator() -> None:

@@ -29,6 +29,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "fcn": {"width": 8, "depth": 3},
     "filter_net": {"width": 8, "heads": 2, "depth": 2},
     "graph_net": {"width": 8},
+    "lar_cnn": {"widths": (4, 6, 8), "mirrored": False},
     "particle_net": {"k": 3, "channels": ((4, 6), (8, 4)), "width": 8},
     "pct": {"width": 8, "neighbours": 3},
     "spct": {"width": 8},

@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from pd4ml.datasets.lar_tpc.features import CENTRE, FEATURES, HALF, PLANE_DISTANCE
 from pd4ml.datasets.lar_tpc.graph import MAX_NODES
+from pd4ml.datasets.lar_tpc.images import Images, Layer, Sites, Whole
 from pd4ml.models.base import DenseForm, Model
 from pd4ml.models.batch import GraphBatch
+from pd4ml.models.kernels import use_kernels
 from pd4ml.models.layers import dense
 from pd4ml.models.registry import ModelInputs, register
 
-__all__ = ["LArCNN", "images"]
+__all__ = ["LArCNN", "images", "mirrored"]
 
 _PLANES, _SIDE = 3, 128
 
@@ -28,8 +30,11 @@ _PLANES, _SIDE = 3, 128
 class LArCNN(Model):
     """Convolutions that are the same for each plane, then dense layers that see all three together.
 
-    Planes share the direction of the drift and little else, so that they meet only where places no longer matter.
-    Each plane gives 2 x 64 numbers, means and maxima of its last layer.
+    Planes share the direction of the drift and little else, so that they meet only where places no longer matter
+    (late fusion, as in arXiv:2006.15052). The first layers see the image at full resolution; on a CPU only pixels
+    with charge are computed, which are one in a hundred (`Sites`). Sums and maxima at every resolution go on: how
+    many pixels there are, and how clustered, tells tracks from showers. With ``mirrored``, training turns half of
+    the images around in the drift and exchanges the two slanted planes of half of them, which is up against down.
     """
 
     permutation_invariant: ClassVar[bool] = True
@@ -37,11 +42,23 @@ class LArCNN(Model):
     made_for: ClassVar[ModelInputs | None] = ModelInputs(len(FEATURES), MAX_NODES, "classification", n_outputs=3)
     made_for_dataset: ClassVar[str] = "LArTPC"
 
-    def __init__(self, inputs: ModelInputs, *, width: int = 16, dropout: float = 0.2) -> None:
+    def __init__(
+        self,
+        inputs: ModelInputs,
+        *,
+        widths: tuple[int, ...] = (16, 32, 32, 48, 48),
+        dropout: float = 0.2,
+        mirrored: bool = True,
+    ) -> None:
         super().__init__(inputs)
-        widths = (1, width, 2 * width, 4 * width, 4 * width)
-        self.layers = nn.Sequential(*(_block(a, b) for a, b in pairwise(widths)))
-        self.joined = nn.Sequential(dense(2 * _PLANES * widths[-1], 64), nn.ReLU(), nn.Dropout(dropout))
+        self.levels = nn.ModuleList(
+            nn.Sequential(Layer(n_in, n_out, 2 if level else 3), Layer(n_out, n_out, 3, residual=True))
+            for level, (n_in, n_out) in enumerate(pairwise((2, *widths)))
+        )
+        self.mirrored = mirrored
+        self.joined = nn.Sequential(
+            nn.Dropout(dropout), dense(2 * _PLANES * sum(widths), 64), nn.ReLU(), nn.Dropout(dropout)
+        )
         self.add_head(64)
 
     def features(self, batch: GraphBatch) -> Tensor:
@@ -50,9 +67,15 @@ class LArCNN(Model):
 
     def of_images(self, image: Tensor) -> Tensor:
         """(B, 64) of images (B, 3, 128, 128)."""
-        x = self.layers(image.reshape(-1, 1, _SIDE, _SIDE))
-        planes = torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)
-        result: Tensor = self.joined(planes.view(len(image), -1))
+        if self.training and self.mirrored:
+            image = mirrored(image)
+        planes = image.flatten(0, 1)
+        x: Images = Sites.of(planes) if use_kernels(planes) else Whole.of(planes)
+        pooled = []
+        for level in self.levels:
+            x = level(x)
+            pooled.append(x.pooled())
+        result: Tensor = self.joined(torch.cat(pooled, dim=1).view(len(image), -1))
         return result
 
     def dense_form(self) -> DenseForm:
@@ -62,10 +85,17 @@ class LArCNN(Model):
 
 class _Dense(DenseForm):
     def trunk(self, features: Tensor, tokens: Tensor | None) -> Tensor:
-        """(B, 64)."""
+        """(B, W)."""
         graph = torch.arange(features.shape[0], device=features.device).repeat_interleave(features.shape[1])
         image = images(features.flatten(0, 1), graph, features.shape[0])
         return cast("LArCNN", self.model).of_images(image)
+
+
+def mirrored(image: Tensor) -> Tensor:
+    """Each image (3, 128, 128) with the drift turned around, or with its slanted planes exchanged, by chance."""
+    turned, exchanged = torch.rand(2, len(image), 1, 1, 1, device=image.device) < 0.5
+    image = torch.where(turned, image.flip(3), image)
+    return torch.where(exchanged, torch.cat([image[:, :2].flip(1), image[:, 2:]], dim=1), image)
 
 
 def images(nodes: Tensor, graph: Tensor, n_graphs: int) -> Tensor:
@@ -75,11 +105,3 @@ def images(nodes: Tensor, graph: Tensor, n_graphs: int) -> Tensor:
     place = ((graph * _PLANES + plane) * _SIDE + row) * _SIDE + column
     flat = nodes.new_zeros(n_graphs * _PLANES * _SIDE * _SIDE)
     return flat.index_add(0, place, nodes[:, 3]).view(n_graphs, _PLANES, _SIDE, _SIDE)
-
-
-def _block(n_in: int, n_out: int) -> nn.Sequential:
-    """A convolution of stride 2, normalised."""
-    size = 5 if n_in == 1 else 3
-    return nn.Sequential(
-        nn.Conv2d(n_in, n_out, size, stride=2, padding=size // 2, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()
-    )

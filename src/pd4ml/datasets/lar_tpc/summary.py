@@ -12,7 +12,7 @@ from pd4ml.compiled import njit
 from pd4ml.storage.ragged import entries
 from pd4ml.storage.store import Array
 
-__all__ = ["QUANTITIES", "summary"]
+__all__ = ["QUANTITIES", "largest_blob", "summary"]
 
 # Lengths are in pixels, charges in 1000 electrons.
 QUANTITIES = (
@@ -52,6 +52,12 @@ def _plane(place: NDArray[np.int64], charge: NDArray[np.float64]) -> tuple[float
     highest, n = float(np.quantile(charge, 0.95)), len(place)
     large = float((sizes >= _LEAST_BLOB).sum()), float(sizes.max()) / n
     return n, math.log(total), total / n, highest, float(length), float(width), extent, *large, gap
+
+
+def largest_blob(place: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of the pixels ``place`` (P, 2), rows and columns, those of the largest set that touches."""
+    blob, n_blobs = _blobs(place)
+    return np.asarray(place[blob == np.bincount(blob, minlength=n_blobs).argmax()])
 
 
 @njit(cache=True)

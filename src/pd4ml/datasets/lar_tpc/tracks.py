@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pd4ml.compiled import njit
 from pd4ml.datasets.lar_tpc.argon import DELTA_CUT, RADIATION_LENGTH, XI, bethe
-from pd4ml.datasets.lar_tpc.queue import DELTA, MICHEL, TRACK, isotropic, leave, push, turned
+from pd4ml.datasets.lar_tpc.queue import DELTA, LOW_ENERGY, MICHEL, TRACK, isotropic, leave, push, turned
 
 __all__ = ["MUON", "PION", "PROTON", "follow_heavy", "follow_neutron"]
 
@@ -36,7 +36,12 @@ _STEP, _SHORTEST = 0.3, 0.01
 # Nuclear interaction lengths in cm of nucleons and pions (PDG's table of argon, 119.7 and 149.0 g/cm2).
 _LENGTH_NUCLEON, _LENGTH_PION = 85.7, 106.7
 _CAPTURED = 0.75  # mu- that argon captures before they decay
-_KAPPA = 3 * math.pi / 4
+_CAUGHT = 0.5  # slow neutrons that are captured near where they scattered
+# Slow neutrons make no protons. Their path is that of a cross section of 1 barn; argon-40 has its first level at
+# 1.46 MeV and sets 6.1 MeV free when it captures one.
+_SLOW, _LENGTH_SLOW, _LEVEL, _CAPTURE_ENERGY = 20.0, 47.0, 1.46, 6.1
+# Mean number of slow neutrons that leave a nucleus which was hit in flight, by a pion at rest, by a muon at rest.
+_BOILED, _BOILED_PION, _BOILED_MUON = 1.0, 3.0, 1.2
 
 
 @njit(cache=True)
@@ -111,11 +116,31 @@ def _stopped(pdg: float, at: Floats, rng: np.random.Generator, waiting: Floats, 
         for _ in range(rng.poisson(1.0)):
             push(waiting, n, 2212.0, at, isotropic(rng), rng.exponential(10.0), TRACK)
         push(waiting, n, 2112.0, at, isotropic(rng), 50.0, TRACK)
+        _boiled(at, _BOILED_PION, rng, waiting, n)
     elif pdg == -13 or (pdg == 13 and rng.random() > _CAPTURED):
         x = rng.random()
         while rng.random() > x * x * (3 - 2 * x):  # 2 x^2 (3 - 2 x), of x = E / 52.8 MeV
             x = rng.random()
         push(waiting, n, -11.0 if pdg == -13 else 11.0, at, isotropic(rng), x * 52.8, MICHEL)
+    elif pdg == 13:
+        _boiled(at, _BOILED_MUON, rng, waiting, n)
+
+
+@njit(cache=True)
+def _boiled(at: Floats, neutrons: float, rng: np.random.Generator, waiting: Floats, n: Counts) -> None:
+    """What an excited nucleus boils off: neutrons of some MeV, so many on average, and photons."""
+    for _ in range(rng.poisson(neutrons)):
+        push(waiting, n, 2112.0, at, isotropic(rng), rng.gamma(2.0, 2.0), TRACK)
+    _photons(at, rng.exponential(4.0), rng, waiting, n)
+
+
+@njit(cache=True)
+def _photons(at: Floats, energy: float, rng: np.random.Generator, waiting: Floats, n: Counts) -> None:
+    """Share an energy among photons from the first level on."""
+    while energy > _LEVEL:
+        part = min(energy, _LEVEL + rng.exponential(1.0))
+        push(waiting, n, 22.0, at, isotropic(rng), part, LOW_ENERGY)
+        energy -= part
 
 
 @njit(cache=True)
@@ -125,8 +150,10 @@ def _nucleus(
     """A reaction with an argon nucleus, as simple as can be; its shares are chosen, not measured.
 
     A third of pions are absorbed by two nucleons, a seventh exchange their charge, others scatter and knock out a
-    nucleon; nucleons go on with half of their energy and knock out another with half of the rest.
+    nucleon; nucleons go on with half of their energy and knock out another with half of the rest. What is left of
+    the nucleus boils.
     """
+    _boiled(at, _BOILED, rng, waiting, n)
     if abs(pdg) == 211:
         chance = rng.random()
         if chance < 0.35:
@@ -185,13 +212,20 @@ def two_photons(
 def follow_neutron(
     at: Floats, u: Floats, kinetic: float, reach: float, rng: np.random.Generator, waiting: Floats, n: Counts
 ) -> None:
-    """Let a neutron knock out protons on its way; below 20 MeV it is forgotten."""
-    while kinetic > 20.0:
-        at = at + u * rng.exponential(_LENGTH_NUCLEON)
+    """Let a neutron knock out protons on its way; a slow one scatters once, and may be captured where it did."""
+    while True:
+        slow = kinetic < _SLOW
+        at = at + u * rng.exponential(_LENGTH_SLOW if slow else _LENGTH_NUCLEON)
         if at[0] ** 2 + at[1] ** 2 + at[2] ** 2 > reach * reach:
             return
+        if slow:
+            _photons(at, kinetic * rng.random() ** 2, rng, waiting, n)
+            if rng.random() < _CAUGHT:
+                _photons(at, _CAPTURE_ENERGY, rng, waiting, n)
+            return
+        _boiled(at, _BOILED, rng, waiting, n)
         given = kinetic * rng.random()
-        if rng.random() < 0.5:
+        if rng.random() < 0.25:
             push(waiting, n, 2212.0, at, turned(u, rng.random(), 2 * math.pi * rng.random()), given, TRACK)
         kinetic -= given
         u = turned(u, 1 - rng.random(), 2 * math.pi * rng.random())

@@ -1,4 +1,8 @@
-"""Particles through liquid argon: what energy is left where, by our own loops."""
+"""Particles through liquid argon: what energy is left where, by our own loops.
+
+``_follow`` has the loops of ``tracks.py`` and ``showers.py`` compiled into it, and numba's cache looks at this
+file only: who changes them must change this one, or delete ``__pycache__``, else the old ones go on.
+"""
 
 from __future__ import annotations
 
