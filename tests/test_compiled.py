@@ -46,6 +46,42 @@ def run(tmp_path: Path) -> Callable[[], subprocess.CompletedProcess[str]]:
     )
 
 
+CALLED = """
+from pd4ml.compiled import njit
+
+FACTOR = {factor}
+
+@njit(cache=True)
+def scaled(x):
+    return {scale} * x
+"""
+CALLER = """
+from called import FACTOR, scaled
+from pd4ml.compiled import njit
+
+@njit(cache=True)
+def twice_scaled(x):
+    return FACTOR * scaled(x)
+"""
+
+
+def test_compiled_code_follows_what_it_calls_and_its_constants(tmp_path: Path) -> None:
+    """numba itself would go on with the old loops: the caller's file is the same."""
+    (tmp_path / "caller.py").write_text(CALLER, encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), str(SOURCE.parent), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    script = "from caller import twice_scaled as f; print(f(1), sum(f.stats.cache_hits.values()))"
+    found = []
+    for factor, scale in ((2, 3), (2, 3), (2, 5), (7, 5), (7, 5)):
+        (tmp_path / "called.py").write_text(CALLED.format(factor=factor, scale=scale), encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        found.append(done.stdout.split())
+    assert found == [["6", "0"], ["6", "1"], ["10", "0"], ["35", "0"], ["35", "1"]]
+
+
 def test_a_temporary_cache_where_nothing_else_can_be_written(
     run: Callable[[], subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
