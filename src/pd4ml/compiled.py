@@ -2,8 +2,8 @@
 
 numba keeps compiled code beside the source, or else in the user's home, and refuses to compile where it can write
 to neither: in a container, on a batch node, in a package of root's. And it takes compiled code for current as long
-as the function's own file is, though what the function calls and its constants, which are compiled into it, may lie
-in others that have changed: here these count, too.
+as the function's own file is, though what the function calls and its constants, which are compiled into it, may
+lie in others that have changed: here these count, too.
 
 This module imports numba; light modules import it in functions.
 """
@@ -86,7 +86,7 @@ def _following(dispatcher: Any) -> Any:
 
 
 def _digest_of(function: Any) -> str:
-    """SHA-256 of the byte code of ``function`` and of all compiled functions that it calls, with their constants."""
+    """SHA-256 of the byte code of ``function`` and of all compiled functions that it calls, and constants."""
     digest, seen = hashlib.sha256(), set[Any]()
 
     def walk(function: Any) -> None:
