@@ -89,9 +89,11 @@ def mirrored() -> dict[str, str]:
 
 def link_within_the_site(_app: Any, docname: str, source: list[str]) -> None:
     """Turn links of one file of the repository to another into links between the pages that these are."""
-    mirrors = {(ROOT / file).resolve(): DOCS / page for page, file in mirrored().items()}
-    page = DOCS / f"{docname}.md"
-    origin = next((file for file, mirror in mirrors.items() if mirror == page), page)
+    files = mirrored()
+    # Of two datasets that share a room the first has the page that others link to.
+    mirrors = {(ROOT / file).resolve(): DOCS / page for page, file in reversed(files.items())}
+    page, file = DOCS / f"{docname}.md", files.get(f"{docname}.md")
+    origin = page if file is None else (ROOT / file).resolve()
 
     def moved(match: re.Match[str]) -> str:
         target, anchor = match[1], match[2] or ""

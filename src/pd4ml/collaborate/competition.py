@@ -176,7 +176,7 @@ class Competition:
         name : str
             The competitor's.
         file : str or Path
-            Predictions, as `pd4ml evaluate --predictions` takes them.
+            Predictions, a file as ``pd4ml evaluate --predictions`` takes it.
 
         Returns
         -------
