@@ -147,6 +147,28 @@ def _residuals() -> str:
     return table([*header[:-1], "half width of the mass"], rows)
 
 
+def _learning() -> str:
+    """AUC and background rejection by the number of training jets."""
+    rows = json.loads((HERE / "learning.json").read_text())
+    sizes = sorted({row["events"]["train"] for row in rows})
+    lines = []
+    for recipe in dict.fromkeys(row["recipe"] for row in rows):
+        cells = []
+        for size in sizes:
+            found = [row for row in rows if (row["recipe"], row["events"]["train"]) == (recipe, size)]
+            auc, rejection = (
+                "{:.{digits}f} ± {:.{digits}f}".format(*found[0][name], digits=digits) if found else "-"
+                for name, digits in (("auc", 4), ("background_rejection_0.3", 0))
+            )
+            cells.append(f"{auc}; {rejection}")
+        lines.append([f"`{recipe}`", *cells])
+    test = rows[0]["events"]["test"]
+    return f"""AUC and background rejection at a signal efficiency of 0.3 on {test:,} test jets, by the
+number of training jets (a fourth more validate), one seed, short schedules; errors are those of the test jets:
+
+{table(["recipe", *(f"{size:,} jets" for size in sizes)], lines)}"""
+
+
 def _variants(record: dict[str, Any]) -> str:
     rows = []
     for name, classes in record["variants"].items():
@@ -179,6 +201,8 @@ What is left, one change of Pythia's settings at a time ({_studied_jets():,} jet
 the distance between the 16 % and 84 % quantiles of the mass):
 
 {_residuals()}
+
+{_learning()}
 
 Means by variant, with the statistical errors of these samples:
 
