@@ -123,9 +123,11 @@ def test_a_new_model_and_a_new_method_are_trained(files: list[Path], package: li
 @pytest.mark.slow
 def test_a_room_and_a_model_in_a_checkout(tmp_path: Path) -> None:
     """The tests of all datasets and models take them at once, and the pages can be written."""
-    for name in ("src", "tests", "docs", "benchmarks", "pyproject.toml", "README.md", "evidence"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, tmp_path / name)
+    made = shutil.ignore_patterns("_build", "tutorials", "__pycache__")  # is not in a checkout
+    for name in ("src", "tests", "docs", "benchmarks", "evidence"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=made)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, tmp_path / name)
     here: dict[str, Path] = {"cwd": tmp_path, "source": tmp_path / "src"}
     pd4ml("new", "dataset", "MyShowers", "--in-tree", **here)
     pd4ml("new", "model", "my_net", "--in-tree", **here)
