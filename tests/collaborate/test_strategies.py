@@ -157,7 +157,7 @@ def test_a_learner_that_fails_stops_nobody(kind: str, answer: Callable[[], State
 
 
 def test_what_strategies_are_not() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean fedavg"):
+    with pytest.raises(UnknownNameError, match="did you mean 'fedavg'"):
         make_strategy("fedavgg")
     with pytest.raises(UnknownNameError, match="threshold"):
         make_strategy("vote", treshold=0.5)
