@@ -22,6 +22,8 @@ from pd4ml.benchmark.outcome import predictions_of
 from pd4ml.collaborate import STRATEGIES, Collaboration, collaborate, groups_of, make_strategy
 from pd4ml.collaborate.network import NetworkLearner
 from pd4ml.collaborate.rounds import play_rounds
+from pd4ml.collaborate.strategies import Play
+from pd4ml.collaborate.weights import State
 from pd4ml.dataset import Dataset
 from pd4ml.evaluation.truth import events_truth
 from pd4ml.sample import Sample
@@ -123,12 +125,16 @@ def flipped(path: Path) -> dict[str, Any]:
             learners.append(kind(name, sample, recipe, view, seed=seed))
         for name in STRATEGIES:
             plays: list[bool] = []
+
+            def watch(_round: int, play: Play | None, _state: State, seen: list[bool] = plays) -> None:
+                seen.append(play is not None and play.accepted)
+
             state = play_rounds(
                 learners,
                 make_strategy(name, **OPTIONS.get(name, {})),
                 learners[0].start(),
                 ROUNDS,
-                watch=lambda _, play, __, seen=plays: seen.append(play is not None and play.accepted),  # type: ignore[misc]
+                watch=watch,
             )
             test = case.dataset.open("test", path, source="generated")
             truth = events_truth(case.dataset.card, test)

@@ -110,6 +110,14 @@ def test_models_without_privacy_are_refused(data: Path, model: str, message: str
         found.keep_private(Privacy(1.0), b"s", 2)
 
 
+def test_a_balanced_loss_is_refused(data: Path) -> None:
+    """One event changes the factors of all."""
+    recipe = load_recipe("fcn_quick", Toy).override(balance_classes=True)
+    found = NetworkLearner("a", Toy.at(data, source="generated"), recipe)
+    with pytest.raises(DataError, match="depend on all events"):
+        found.keep_private(Privacy(1.0), b"s", 2)
+
+
 def test_a_proposal_is_made_again_with_the_same_bits_by_the_same_secret(learner: NetworkLearner) -> None:
     start = learner.start()
     learner.keep_private(Privacy(8.0), b"secret", 3)

@@ -76,8 +76,7 @@ def compete(
 
 def _print(standings: list[Standing]) -> None:
     from pd4ml.report.render import to_text
-    from pd4ml.report.rows import ABSENT, Cell, Row, Table, measured_cell, metric_columns
-    from pd4ml.report.rows import Column as Heading
+    from pd4ml.report.rows import ABSENT, Cell, Column, Row, Table, measured_cell, metric_columns
     from pd4ml.report.shown import deciding_metric, shown_metrics
 
     names = shown_metrics(standings[0].metrics, details=False)
@@ -89,6 +88,6 @@ def _print(standings: list[Standing]) -> None:
         cells.append(measured_cell(metric, standing.behind))
         cells.append(Cell(ABSENT if standing.p is None else f"{standing.p:.2g}"))
         rows.append(Row(standing.name, tuple(cells)))
-    columns = (Heading.of("rank"), *metric_columns(names, plain=True), Heading.of("behind"), Heading.of("p"))
+    columns = (Column.of("rank"), *metric_columns(names, plain=True), Column.of("behind"), Column.of("p"))
     print(to_text(Table("", columns, tuple(rows), first="competitor"), width()))
     print("\nbehind: difference from the best on the same events; p: of equals, after Holm; above 0.05 is a tie")

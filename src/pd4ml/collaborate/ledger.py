@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pd4ml.collaborate.stories import COORDINATOR, Story, story_of
-from pd4ml.errors import DataError, missing_extra, one_line
+from pd4ml.errors import DataError, Pd4mlError, missing_extra, one_line
 from pd4ml.storage.atomic import write_bytes
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def verify_ledger(file: str | Path, keys: Mapping[str, str] | None = None) -> li
     for entry in entries:
         try:
             chain.take(entry)
-        except DataError as error:
+        except Pd4mlError as error:  # a strategy that nobody knows, too
             raise DataError(f"{file}: {error}") from error
     return entries
 

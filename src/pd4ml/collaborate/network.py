@@ -113,10 +113,14 @@ class NetworkLearner:
     def keep_private(self, privacy: Privacy, secret: bytes, proposals: int) -> Budget:
         """Make ``proposals`` proposals at most, all with the noise that keeps the promise; gives the budget.
 
-        DataError for methods that are not supervised, and models with which there is no privacy to have.
+        DataError for methods that are not supervised, weighted losses, and models that have none to give.
         """
         if self.recipe.method.kind != "supervised":
             raise DataError(f"the method {self.recipe.method.kind} has no privacy to have: choose supervised")
+        if self.loss.balance is not None or self.material.weight:
+            raise DataError(
+                "factors of classes, components or events depend on all events: there is no privacy to have"
+            )
         private_form(self.model, self.recipe.model)
         budget = Budget(privacy, self.n_train, self.recipe.batch_size, self.epochs, proposals)
         self.private = budget, secret
