@@ -28,11 +28,13 @@ demo: .venv/generate,train,plot.stamp
 	@echo "report: $(DEMO)/report.html"
 
 shift: demo
-	$(PD4ML) shift $(DEMO)/runs/TopTagging-generated-default-gbdt-seed1-* --events 4500 --path $(DEMO)/datasets \
+	$(PD4ML) shift $(DEMO)/runs/TopTagging-generated-default-gbdt-seed1-* --events 3000 --path $(DEMO)/datasets \
 		--variants scale_up,scale_down,tune_a14,mpi_off
 
+# As many files of tests at a time as there are cores, up to four, each with one thread.
 test: lint types
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+		--cov --cov-report=term:skip-covered
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
