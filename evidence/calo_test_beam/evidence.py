@@ -23,7 +23,7 @@ from pd4ml.datasets.calo_test_beam.simulator import Beam, events
 
 HERE = Path(__file__).parent
 RECORD = HERE / "numbers.json"
-PIONS = {"parametrised": dict.fromkeys((10, 20, 40, 80), 1500), "geant4": {10: 80, 20: 60, 40: 60, 80: 60}}
+PIONS = {"parametrised": dict.fromkeys((10, 20, 40, 80), 1500), "geant4": {10: 300, 20: 220, 40: 170, 80: 110}}
 OTHERS = {"parametrised": 300, "geant4": 60}
 DENSE = 5.0  # MIP
 EARLY = 6  # layers, within which showers that are compared begin
