@@ -1,7 +1,7 @@
 """LArTPC and LArPixels: neutrinos in liquid argon, which made an image and what left each of its pixels."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from pd4ml.dataset import Dataset
 from pd4ml.datasets.lar_tpc.card import CARD, PIXEL_CARD
@@ -15,7 +15,7 @@ class LArTPC(Dataset):
     """Images of neutrino interactions in liquid argon, in three planes of wires; see ``LArTPC.card``."""
 
     card = CARD
-    reference: ClassVar[str | None] = "lar_cnn"
+    reference = "lar_cnn"
 
     @classmethod
     def coordinates(cls) -> tuple[int, ...]:
@@ -27,7 +27,7 @@ class LArPixels(LArTPC):
     """What left the charge of each pixel of the same images; see ``LArPixels.card``."""
 
     card = PIXEL_CARD
-    reference = None
+    reference = "graph_net"
 
     @classmethod
     def simulator(cls) -> Simulator:
