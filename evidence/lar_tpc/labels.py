@@ -1,9 +1,9 @@
 """Measure what is learned of LArPixels's labels, beside what needs no network; keeps ``labels.json``.
 
 ``python evidence/lar_tpc/labels.py RUNS PATH``: trainings on what ``pd4ml generate LArPixels -n 2500 --path PATH``
-made; then runs ``page.py``. Without a network: the commonest label for all pixels, and the commonest one in each
-of fifty equal shares of the train split's pixels by charge. The figure, ``docs/figures/lar_pixels.png``, has the
-true labels of an event above those that the first training gives it.
+made, here of ``graph_net_quick`` with a width of 64; then runs ``page.py``. Without a network: the commonest label
+for all pixels, and the commonest one in each of fifty equal shares of the train split's pixels by charge. The
+figure, ``docs/figures/lar_pixels.png``, has the true labels of an event above those that the first training gives.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def scores(chosen: Numbers, test: Any) -> dict[str, Any]:
 
 
 def picture(test: Any, chosen: Numbers) -> None:
-    """An event with a shower and a Michel electron, if there is one: the true labels above the others."""
+    """An event with a shower, a track and low energy: the true labels above the others."""
     import matplotlib.pyplot as plt
 
     event, _, truth = pixels_of(test)
