@@ -53,11 +53,11 @@ Numbers = NDArray[Any]
 def learned(runs: Path, events: Any) -> dict[str, Any]:
     """Scores of each finished training and how they differ from the trees'; of the reference model more."""
     records = [record for record in map(read_record, find_records(runs)) if record.dataset["name"] == LArTPC.name]
-    records.sort(key=lambda record: (sum(record.events.values()), record.recipe["name"], record.seed or 0))
+    records.sort(key=lambda record: (trained_on(record), record.recipe["name"], record.seed or 0))
     found: dict[str, Any] = {"test": len(events), "scores": []}
-    trees = {sum(r.events.values()): r for r in records if r.recipe["name"] == TREES}
+    trees = {trained_on(r): r for r in records if r.recipe["name"] == TREES}
     for record in records:
-        n = sum(record.events.values())
+        n = trained_on(record)
         row = {"events": n, "recipe": record.recipe["name"], "seed": record.seed}
         row |= {name: [record.metrics[name].value, record.metrics[name].error] for name in SCORES}
         if n in trees and record is not trees[n]:
@@ -67,6 +67,11 @@ def learned(runs: Path, events: Any) -> dict[str, Any]:
     if reference and reference[-1].folder is not None:
         found |= of_the_reference(load_run(reference[-1].folder), events)
     return found
+
+
+def trained_on(record: Record) -> int:
+    """Number of events, validation included."""
+    return int(record.events["train"] + record.events["valid"])
 
 
 def over(one: Record, other: Record, events: Any) -> list[float]:
