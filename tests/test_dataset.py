@@ -178,6 +178,7 @@ def test_public_names() -> None:
         "Dataset",
         "EOSL",
         "JetImages",
+        "LArPixels",
         "LArTPC",
         "PackedGraphs",
         "Pd4mlError",

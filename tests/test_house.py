@@ -97,8 +97,15 @@ def recipe(model: str, sample: Sample, **changes: Any) -> Recipe:
     )
 
 
+def need_outputs(model: str, sample: Sample) -> None:
+    """Skip what has one output an event where nodes have labels; the contract holds that it is refused."""
+    if sample.card.task == "segmentation" and (model == "gbdt" or not model_class(model).has_nodes):
+        pytest.skip(f"{model} has no output per node")
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_a_training_can_be_recomputed_and_used(model: str, sample: Sample, path: Path, tmp_path: Path) -> None:
+    need_outputs(model, sample)
     run = pd4ml.train(sample, recipe(model, sample), runs_dir=tmp_path)
     record = run.record
     assert record.format == 2
@@ -130,6 +137,7 @@ def check_variant(run: Run, sample: Sample) -> None:
 def test_a_stopped_training_goes_on_as_if_it_had_not_been(
     model: str, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    need_outputs(model, sample)
     options = recipe(model, sample, max_epochs=2, batch_size=40)
     unbroken = pd4ml.train(sample, options, runs_dir=tmp_path / "unbroken")
     step = TrainingModule.training_step
@@ -170,13 +178,13 @@ def damaged(sample: Sample, folder: Path, change: Change) -> Sample:
 @pytest.mark.parametrize("model", ["fcn", "gbdt"])
 def test_what_cannot_be_trained_is_refused_in_one_line(model: str, sample: Sample, tmp_path: Path) -> None:
     def one_class_more(arrays: dict[str, NDArray[Any]], task: str) -> None:
-        arrays["target"][7] = n_classes if task == "classification" else np.nan
+        arrays["target"][7] = np.nan if task == "regression" else n_classes
 
     n_classes = len(sample.card.classes)
 
     wrong = damaged(sample, tmp_path / "events", one_class_more)
     labels = f"labels must be 0 to {n_classes - 1}, found {n_classes}"
-    expected = labels if sample.card.task == "classification" else "finite"
+    expected = "finite" if sample.card.task == "regression" else labels
     with pytest.raises(DataError, match=expected) as error:
         pd4ml.train(wrong, recipe(model, sample), runs_dir=tmp_path)
     assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""Tables of the LArTPC room's README, from ``numbers.json``, ``pairs.json`` and ``networks.json``."""
+"""Tables of the LArTPC room's README, from the four files of numbers that lie beside."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ def _table(header: list[str], rows: list[list[str]]) -> list[str]:
 
 def _with_error(value: float, error: float) -> str:
     return f"{value:.3f} ± {error:.3f}" if error else f"{value:.3f}"
+
+
+def _signed(found: list[float]) -> str:
+    return f"{found[0]:+.3f} ± {found[1]:.3f}"
 
 
 def particles(found: dict[str, Any]) -> list[str]:
@@ -64,20 +68,25 @@ def pairs(found: dict[str, Any]) -> list[str]:
 def networks(found: dict[str, Any]) -> list[str]:
     """What is learned from images."""
     rows = [
-        [f"`{row['recipe']}`", str(row["seed"]), *(_with_error(*row[name]) for name in ("accuracy", "auc_macro"))]
+        [
+            *(f"{row['events']:,}", f"`{row['recipe']}`", str(row["seed"])),
+            *(_with_error(*row[name]) for name in ("accuracy", "auc_macro")),
+            _signed(row["over trees"]) if "over trees" in row else "",
+        ]
         for row in found["scores"]
     ]
     lines = [
-        "4,800 training events (a fifth of them validation), 1,200 test events:",
+        f"Scores of {found['test']:,} test events; of the training events a fifth is validation. The last column",
+        "is the AUC less that of the trees with as many events, from the same resamples of test events:",
         "",
-        *_table(["recipe", "seed", "accuracy", "AUC, mean of classes"], rows),
+        *_table(["events", "recipe", "seed", "accuracy", "AUC, mean of classes", "over trees"], rows),
     ]
     if "confusion" in found:
         names = ["nu_mu CC", "nu_e CC", "NC"]
         rows = [[n, *map(str, row)] for n, row in zip(names, found["confusion"], strict=True)]
         lines += [
             "",
-            "Test events of the quick reference model (seed 1), by class and by what it takes them for:",
+            "Test events of the quick reference model (most events, seed 1), by class and what it takes them for:",
             "",
         ]
         lines += _table(["true", *names], rows)
@@ -99,10 +108,39 @@ def networks(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def labels(found: dict[str, Any]) -> list[str]:
+    """What is learned of the labels of pixels."""
+    names = ("shower", "track", "Michel electron", "delta electron", "low energy")
+    scores, total = found["scores"], sum(found["pixels"])
+    rows = [
+        [name, _with_error(*one["accuracy"]), *(_with_error(*f1) for f1 in one["f1"])]
+        for name, one in scores.items()
+    ]
+    shares = ", ".join(f"{name} {100 * n / total:.1f} %" for name, n in zip(names, found["pixels"], strict=True))
+    lines = [
+        f"Labels of pixels (LArPixels): {found['train']:,} training events (for networks a fifth of them",
+        f"validation), {found['test']:,} test events with {total:,} labelled pixels:",
+        f"{shares}.",
+        "F1 is the harmonic mean of efficiency and purity, in pixels; errors are those of whole events. `charge",
+        "alone` gives each of fifty equal shares of pixels by charge its commonest label.",
+        "",
+        *_table(["", "accuracy", *(f"F1, {name}" for name in names)], rows),
+    ]
+    for name, one in list(scores.items())[2:]:
+        pairs_ = zip(names, one["efficiency"], one["purity"], one["confusion"], strict=True)
+        rows = [
+            [true, _with_error(*efficiency), _with_error(*purity), *(f"{n / max(sum(row), 1):.2f}" for n in row)]
+            for true, efficiency, purity, row in pairs_
+        ]
+        lines += ["", f"Of {name}; last the shares of a true label's pixels by what they are taken for:", ""]
+        lines += _table(["true", "efficiency", "purity", *names], rows)
+    return lines
+
+
 def text() -> str:
     """The part of the README between its marks."""
     lines = particles(json.loads((HERE / "numbers.json").read_text())["particles"])
-    for write, name in ((pairs, "pairs.json"), (networks, "networks.json")):
+    for write, name in ((pairs, "pairs.json"), (networks, "networks.json"), (labels, "labels.json")):
         if (HERE / name).exists():
             lines += ["", *write(json.loads((HERE / name).read_text()))]
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from helpers.plans import write_plan, write_recipe
 from helpers.toy import Toy
 from pd4ml.benchmark import Plan, available_plans, load_plan
 from pd4ml.errors import Pd4mlError
+from pd4ml.models.registry import model_class
 from pd4ml.training import available_recipes
 
 OWN = [d for d in pd4ml.Dataset.datasets_register if d.__module__.startswith("pd4ml.")]
@@ -40,7 +41,10 @@ def test_presets_have_every_dataset_with_shared_and_reference_models(name: str) 
         cells = [cell for cell in plan.cells if cell.dataset is dataset]
         recipes = {cell.recipe.name for cell in cells}
         assert recipes <= known
-        assert {"fcn", "filter_net" if name == "quick" else "graph_net"} <= {cell.recipe.model for cell in cells}
+        of_nodes = dataset.task == "segmentation"
+        shared = {"filter_net" if name == "quick" else "graph_net", *(() if of_nodes else ("fcn",))}
+        assert shared <= {cell.recipe.model for cell in cells}
+        assert not of_nodes or all(model_class(cell.recipe.model).has_nodes for cell in cells)
         assert dataset.reference is not None
         assert recipes & {dataset.reference, f"{dataset.reference}_quick"}
     assert plan.description

@@ -13,7 +13,8 @@ import pd4ml
 from pd4ml.benchmark import train
 from pd4ml.contribute import check_dataset
 from pd4ml.dataset import Dataset
-from pd4ml.errors import FetchError, UnknownNameError
+from pd4ml.errors import DataError, FetchError, UnknownNameError
+from pd4ml.models.registry import model_class
 from pd4ml.storage.ragged import entries, is_ragged
 from pd4ml.storage.store import Array
 from pd4ml.training.recipe import load_recipe
@@ -170,8 +171,12 @@ def test_features_are_fitted_on_train_and_are_plain(generated: tuple[type[Datase
 def test_shared_models_train(generated: tuple[type[Dataset], Path], tmp_path: Path, model: str) -> None:
     dataset, path = generated
     recipe = load_recipe(model).override(max_epochs=1)
+    if dataset.task == "segmentation" and not model_class(model).has_nodes:
+        with pytest.raises(DataError, match=r"no output per node.*choose another model"):
+            train(dataset, recipe, path=path, source="generated", runs_dir=tmp_path)
+        return
     record = train(dataset, recipe, path=path, source="generated", runs_dir=tmp_path)
     name = "auc" if len(dataset.card.classes) == 2 else "auc_macro"
-    wanted = name if dataset.task == "classification" else "resolution"
+    wanted = {"classification": name, "segmentation": "iou_macro"}.get(dataset.task, "resolution")
     assert np.isfinite(record.metrics[wanted].value)
     assert record.dataset["name"] == dataset.name

@@ -62,6 +62,18 @@ def test_a_dataset_that_says_nothing_is_drawn_all_the_same() -> None:
     assert {label: len(values) for label, values in Toy.observables(arrays).items()} == {"points [1]": 70}
 
 
+def test_pixels_are_coloured_by_their_labels() -> None:
+    """Only the brightest have one; the colour bar names them."""
+    pixels = np.array([[0, 5, 7, 90.0], [2, 0, 127, 40.0], [1, 1, 1, 6.0]], np.float32)
+    _, axes = new_figure()
+    pd4ml.LArPixels.draw({"pixels": pixels, "pixel_label": np.array([1, 4, -1, -1], np.int8)}, axes)
+    image = axes.images[0].get_array()
+    assert (image[5, 7], image[0, 2 * 128 + 127]) == (1, 4)
+    assert np.isfinite(np.ma.filled(image, np.nan)).sum() == 2
+    names = [text.get_text() for text in axes.child_axes[0].get_yticklabels()]
+    assert names == list(pd4ml.LArPixels.card.classes)
+
+
 def test_jet_mass_is_that_of_the_sum() -> None:
     constituents = np.zeros((1, 200, 4), np.float32)
     constituents[0, :2] = (50, 30, 0, 40), (50, -30, 0, 40)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pd4ml import LArTPC
+from pd4ml import LArPixels, LArTPC
 from pd4ml.contribute import check_dataset
 from pd4ml.datasets.lar_tpc.config import Config
 from pd4ml.datasets.lar_tpc.features import MIP, PLANE_DISTANCE, features
 from pd4ml.datasets.lar_tpc.graph import MAX_NODES, graphs
 from pd4ml.datasets.lar_tpc.interactions import CLASSES, interact
 from pd4ml.datasets.lar_tpc.kinematics import boosted, decay, mass_of
+from pd4ml.datasets.lar_tpc.queue import LABELS, LOW_ENERGY, MICHEL, TRACK
 from pd4ml.datasets.lar_tpc.readout import charges, drift_velocity, image, pixels, recombination
-from pd4ml.datasets.lar_tpc.simulator import SIMULATOR, simulate
+from pd4ml.datasets.lar_tpc.simulator import PIXEL_SIMULATOR, SIMULATOR, simulate, simulate_pixels
 from pd4ml.datasets.lar_tpc.summary import summary
 from pd4ml.datasets.lar_tpc.transport import Deposits
 from pd4ml.errors import DataError
@@ -161,6 +163,41 @@ def test_classes_differ_as_they_must() -> None:
     assert np.median(shower[label == 1]) > 10 * max(np.median(shower[label == 0]), 1)
     assert np.median(track[label == 0]) > 1.2 * np.median(track[label == 2])
     assert np.bincount(label, minlength=len(CLASSES)).min() > 30
+
+
+def test_labels_of_pixels_are_those_of_the_nodes_in_their_order() -> None:
+    """The same events as LArTPC's; of larger images the brightest pixels have labels, as they have nodes."""
+    seed, config = np.random.SeedSequence(3), Config(noise=2.2, threshold=4.0)  # some 1,700 pixels of noise alone
+    images, labels = simulate(6, seed, config), simulate_pixels(6, np.random.SeedSequence(3), config)
+    (content, offsets), what = entries(images["pixels"]), labels["pixel_label"]
+    np.testing.assert_array_equal(entries(labels["pixels"])[0], content)
+    packed = graphs(labels, {}, edges=False)
+    assert what.dtype == np.int8
+    assert what.shape == (6, MAX_NODES)
+    assert np.diff(offsets).max() > MAX_NODES
+    np.testing.assert_array_equal((what >= 0).sum(axis=1), packed.sizes)
+    for event, graph in enumerate(packed):
+        n, here = len(graph.nodes), slice(offsets[event], offsets[event + 1])
+        np.testing.assert_array_equal(what[event, :n], entries(images["pixel_label"])[0][here][:n])
+        np.testing.assert_array_equal(graph.nodes, features(content[here][:n]))
+    charge = np.concatenate([content[a : a + MAX_NODES, 3] for a in offsets[:-1]])
+    assert np.median(charge[what[what >= 0] == LOW_ENERGY]) < 0.2 * np.median(charge[what[what >= 0] == TRACK])
+    assert LArPixels.card.classes == LABELS
+    assert "pixel_label" not in PIXEL_SIMULATOR.truth  # noise changes which pixels there are
+
+
+def test_michel_electrons_lie_where_tracks_end() -> None:
+    """Electrons of at most 53 MeV go at most 25 cm; some of their photons go further."""
+    arrays = simulated(60, flux_peak=0.4)
+    (content, offsets), what = entries(arrays["pixels"]), entries(arrays["pixel_label"])[0]
+    away = []
+    for low, high in pairwise(offsets):
+        places, kinds = content[low:high, :3], what[low:high]
+        for place in places[kinds == MICHEL]:
+            tracks = places[(kinds == TRACK) & (places[:, 0] == place[0])]
+            away.append(0.9 * np.hypot(*(tracks[:, 1:] - place[1:]).T).min(initial=np.inf))
+    assert len(away) > 100
+    assert np.quantile(away, 0.75) < 25
 
 
 def test_features_and_graph() -> None:

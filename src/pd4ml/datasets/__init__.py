@@ -5,7 +5,7 @@ from pd4ml.datasets.belle import Belle
 from pd4ml.datasets.calo_test_beam import CaloParticles, CaloTestBeam
 from pd4ml.datasets.eosl import EOSL
 from pd4ml.datasets.jet_images import JetImages
-from pd4ml.datasets.lar_tpc import LArTPC
+from pd4ml.datasets.lar_tpc import LArPixels, LArTPC
 from pd4ml.datasets.spinodal import Spinodal
 from pd4ml.datasets.top_tagging import TopTagging
 
@@ -16,6 +16,7 @@ __all__ = [
     "CaloParticles",
     "CaloTestBeam",
     "JetImages",
+    "LArPixels",
     "LArTPC",
     "Spinodal",
     "TopTagging",

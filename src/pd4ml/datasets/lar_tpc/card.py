@@ -1,13 +1,16 @@
-"""The card of LArTPC: what the generator makes, what it can vary, and what is unknown of the paper it follows."""
+"""The cards of LArTPC and LArPixels: what the generator makes, what it can vary, and what is unknown."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from pd4ml.card import ArraySpec, Card, Citation, Variant
 
-__all__ = ["CARD"]
+__all__ = ["CARD", "MAX_NODES", "PIXEL_CARD"]
+
+MAX_NODES = 1536  # pixels that models see, and that have a label where labels are asked for
 
 
 def _variant(description: str, **config: Any) -> Variant:
@@ -100,6 +103,59 @@ pions shower, too).
   author = "Vergani, Stefano and Bagoly, Attila",
   title = "{arXiv:2209.07191}", note = "proceedings of ACAT 2021",
   eprint = "2209.07191", archivePrefix = "arXiv", year = "2022"
+}""",
+        ),
+    ),
+)
+
+PIXEL_CARD = replace(
+    CARD,
+    name="LArPixels",
+    title="what left the charge of each pixel in liquid argon",
+    task="segmentation",
+    description="""
+The images of LArTPC, with a label for each pixel in place of one for the event, as networks of MicroBooNE give
+them (arXiv:1808.07269, arXiv:2012.08513) and PILArNet has them (arXiv:2006.01993): what left most of the pixel's
+charge? A shower, a track, a Michel electron where a muon decayed, a delta electron above 2 MeV, or electrons of
+low energy that photons made here and there. Pixels of noise alone have this last label, too.
+""",
+    extras=(CARD.target, *CARD.extras[1:]),
+    target=ArraySpec(
+        "pixel_label",
+        (MAX_NODES,),
+        "int8",
+        "1",
+        "of the brightest pixels, in their order: 0 shower, 1 track, 2 Michel electron, 3 delta electron, "
+        "4 low energy",
+        padding=-1,
+    ),
+    classes=("shower", "track", "Michel electron", "delta electron", "low energy"),
+    variants=MappingProxyType(
+        {name: CARD.variants[name] for name in ("default", "low_field", "noisy", "cosmics", "geant4_stand_in")}
+    ),
+    unknown=(
+        *CARD.unknown[2:],
+        "how MicroBooNE and PILArNet, whose names the labels have, make theirs in detail: abstracts were read, "
+        "and no score of theirs can be compared with one here",
+        "where a track ends and a delta electron begins: 2 MeV is chosen here, as is 5 MeV of low energy",
+        "with Geant4 labels follow from what each step's particle is and came from, by other rules than here",
+    ),
+    citations=(
+        Citation(
+            "MicroBooNE:2018kka",
+            """@article{MicroBooNE:2018kka,
+  author = "{MicroBooNE Collaboration}",
+  title = "{A Deep Neural Network for Pixel-Level Electromagnetic Particle Identification in the MicroBooNE
+    Liquid Argon Time Projection Chamber}",
+  eprint = "1808.07269", archivePrefix = "arXiv", year = "2018"
+}""",
+        ),
+        Citation(
+            "Adams:2020",
+            """@article{Adams:2020,
+  author = "{DeepLearnPhysics collaboration}",
+  title = "{PILArNet: Public Dataset for Particle Imaging Liquid Argon Detectors in High Energy Physics}",
+  eprint = "2006.01993", archivePrefix = "arXiv", year = "2020"
 }""",
         ),
     ),

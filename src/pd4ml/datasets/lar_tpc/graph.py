@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pd4ml.datasets.lar_tpc.card import MAX_NODES
 from pd4ml.datasets.lar_tpc.features import features
 from pd4ml.graphs import PackedGraphs
 from pd4ml.graphs.builders import point_graphs
@@ -19,7 +20,7 @@ from pd4ml.storage.store import Array
 
 __all__ = ["MAX_NODES", "graphs"]
 
-MAX_NODES, _NEIGHBOURS = 1536, 8
+_NEIGHBOURS = 8
 
 
 def graphs(arrays: Mapping[str, Array], fitted: Mapping[str, Any], *, edges: bool = True) -> PackedGraphs:

@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.datasets.lar_tpc.card import MAX_NODES
 from pd4ml.datasets.lar_tpc.config import Config
 from pd4ml.datasets.lar_tpc.interactions import CLASSES, as_primaries, interact
 from pd4ml.datasets.lar_tpc.readout import DRIFT_LENGTH, N_PIXELS, PIXEL, image, pixels
 from pd4ml.datasets.lar_tpc.transport import Deposits, transport
 from pd4ml.generation.simulator import Simulator
 from pd4ml.physics.geant4 import Primaries
-from pd4ml.storage.ragged import ragged
+from pd4ml.storage.ragged import entries, padded, ragged
 
-__all__ = ["SIMULATOR", "Config", "simulate"]
+__all__ = ["PIXEL_SIMULATOR", "SIMULATOR", "Config", "simulate", "simulate_pixels"]
 
 # The image's middle lies this far behind the vertex, and anywhere up to the second around there: who knows the
 # image does not know the vertex.
@@ -94,10 +95,19 @@ def _cosmics(mean: float, rng: np.random.Generator) -> list[Deposits]:
     return [transport(muons, i, rng, _REACH) for i in range(n)]
 
 
-SIMULATOR = Simulator(
-    simulate,
-    Config,
-    packages=("awkward", "numba", "numpy"),
-    chunk_events=200,
-    truth=("energy", "vertex", "lepton", "kind", "label"),
-)
+def simulate_pixels(
+    n_events: int, seed: np.random.SeedSequence, config: Config, split: str = "train"
+) -> dict[str, Any]:
+    """Simulate the same events, with labels (N, 1536) of the brightest pixels, -1 where there are no more."""
+    arrays = simulate(n_events, seed, config, split)
+    label, offsets = entries(arrays["pixel_label"])
+    return {**arrays, "pixel_label": padded(ragged(label.astype(np.int8), offsets), MAX_NODES, -1)}
+
+
+_COMMON: dict[str, Any] = {
+    "packages": ("awkward", "numba", "numpy"),
+    "chunk_events": 200,
+    "truth": ("energy", "vertex", "lepton", "kind", "label"),
+}
+SIMULATOR = Simulator(simulate, Config, **_COMMON)
+PIXEL_SIMULATOR = Simulator(simulate_pixels, Config, **_COMMON)
