@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pd4ml.collaborate.together import ALL, TOGETHER, Collaboration
+from pd4ml.collaborate.scores import ALL
+from pd4ml.collaborate.together import TOGETHER, Collaboration
 from pd4ml.report.rows import Column, Row, Table, measured_cell
 from pd4ml.report.shown import deciding_metric, shown
 
