@@ -90,7 +90,7 @@ class Books:
         for name, state in play.proposals.items():
             if ("proposal", name) not in done:
                 self.write(name, "proposal", proposal_body(round_, state))
-        for name, ballot in play.votes.items():
+        for name, ballot in sorted(play.votes.items(), key=lambda vote: vote[1] is None):  # void ones come last
             if ("vote", name) not in done:
                 self.write(name, "vote", vote_body(round_, digest, ballot))
         write_bytes(self.folder / COORDINATOR / f"{round_ % 2}-{_WEIGHTS}", to_bytes(play.state))

@@ -18,7 +18,7 @@ from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, missing_extra
 from pd4ml.metrics.measurement import Measurement
 from pd4ml.progress import progress
-from pd4ml.sample import Sample
+from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.atomic import write_bytes, write_text
 from pd4ml.storage.lock import one_writer
 from pd4ml.training.recipe import Recipe, load_recipe
@@ -39,6 +39,7 @@ __all__ = [
 
 COLLABORATION_NAME = "collaboration.json"
 SPLITS = ("equal", "skewed", "variants")
+ENGINES = ("process", "nvflare")
 TOGETHER, POOLED, ALONE = "together", "pooled", "alone"
 _FORMAT, _SECRET = 1, "secret"
 
@@ -146,6 +147,7 @@ def collaborate(
     threads: int = 1,
     compare: bool = True,
     privacy: Privacy | None = None,
+    engine: str = "process",
 ) -> Collaboration:
     """Train one model of many groups, none of which shows its events to another.
 
@@ -175,6 +177,9 @@ def collaborate(
     privacy : Privacy, optional
         What the proposals of a learner may tell about an event. It holds for the weights that are proposed, not
         for votes, nor for what the first learner fits.
+    engine : str
+        ``process``: this one plays all learners. ``nvflare``: each is a process of its own on this machine, and a
+        server asks them over mutual TLS, as between machines. The result is the same.
 
     Returns
     -------
@@ -198,6 +203,8 @@ def collaborate(
         raise DataError(
             f"a collaboration needs two learners or more on one dataset, found {len(samples)} on {len(datasets)}"
         )
+    if as_name("engine", engine, ENGINES) == "nvflare" and privacy is not None:
+        raise DataError("differential privacy is for the engine process: leave one of the two out")
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, datasets.pop())
     strategy = make_strategy(strategy) if isinstance(strategy, str) else strategy
     learners: list[NetworkLearner] = []
@@ -205,24 +212,20 @@ def collaborate(
         view = learners[0].view if learners else None
         learners.append(NetworkLearner(name, sample, recipe, view, seed=seed, epochs=epochs, threads=threads))
     start, folder = learners[0].start(), as_path(folder, "folder")
-    settings = {
-        "dataset": learners[0].sample.card.name,
-        "recipe": recipe.to_dict(),
-        "strategy": {"kind": strategy.kind, **asdict(strategy)},
-        "seed": seed,
-        "epochs": epochs,
-        "learners": {one.name: one.facts for one in learners},
-        "start": state_digest(start),
-        "features": learners[0].view.sha256,
-    }
+    told = {"dataset": learners[0].sample.card.name, "recipe": recipe.to_dict(), "seed": seed, "epochs": epochs}
+    facts = {one.name: one.facts for one in learners}
+    settings = settings_of(told, strategy, facts, start, learners[0].view)
     if privacy is not None:
         settings["privacy"] = {**asdict(privacy), "rounds": rounds}
     folder.mkdir(parents=True, exist_ok=True)
     with one_writer(folder, f"another process works on {folder}"):
-        books = Books(folder, [one.name for one in learners], strategy, settings)
-        if privacy is not None:
-            settings["spent"] = _keep_private(learners, privacy, strategy, rounds, folder)
-        state, history = play_watched(learners, strategy, start, rounds, books)
+        if engine == "nvflare":
+            state, history = _play_between_processes(learners, strategy, start, rounds, folder, settings)
+        else:
+            books = Books(folder, [one.name for one in learners], strategy, settings)
+            if privacy is not None:
+                settings["spent"] = _keep_private(learners, privacy, strategy, rounds, folder)
+            state, history = play_watched(learners, strategy, start, rounds, books)
         for one in learners:
             one.private = None
         states = {TOGETHER: state}
@@ -233,6 +236,32 @@ def collaborate(
         learners[0].fitted(state).save(folder / "model")
         write_collaboration(found)
     return found
+
+
+def settings_of(
+    told: Mapping[str, Any], strategy: Strategy, learners: Mapping[str, Any], start: State, view: FeatureView
+) -> dict[str, Any]:
+    """What a collaboration is: ``told`` (dataset, recipe, seed, epochs), rules, facts about learners' events."""
+    rules = {"kind": strategy.kind, **asdict(strategy)}
+    given = {"strategy": rules, "learners": dict(learners), "start": state_digest(start), "features": view.sha256}
+    return {**told, **given}
+
+
+def _play_between_processes(
+    learners: Sequence[NetworkLearner],
+    strategy: Strategy,
+    start: State,
+    rounds: int,
+    folder: Path,
+    settings: Mapping[str, Any],
+) -> tuple[State, list[dict[str, Any]]]:
+    from pd4ml.collaborate.wire.hub import RemoteLearner, SharedBooks
+    from pd4ml.collaborate.wire.processes import local_hub
+
+    with local_hub(folder, learners) as hub:
+        books = SharedBooks(hub, folder, strategy, settings)
+        players = [RemoteLearner(books, one.name, one.n_train, start) for one in learners]
+        return play_watched(players, strategy, start, rounds, books)
 
 
 def _keep_private(
