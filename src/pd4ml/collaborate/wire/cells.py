@@ -31,11 +31,13 @@ class _Cell:
     def __init__(self, kit: Kit, log: Path, host: str) -> None:
         # One message may have weights twice and a ledger; nobody makes a receiver hold more.
         os.environ.setdefault("NVFLARE_STREAMING_MAX_BLOB_SIZE", str(3 * MOST))
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it would print on standard error
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # it would print on standard error
         try:
             from nvflare.fuel.f3.cellnet.cell import Cell
         except ImportError as error:
             raise missing_extra("learning between machines", "network", error) from error
+        if (owner := _owner(kit)) != kit.name:
+            raise DataError(f"{kit.folder} calls itself the kit of {kit.name}, its certificate is that of {owner}")
         self.kit, self._log = kit, logging.FileHandler(log, encoding="utf-8")
         logger = logging.getLogger("nvflare")
         logger.addHandler(self._log)
@@ -51,13 +53,22 @@ class _Cell:
         }
         try:
             self.cell: Any = Cell(kit.name, f"grpc://{host}:{kit.port}", True, credentials)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # NVFlare has kinds of its own for what is no certificate of this authority
+            self._forget()
             raise DataError(one_line(f"{kit.folder} is no whole kit: {error}", 200)) from error
 
     def close(self) -> None:
         """Leave; the other side sees that."""
         self.cell.core_cell.stop()
-        self.cell.core_cell.ALL_CELLS.pop(self.kit.name, None)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what NVFlare keeps of a cell's name: this process may have another one, or ask one elsewhere."""
+        from nvflare.fuel.f3.cellnet.core_cell import CoreCell
+        from nvflare.fuel.f3.stats_pool import StatsPoolManager
+
+        CoreCell.ALL_CELLS.pop(self.kit.name, None)
+        StatsPoolManager.pools.clear()
         logging.getLogger("nvflare").removeHandler(self._log)
         self._log.close()
 
@@ -66,9 +77,9 @@ class ServerCell(_Cell):
     """The server's end: it listens, and asks sites."""
 
     def __init__(self, kit: Kit, log: Path) -> None:
-        super().__init__(kit, log, kit.host if kit.host == "127.0.0.1" else "0")
         if not _is_free(kit.port):
             raise DataError(f"port {kit.port} is in use: end what uses it, or make kits with another --port")
+        super().__init__(kit, log, kit.host if kit.host == "127.0.0.1" else "0")
         self.cell.core_cell.start()
 
     def ask(self, site: str, content: bytes, timeout: float) -> bytes:
@@ -144,21 +155,40 @@ def probe(kit: Kit) -> str:
     except OSError as error:  # ssl.SSLError is one
         raise DataError(one_line(f"{kit.folder} is no whole kit: {error}", 200)) from error
     context.set_alpn_protocols(["h2"])
+    where = f"{kit.host}:{kit.port}"
+    refusal = DataError(f"the server at {where} does not let this kit in: is it of this collaboration?")
     try:
         with (
             socket.create_connection((kit.host, kit.port), timeout=_SECONDS) as plain,
             context.wrap_socket(plain, server_hostname=kit.host) as connection,
         ):
-            connection.recv(1)  # in TLS 1.3 the server judges the client's certificate after the handshake
+            try:  # in TLS 1.3 the server judges the client's certificate after the handshake; gRPC speaks first
+                welcome = connection.recv(1)
+            except (ssl.SSLError, ConnectionResetError) as error:
+                raise refusal from error
+            if not welcome:
+                raise refusal
     except ssl.SSLCertVerificationError as error:
         raise DataError(
             f"the server at {kit.host}:{kit.port} is not of this kit's collaboration ({error.verify_message})"
         ) from error
     except ssl.SSLError as error:
-        raise DataError(f"the server at {kit.host}:{kit.port} lets this kit not in ({error.reason})") from error
+        raise refusal from error
     except OSError as error:
         return f"{kit.host}:{kit.port} does not answer ({error})"
     return ""
+
+
+def _owner(kit: Kit) -> str:
+    """Whose the certificate of a kit is."""
+    from cryptography import x509
+
+    try:
+        certificate = x509.load_pem_x509_certificate(kit.files[1].read_bytes())
+    except (OSError, ValueError) as error:
+        raise DataError(one_line(f"{kit.folder} is no whole kit: {error}", 200)) from error
+    names = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return str(names[0].value) if names else ""
 
 
 def _is_free(port: int) -> bool:

@@ -76,17 +76,17 @@ class Hub:
 
     def gather(self, check: Callable[[], None] = lambda: None) -> None:
         """Wait until all sites have said hello; ``check`` raises where that will never be."""
-        told = time.monotonic()
+        told, reasons = time.monotonic(), dict.fromkeys(self.sites, "")
         while missing := [site for site in self.sites if site not in self.hellos]:
             check()
             for site in missing:
                 try:
                     self.hellos[site] = self.ask(site, "hello")
-                except DataError:
-                    continue
-            if missing and time.monotonic() - told > _SECONDS / 6:
+                except DataError as error:
+                    reasons[site] = str(error)
+            if time.monotonic() - told > _SECONDS / 6:
                 told = time.monotonic()
-                print(f"waiting for {', '.join(missing)}", file=sys.stderr, flush=True)
+                print(f"waiting: {'; '.join(reasons[site] for site in missing)}", file=sys.stderr, flush=True)
             time.sleep(0.2)
 
     def begin(self, sites: tuple[str, ...], job: Mapping[str, Any], start: bool = False) -> dict[str, Message]:
@@ -148,6 +148,12 @@ class SharedBooks(Books):
                 signed = reply.head["entry"]
                 return None if signed is None else entry_of(str(signed).encode(), f"the entry of {site}")
         raise DataError(f"the ledger of {site} is longer than the coordinator's: it is of another story")
+
+    def catch_up(self, site: str) -> None:
+        """Tell a site all decisions, if it may have missed one."""
+        last = max(entry.number for entry in self.ledgers[0].entries if entry.author == COORDINATOR)
+        if self.known[site] <= last:
+            self._tell(site)
 
     def _tell_all(self) -> None:
         """Sites that are away are told when they are back."""
@@ -240,4 +246,5 @@ class RemoteLearner:
         return self._work("loss", to_bytes(state))
 
     def _work(self, kind: str, blob: bytes, **said: Any) -> Message:
+        self._books.catch_up(self.name)
         return self._hub.ask(self.name, kind, blob, timeout=self._hub.timeout, **said)

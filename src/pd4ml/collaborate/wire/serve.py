@@ -12,6 +12,7 @@ from pd4ml.collaborate.together import TOGETHER, Collaboration, settings_of, wri
 from pd4ml.collaborate.weights import State, from_bytes, to_bytes
 from pd4ml.collaborate.wire.hub import Hub, RemoteLearner, SharedBooks
 from pd4ml.collaborate.wire.kits import SERVER, Kit
+from pd4ml.collaborate.wire.messages import Message
 from pd4ml.errors import DataError
 from pd4ml.metrics.measurement import Measurement
 from pd4ml.sample import FeatureView
@@ -80,7 +81,7 @@ def serve(
         learners = [RemoteLearner(books, name, facts[name]["events"]["train"], start) for name in found.sites]
         state, history = play_watched(learners, strategy, start, rounds, books)
         write_bytes(folder / "weights.npz", to_bytes(state))
-        scores = {TOGETHER: _finish(hub, state)}
+        scores = {TOGETHER: _finish(books, state)}
     made = Collaboration(folder, {**settings, "rounds": rounds}, history, scores)
     write_collaboration(made)
     return made
@@ -103,9 +104,15 @@ def _begun(hub: Hub, seed: int, epochs: int) -> tuple[dict[str, Any], dict[str, 
     return dict(job), facts, from_bytes(first.blob)
 
 
-def _finish(hub: Hub, state: State) -> dict[str, dict[str, Measurement]]:
+def _finish(books: SharedBooks, state: State) -> dict[str, dict[str, Measurement]]:
     """Give sites the common model; what it is worth on the test events of those that answer."""
-    asked = {s: hub.pool.submit(hub.ask, s, "finish", to_bytes(state), timeout=hub.timeout) for s in hub.sites}
+    hub, blob, rounds = books.hub, to_bytes(state), len(books.decisions)
+
+    def ask(site: str) -> Message:
+        books.catch_up(site)
+        return hub.ask(site, "finish", blob, timeout=hub.timeout, round=rounds)
+
+    asked = {site: hub.pool.submit(ask, site) for site in hub.sites}
     found: dict[str, dict[str, Measurement]] = {}
     for site, answer in asked.items():
         try:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pd4ml.collaborate.ledger import COORDINATOR, Ledger, Signer, entry_of
 from pd4ml.collaborate.rounds import KEY, LEDGER, proposal_body, vote_body
 from pd4ml.collaborate.scores import scores_of
-from pd4ml.collaborate.weights import from_bytes, state_digest, to_bytes
+from pd4ml.collaborate.weights import State, from_bytes, state_digest, to_bytes
 from pd4ml.collaborate.wire.cells import SiteCell, probe
 from pd4ml.collaborate.wire.kits import SERVER, Kit
 from pd4ml.collaborate.wire.messages import Message, pack, verified
@@ -144,6 +144,7 @@ class Site:
         if self.learner is None:
             return Message({"need": "begin"})
         state, round_ = from_bytes(blob, self.learner.start()), int(head["round"])
+        self._check_state(state, round_)
         proposal = self.learner.propose(state, round_, float(head["proximal"]))
         self._remember("proposal", proposal_body(round_, proposal))
         return Message({}, to_bytes(proposal))
@@ -153,6 +154,7 @@ class Site:
             return Message({"need": "begin"})
         like, cut = self.learner.start(), int(head["cut"])
         proposal, current = (from_bytes(part, like) for part in (blob[:cut], blob[cut:]))
+        self._check_state(current, int(head["round"]))
         ballot = self.learner.vote(proposal, current)
         self._remember("vote", vote_body(int(head["round"]), state_digest(proposal), ballot))
         return Message({"change": ballot.change, "error_of_change": ballot.error})
@@ -194,6 +196,7 @@ class Site:
         if self.learner is None:
             return Message({"need": "begin"})
         state = from_bytes(blob, self.learner.start())
+        self._check_state(state, int(head["round"]))
         measured = scores_of([self.learner], {"together": state})["together"][self.kit.name]
         (self.folder / "model").mkdir(exist_ok=True)
         self.learner.fitted(state).save(self.folder / "model")
@@ -212,6 +215,13 @@ class Site:
         if differ := sorted(key for key in {*other, *mine["recipe"]} if other.get(key) != mine["recipe"].get(key)):
             names = ", ".join(map(str, differ))
             raise _RefusalError(one_line(f"this site has another recipe, that differs in {names}", 200))
+
+    def _check_state(self, state: State, round_: int) -> None:
+        """Whether the round is the next one and ``state`` what all have, as the ledger says."""
+        decided = [entry.body["state"] for entry in self.ledger.entries if entry.kind == "decision"]
+        common = [self.ledger.entries[0].body["facts"]["start"], *decided][-1] if self.ledger.entries else None
+        if round_ != len(decided) or state_digest(state) != common:
+            raise _RefusalError(f"this site's ledger has no such round {round_}, or other weights before it")
 
     def _check_start(self, body: Mapping[str, Any]) -> None:
         """Whether a ledger's first entry is about this site, and what it was started with."""
