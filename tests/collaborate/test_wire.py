@@ -10,39 +10,31 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from helpers import faulty_site
-from helpers.faulty_site import FaultyOffer, order
 from helpers.toy import Toy
 from pd4ml.collaborate import collaborate, compare_ledgers, groups_of, read_collaboration, verify_ledger
-from pd4ml.collaborate.ledger import COORDINATOR, Signer
-from pd4ml.collaborate.network import NetworkLearner
-from pd4ml.collaborate.strategies import Ballot, Play, Vote
-from pd4ml.collaborate.together import settings_of
-from pd4ml.collaborate.weights import State, state_digest, to_bytes
+from pd4ml.collaborate.ledger import COORDINATOR
+from pd4ml.collaborate.strategies import Ballot, Vote
+from pd4ml.collaborate.weights import state_digest
 from pd4ml.errors import DataError
 from pd4ml.sample import Sample
 from pd4ml.training.recipe import Recipe, load_recipe
 
 pytest.importorskip("nvflare", reason="needs the extra [network]")
-wire = pytest.importorskip("pd4ml.collaborate.wire.processes")
-hub_module = pytest.importorskip("pd4ml.collaborate.wire.hub")
 
-from pd4ml.collaborate.wire.cells import ServerCell, probe  # noqa: E402
-from pd4ml.collaborate.wire.kits import Kit, make_kits  # noqa: E402
-from pd4ml.collaborate.wire.messages import pack, request, unpack, verified  # noqa: E402
-from pd4ml.collaborate.wire.site import Offer, run_site  # noqa: E402
-
-NAMES = ("cern", "desy", "kek")
+from helpers import faulty_site
+from helpers.faulty_site import order
+from helpers.federation import NAMES, SMALL, Federation, environment, wait_until
+from pd4ml.collaborate.wire import processes
+from pd4ml.collaborate.wire.kits import make_kits
+from pd4ml.collaborate.wire.messages import unpack
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +50,6 @@ def groups(data: Path) -> dict[str, Sample]:
     return dict(zip(NAMES, groups_of(Toy, data, 3, "equal").values(), strict=True))
 
 
-SMALL = {"batch_size": 32, "hyperparameters": {"width": 16, "depth": 3}}
-
-
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
     return load_recipe("fcn_quick", Toy).override(**SMALL)
@@ -68,155 +57,6 @@ def recipe() -> Recipe:
 
 def bodies(file: Path) -> list[tuple[str, str, Any]]:
     return [(entry.kind, entry.author, entry.body) for entry in verify_ledger(file)[1:]]
-
-
-# Kits
-
-
-def test_kits_hold_what_is_ones_own(tmp_path: Path) -> None:
-    made = make_kits(tmp_path / "kits", NAMES, "127.0.0.1", 8123)
-    assert [kit.name for kit in made] == ["server", *NAMES]
-    keys = {}
-    for folder in made:
-        kit = Kit.read(folder)
-        assert (kit.name, kit.port, kit.sites) == (folder.name, 8123, NAMES)
-        assert folder.stat().st_mode & 0o077 == 0
-        secret = [file for file in folder.rglob("*") if file.is_file() and b"PRIVATE" in file.read_bytes()]
-        assert secret == [kit.files[2]]
-        keys[folder.name] = secret[0].read_bytes()
-        for file in folder.rglob("key"):
-            assert folder.name == "server"
-            secret.append(file)
-        assert all(file.stat().st_mode & 0o777 == 0o600 for file in secret)
-    assert len(set(keys.values())) == 4
-    assert not [file for file in tmp_path.rglob("*") if file.name == "cert.json"]  # the authority's key is nowhere
-    with pytest.raises(DataError, match="is there already"):
-        make_kits(tmp_path / "kits", ("cern", "other"))
-
-
-@pytest.mark.parametrize("names", ["a", "a,a", "server,b", "a,coordinator", "a,b.c", "a,"])
-def test_names_that_are_none(names: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError):
-        make_kits(tmp_path, names.split(","))
-
-
-def test_what_is_no_kit(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no kit"):
-        Kit.read(tmp_path)
-    (tmp_path / "kit.json").write_text('{"format": 1, "name": "x"}')
-    with pytest.raises(DataError, match="is no kit"):
-        Kit.read(tmp_path)
-
-
-# Requests
-
-
-def test_requests_of_others_and_old_ones_are_turned_away(tmp_path: Path) -> None:
-    signer, other = Signer(COORDINATOR), Signer(COORDINATOR)
-    content = request(signer, {"to": "cern", "call": 5, "kind": "hello"}, b"weights")
-    assert verified(content, "cern", signer.public, 4).blob == b"weights"
-    for wrong, message in (
-        ((content, "cern", signer.public, 5), "sent again"),
-        ((content, "desy", signer.public, 4), "somebody else"),
-        ((content, "cern", other.public, 4), "not signed"),
-        ((content[:-1] + b"x", "cern", signer.public, 4), "weights were changed"),
-        ((content.replace(b"hello", b"write"), "cern", signer.public, 4), "not signed"),
-        ((b"\x80\x04no json", "cern", signer.public, 4), "no message"),
-        ((b"[1]\n", "cern", signer.public, 4), "no message"),
-    ):
-        with pytest.raises(DataError, match=message):
-            verified(*wrong)
-    assert unpack(pack({"a": 1}, b"\n\n")).blob == b"\n\n"
-    with pytest.raises(DataError, match="no number"):
-        unpack(b'{"loss": NaN}\n').number("loss")
-
-
-# The door
-
-
-STOLEN = """
-import sys
-from pathlib import Path
-from dataclasses import replace
-from pd4ml.collaborate.wire import cells
-from pd4ml.collaborate.wire.kits import Kit
-cells._owner = lambda kit: kit.name
-kit = replace(Kit.read(Path(sys.argv[1])), name=sys.argv[2], port=int(sys.argv[3]))
-cell = cells.SiteCell(kit, Path(sys.argv[1]) / "log", lambda content: None)
-sys.stdin.read()
-"""
-
-
-DOOR = """
-import sys
-from pathlib import Path
-from pd4ml.collaborate.wire.cells import ServerCell
-from pd4ml.collaborate.wire.kits import Kit
-cell = ServerCell(Kit.read(Path(sys.argv[1])), Path(sys.argv[2]))
-for line in sys.stdin:
-    print(*sorted(cell.cell.core_cell.agents), flush=True)
-"""
-
-
-def test_strangers_and_stolen_names_stay_outside(
-    tmp_path: Path, groups: dict[str, Sample], recipe: Recipe
-) -> None:
-    port = wire.free_port()
-    ours, theirs = (make_kits(tmp_path / name, NAMES, port=port) for name in ("ours", "theirs"))
-    offer = Offer(groups["cern"], recipe)
-    with pytest.raises(DataError, match="calls itself the kit of kek, its certificate is that of cern"):
-        ServerCell(replace(Kit.read(ours[1]), name="kek"), tmp_path / "log")
-    with pytest.raises(DataError, match="is the server's kit"):
-        run_site(Kit.read(ours[0]), offer)
-    assert "does not answer" in probe(Kit.read(ours[1]))
-    log = tmp_path / "server.log"
-    command = [sys.executable, "-c", DOOR, str(ours[0]), str(log)]
-    running = [
-        server := subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    ]
-
-    def inside() -> list[str]:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        server.stdin.write(b"\n")
-        server.stdin.flush()
-        return server.stdout.readline().decode().split()
-
-    try:
-        wait_until(lambda: probe(Kit.read(ours[1])) == "")
-        with pytest.raises(DataError, match="is in use"):
-            ServerCell(Kit.read(ours[0]), log)
-        with pytest.raises(DataError, match="is not of this kit's collaboration"):
-            run_site(Kit.read(theirs[1]), offer, tmp_path / "stranger")
-        mixed = tmp_path / "mixed"  # knows our server, but has a certificate of its own authority
-        mixed.mkdir()
-        for file in theirs[1].iterdir():
-            (mixed / file.name).write_bytes(file.read_bytes())
-        (mixed / "rootCA.pem").write_bytes((ours[1] / "rootCA.pem").read_bytes())
-        with pytest.raises(DataError, match="does not let this kit in"):
-            run_site(Kit.read(mixed), offer, tmp_path / "mixed")
-        for folder, claim in ((ours[2], "cern"), (ours[3], "kek")):
-            command = [sys.executable, "-c", STOLEN, str(folder), claim, str(port)]
-            running.append(subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE))
-        wait_until(lambda: "authenticated as 'desy' but claimed endpoint 'cern'" in log.read_text())
-        wait_until(lambda: inside() == ["kek"])  # the honest one is in
-    finally:
-        for process in running:
-            process.kill()
-        for process in running:
-            process.communicate()
-
-
-def wait_until(true: Any, seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def environment(**more: str) -> dict[str, str]:
-    path = [*([more.pop("first")] if "first" in more else []), *(path for path in sys.path if path)]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), **more}
 
 
 # The core's result
@@ -256,102 +96,14 @@ def test_the_engine_gives_what_the_core_gives(groups: dict[str, Sample], recipe:
 # What goes wrong
 
 
-class Federation:
-    """Three processes of sites, a server in this one, and learners of the core for what should come out."""
-
-    def __init__(self, folder: Path, groups: dict[str, Sample], recipe: Recipe, stack: ExitStack) -> None:
-        self.folder, self.groups, self.recipe = folder, groups, recipe
-        (folder / COORDINATOR).mkdir()
-        signer = Signer(COORDINATOR, folder / COORDINATOR / "key")
-        self.kits = make_kits(folder / "kits", NAMES, port=wire.free_port(), signer=signer)
-        self.stacks = {name: stack.enter_context(ExitStack()) for name in NAMES}
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.hub = stack.enter_context(hub_module.Hub(Kit.read(self.kits[0]), folder, 600.0))
-        self.heard: list[tuple[str, bytes]] = []
-        ask = self.hub.cell.ask
-
-        def tapped(site: str, content: bytes, timeout: float) -> bytes:
-            reply: bytes = ask(site, content, timeout)
-            self.heard.append((site, reply))
-            return reply
-
-        self.hub.cell.ask = tapped
-        for name in NAMES:
-            self.start(name)
-        self.core: list[NetworkLearner] = []
-        for name in NAMES:
-            view = self.core[0].view if self.core else None
-            self.core.append(NetworkLearner(name, groups[name], recipe, view))
-        self.state: State = self.core[0].start()
-        self.hub.gather()
-        job = {"dataset": "Toy", "recipe": recipe.to_dict(), "seed": 1, "epochs": 1}
-        self.hub.begin(NAMES, {**job, "features": self.core[0].view.to_json()})
-        facts = {one.name: one.facts for one in self.core}
-        settings = settings_of(job, Vote(), facts, self.state, self.core[0].view)
-        self.books = hub_module.SharedBooks(self.hub, folder, Vote(), settings)
-        self.learners = [hub_module.RemoteLearner(self.books, o.name, o.n_train, self.state) for o in self.core]
-
-    def start(self, name: str) -> None:
-        kit = self.kits[1 + NAMES.index(name)]
-        offer = FaultyOffer(self.groups[name], self.recipe)
-        process = wire.site_process(kit, offer, self.folder / name)
-        self.processes[name] = self.stacks[name].enter_context(process)
-
-    def restart(self, name: str) -> None:
-        self.stacks[name].close()
-        self.start(name)
-
-    def back(self, name: str) -> None:
-        """Wait until a site that was started again can be asked."""
-        wait_until(lambda: name in self.hub.cell.cell.core_cell.agents)
-
-    def play(self, *wrong: tuple[str, str], instead: Mapping[tuple[str, str], Any] = MappingProxyType({})) -> Play:
-        """A round, which must be the core's of learners that fail where ``wrong`` (name, call) says."""
-        round_ = len(self.books.decisions)
-        beside = [_Wrong(one, {call for name, call in wrong if name == one.name}, instead) for one in self.core]
-        expected = Vote().play(self.state, beside, round_)
-        play = Vote().play(self.state, self.learners, round_)
-        assert set(play.failures) == {name for name, _ in wrong}
-        assert play.accepted == expected.accepted
-        assert state_digest(play.state) == state_digest(expected.state)
-        votes = [{n: b and (b.change, b.error) for n, b in p.votes.items()} for p in (play, expected)]
-        assert votes[0] == votes[1]
-        self.books.note(round_, play)
-        self.state = play.state
-        return play
-
-    def said(self, name: str) -> str:
-        return (self.folder / name / "site.log").read_text()
-
-
-class _Wrong:
-    """A learner of the core that fails in some calls, or answers something else."""
-
-    def __init__(self, learner: NetworkLearner, calls: set[str], instead: Mapping[tuple[str, str], Any]) -> None:
-        self.learner, self.calls, self.instead = learner, calls, instead
-        self.name, self.n_train = learner.name, learner.n_train
-
-    def propose(self, state: State, round_: int, proximal: float = 0.0) -> State:
-        if "propose" in self.calls:
-            raise DataError("it fails")
-        if ("propose", self.name) in self.instead:
-            return self.instead["propose", self.name]  # type: ignore[no-any-return]
-        return self.learner.propose(state, round_, proximal)
-
-    def vote(self, proposal: State, current: State) -> Ballot:
-        if "vote" in self.calls:
-            raise DataError("it fails")
-        return self.instead.get(("vote", self.name)) or self.learner.vote(proposal, current)
-
-
 @pytest.fixture(scope="module")
 def federation(
     tmp_path_factory: pytest.TempPathFactory, groups: dict[str, Sample], recipe: Recipe
 ) -> Iterator[Federation]:
-    command, wire._SITE = wire._SITE, faulty_site.COMMAND
+    command, processes._SITE = processes._SITE, faulty_site.COMMAND
     with ExitStack() as stack:
         yield Federation(tmp_path_factory.mktemp("federation"), groups, recipe, stack)
-    wire._SITE = command
+    processes._SITE = command
 
 
 @pytest.mark.slow
@@ -477,7 +229,7 @@ def test_the_server_is_killed_and_goes_on(data: Path, recipe: Recipe, tmp_path: 
     home = tmp_path / "home"
     home.mkdir()
     env = environment(first=str(tmp_path / "guard"), HOME=str(home), MPLCONFIGDIR=str(tmp_path / "mpl"))
-    kits = make_kits(tmp_path / "kits", ("cern", "desy"), port=wire.free_port())
+    kits = make_kits(tmp_path / "kits", ("cern", "desy"), port=processes.free_port())
 
     def started(*words: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-W", "error", "-c", TOY, "collaborate", *words]
@@ -526,44 +278,3 @@ def test_the_server_is_killed_and_goes_on(data: Path, recipe: Recipe, tmp_path: 
 
 def core_state(folder: Path) -> str:
     return str(verify_ledger(folder / "cern" / "ledger.jsonl")[-1].body["state"])
-
-
-def test_a_site_refuses_what_it_was_not_started_for(
-    groups: dict[str, Sample], recipe: Recipe, tmp_path: Path
-) -> None:
-    from pd4ml.collaborate.wire.site import Site
-
-    kits = make_kits(tmp_path / "kits", NAMES)
-    signer = Signer(COORDINATOR, kits[0] / COORDINATOR / "key")
-    site = Site(Kit.read(kits[1]), Offer(groups["cern"], recipe), kits[1])
-
-    def asked(kind: str, blob: bytes = b"", **said: Any) -> dict[str, Any]:
-        head = {"to": "cern", "kind": kind, "call": time.time_ns(), **said}
-        return dict(unpack(site.answer(request(signer, head, blob)).result(60)).head)
-
-    job = {"dataset": "Toy", "recipe": recipe.to_dict(), "seed": 1, "epochs": 1, "features": None, "start": False}
-    assert asked("begin", **{**job, "dataset": "Other"})["error"] == "this site has Toy, not Other"
-    other = recipe.override(batch_size=64).to_dict()
-    assert "differs in batch_size, name" in asked("begin", **{**job, "recipe": other})["error"]
-    assert asked("propose", round=0, proximal=0.0) == {"need": "begin"}
-    assert asked("steal")["error"] == "steal failed there (KeyError)"
-    assert asked("begin", **job)["facts"]["source"] == "generated"
-    body = {"round": 0, "proposal": "a" * 64, "yes": True, "change": -1.0, "error": 0.0, "tie": False}
-    start = {"authors": {"cern": site.signer.public, COORDINATOR: signer.public}, "strategy": {"kind": "vote"}}
-    assert site.learner is not None
-    facts = {**job, "learners": {"cern": site.learner.facts}, "start": state_digest(site.learner.start())}
-    for changed, wrong in ((facts | {"features": "other"}, "features"), (facts | {"seed": 2}, "features, seed")):
-        entry = signer.entry(None, "start", {**start, "facts": changed}).line.decode()
-        answer = asked("write", first=0, entries=[entry], sign=None)
-        assert answer["error"] == f"this site has a ledger of other {wrong}"
-    facts["features"] = site.learner.view.sha256
-    entry = signer.entry(None, "start", {**start, "facts": facts}).line.decode()
-    signed = asked("write", first=0, entries=[entry], sign={"kind": "vote", "body": body})
-    assert signed["error"] == "this site did not answer what it should sign"  # nobody votes for it
-    for round_, state in ((1, site.learner.start()), (0, {n: v + 1 for n, v in site.learner.start().items()})):
-        refused = asked("propose", to_bytes(state), round=round_, proximal=0.0)["error"]
-        assert refused == f"this site's ledger has no such round {round_}, or other weights before it"
-    no = {"round": 0, "proposal": "a" * 64, "yes": None}
-    assert (
-        json.loads(asked("write", first=1, entries=[], sign={"kind": "vote", "body": no})["entry"])["body"] == no
-    )

@@ -111,12 +111,21 @@ class SharedBooks(Books):
             if hello.number("have") > len(own.entries):  # it was begun without a server
                 lines = self.hub.ask(site, "read", first=len(own.entries)).head.get("entries")
                 for line in lines if isinstance(lines, list) else []:
-                    own.append(entry_of(str(line).encode(), f"an entry that {site} has"))
+                    own.append(self._of_ours(entry_of(str(line).encode(), f"an entry that {site} has"), site))
         self.ledgers = [own]
         return {
             COORDINATOR: self.hub.signer.public,
             **{s: str(h.head.get("public")) for s, h in self.hub.hellos.items()},
         }
+
+    def _of_ours(self, entry: Entry, site: str) -> Entry:
+        """Refuse a ledger that begins with another coordinator's key: anybody can make one."""
+        authors = entry.body.get("authors")
+        if entry.number == 0 and not (
+            isinstance(authors, dict) and authors.get(COORDINATOR) == self.hub.signer.public
+        ):
+            raise DataError(f"{site} has the ledger of another collaboration")
+        return entry
 
     def write(self, author: str, kind: str, body: Mapping[str, Any]) -> None:
         """Add an entry; what a site that is away should have signed is left out."""
