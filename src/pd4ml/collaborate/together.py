@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLLABORATION_NAME",
+    "ENGINES",
     "SPLITS",
     "Collaboration",
     "collaborate",
     "groups_of",
     "read_collaboration",
+    "settings_of",
     "write_collaboration",
 ]
 
