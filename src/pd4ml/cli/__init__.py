@@ -2,6 +2,7 @@
 
 from pd4ml.cli import (
     benchmark,
+    between,
     collaborate,
     compete,
     contribute,
@@ -20,6 +21,7 @@ from pd4ml.cli.app import app, main
 __all__ = [
     "app",
     "benchmark",
+    "between",
     "collaborate",
     "compete",
     "contribute",

@@ -224,7 +224,7 @@ def settings(texts: list[str] | None) -> dict[str, Any]:
     taken = ("path", "n_events", "seed", "workers", "variant", "draw", "force")
     for text in texts or []:
         key, equals, value = text.partition("=")
-        if not equals or not key.isidentifier():
+        if not equals or not all(part.isidentifier() for part in key.split(".")):
             raise DataError(f"--set takes KEY=VALUE, found {text!r}")
         if key in taken:
             raise DataError(f"--set is for settings; {key} has an option of its own, see --help")

@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from pd4ml.collaborate.privacy import Privacy
     from pd4ml.collaborate.together import Collaboration
 
-__all__ = ["run", "verify"]
+__all__ = [
+    "Epochs",
+    "RecipeName",
+    "Rounds",
+    "StrategyName",
+    "WorkingThreads",
+    "collaborate",
+    "parted",
+    "run",
+    "show",
+    "verify",
+]
 
 
 class _RunsByDefault(TyperGroup):
@@ -59,6 +70,9 @@ StrategyName = Annotated[
 Compare = Annotated[
     bool, typer.Option("--compare/--no-compare", help="Whether each also learns alone, and one of all events.")
 ]
+Rounds = Annotated[int, typer.Option(help="How many rounds.")]
+Epochs = Annotated[int, typer.Option(help="Epochs of one proposal.")]
+WorkingThreads = Annotated[int, typer.Option("--threads", help="Threads that work.")]
 Out = Annotated[
     Path | None, typer.Option("--out", help="The folder it is kept in; collaborations/... if not given.")
 ]
@@ -75,8 +89,8 @@ def run(
     skew: Skew = 0.8,
     strategy: StrategyName = "vote",
     options: Settings = None,
-    rounds: Annotated[int, typer.Option(help="How many rounds.")] = 20,
-    epochs: Annotated[int, typer.Option(help="Epochs of one proposal.")] = 1,
+    rounds: Rounds = 20,
+    epochs: Epochs = 1,
     seed: Annotated[int, typer.Option(help="Of parts, weights and the order of events.")] = 1,
     compare: Compare = True,
     epsilon: Annotated[
@@ -86,7 +100,10 @@ def run(
     source: SourceName = "",
     path: DataPath = Path("datasets"),
     out: Out = None,
-    threads: Annotated[int, typer.Option(help="Threads that work.")] = 1,
+    threads: WorkingThreads = 1,
+    engine: Annotated[
+        str, typer.Option(help="`process`: this one plays all. `nvflare`: each a process, over mutual TLS.")
+    ] = "process",
     as_json: AsJson = False,
 ) -> None:
     """Train one model of many groups in rounds, and compare it with each group's own and one of all events.
@@ -102,9 +119,7 @@ def run(
     from pd4ml.training.recipe import load_recipe
 
     found, source = find(dataset, path, source)
-    prefix, given = "strategy.", settings(options)
-    of_strategy = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
-    of_recipe = {key: value for key, value in given.items() if not key.startswith(prefix)}
+    of_strategy, of_recipe = parted(options)
     chosen = load_recipe(recipe, found).override(**of_recipe)
     names = tuple(name for name in variants.split(",") if name)
     made = together(
@@ -118,8 +133,16 @@ def run(
         threads=threads,
         compare=compare,
         privacy=_privacy(epsilon, delta),
+        engine=engine,
     )
-    _show(made, as_json)
+    show(made, as_json)
+
+
+def parted(options: list[str] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings of the strategy, those of the recipe."""
+    prefix, given = "strategy.", settings(options)
+    of_strategy = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
+    return of_strategy, {key: value for key, value in given.items() if not key.startswith(prefix)}
 
 
 def _privacy(epsilon: float | None, delta: float) -> Privacy | None:
@@ -132,7 +155,8 @@ def _privacy(epsilon: float | None, delta: float) -> Privacy | None:
     return Privacy(epsilon, delta)
 
 
-def _show(found: Collaboration, as_json: bool) -> None:
+def show(found: Collaboration, as_json: bool) -> None:
+    """Print what a collaboration came to."""
     from pd4ml.collaborate.together import COLLABORATION_NAME
     from pd4ml.report.collaboration import collaboration_picture, collaboration_table
     from pd4ml.report.render import to_text
@@ -149,7 +173,7 @@ def _show(found: Collaboration, as_json: bool) -> None:
     print(f"{table.title}\n\n{to_text(table, width())}")
     if spent := found.settings.get("spent"):
         say(f"epsilon spent: {', '.join(f'{name} {value:.2f}' for name, value in spent.items())}")
-    say(f"{found.folder}: {COLLABORATION_NAME}, collaboration.png, model, a ledger for each learner")
+    say(f"{found.folder}: {COLLABORATION_NAME}, collaboration.png, the common model or its weights, ledgers")
 
 
 @collaborate.command("verify")

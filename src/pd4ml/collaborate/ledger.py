@@ -24,7 +24,17 @@ from pd4ml.storage.atomic import write_bytes
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = ["COORDINATOR", "Entry", "Ledger", "Signer", "compare_ledgers", "read_ledger", "verify_ledger"]
+__all__ = [
+    "COORDINATOR",
+    "Entry",
+    "Ledger",
+    "Signer",
+    "compare_ledgers",
+    "entry_of",
+    "is_signed",
+    "read_ledger",
+    "verify_ledger",
+]
 
 _FIRST = "0" * 64  # what the first entry has for the one before
 _MOST = 1_000_000  # bytes of a line
@@ -88,12 +98,16 @@ class Signer:
     def __repr__(self) -> str:
         return f"<key of {self.name}: public {self.public[:16]}>"
 
+    def sign(self, content: bytes) -> str:
+        """The signature of ``content``."""
+        return self._key.sign(content).hex()
+
     def entry(self, last: Entry | None, kind: str, body: Mapping[str, Any]) -> Entry:
         """The entry after ``last``, signed."""
         number, previous = (0, _FIRST) if last is None else (last.number + 1, last.sha256)
         time = datetime.now(UTC).isoformat(timespec="seconds")
         entry = Entry(number, previous, time, self.name, kind, dict(body))
-        return Entry(**{**asdict(entry), "signature": self._key.sign(entry.signed).hex()})
+        return Entry(**{**asdict(entry), "signature": self.sign(entry.signed)})
 
 
 class Ledger:
@@ -151,13 +165,14 @@ def read_ledger(file: str | Path) -> list[Entry]:
             while line := stream.readline(_MOST):
                 if not line.endswith(b"\n"):
                     raise DataError(f"{file}: entry {len(entries)} is cut off, or longer than {_MOST:,} bytes")
-                entries.append(_entry(line[:-1], f"{file}: entry {len(entries)}"))
+                entries.append(entry_of(line[:-1], f"{file}: entry {len(entries)}"))
     except OSError as error:
         raise DataError(f"{file} cannot be read: {error}") from error
     return entries
 
 
-def _entry(line: bytes, where: str) -> Entry:
+def entry_of(line: bytes, where: str) -> Entry:
+    """The entry that a line is; DataError, which begins with ``where``, for anything else."""
     try:
         values = json.loads(line)
         entry = Entry(**values)
@@ -260,7 +275,7 @@ class _Chain:
             self._start(entry)
         if entry.author not in self.keys:
             raise DataError(one_line(f"{where} is by {entry.author}, who takes no part", 200))
-        if not _signed_by(entry, self.keys[entry.author]):
+        if not is_signed(entry.signed, entry.signature, self.keys[entry.author]):
             raise DataError(f"{where} is not signed by {entry.author}")
         if number and self.story is not None:
             self.story.take(entry, where)
@@ -276,14 +291,13 @@ class _Chain:
             raise DataError("entry 0 names other keys than those that were given")
 
 
-def _signed_by(entry: Entry, public: str) -> bool:
+def is_signed(content: bytes, signature: str, public: str) -> bool:
+    """Whether ``signature`` is that of ``content`` by the owner of the key ``public``."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(
-            bytes.fromhex(entry.signature), entry.signed
-        )
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(bytes.fromhex(signature), content)
     except (InvalidSignature, ValueError):
         return False
     return True

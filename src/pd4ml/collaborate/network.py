@@ -167,6 +167,27 @@ class NetworkLearner:
         checked = check_state(state, self._like)
         return self._cached_losses(_Key(checked))
 
+    def loss_of(self, state: State) -> float:
+        """The mean loss of all vote events."""
+        losses, sizes = self.losses(state)
+        return float(losses @ sizes / sizes.sum())
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What others are told of the events: where they come from, their fingerprint, how many there are."""
+        sample = self.sample
+        counts = {
+            "train": self.n_train,
+            "vote": len(self.material.valid.index),
+            "test": len(sample.open("test")),
+        }
+        return {
+            "source": sample.source,
+            "variant": sample.variant,
+            "fingerprint": sample.fingerprint,
+            "events": counts,
+        }
+
     def _losses(self, key: _Key) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         put_state(self.model, key.state)
         self.model.eval()

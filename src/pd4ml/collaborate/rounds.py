@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pd4ml.collaborate.ledger import COORDINATOR, Ledger, Signer, compare_ledgers
-from pd4ml.collaborate.strategies import Learner, Play, Strategy
+from pd4ml.collaborate.strategies import Ballot, Learner, Play, Strategy, ask_ahead
 from pd4ml.collaborate.weights import State, from_bytes, state_digest, to_bytes
 from pd4ml.errors import DataError
-from pd4ml.storage.atomic import write_bytes
+from pd4ml.progress import progress
+from pd4ml.storage.atomic import write_bytes, write_text
 
-__all__ = ["Books", "play_rounds"]
+__all__ = ["KEY", "LEDGER", "Books", "Watched", "play_rounds", "play_watched", "proposal_body", "vote_body"]
 
-_LEDGER, _KEY, _WEIGHTS = "ledger.jsonl", "key", "weights.npz"
+LEDGER, KEY, _WEIGHTS, _HISTORY = "ledger.jsonl", "key", "weights.npz", "history.jsonl"
 
 
 class Books:
@@ -33,13 +35,10 @@ class Books:
             raise DataError(
                 f"learners need names of their own, and not {COORDINATOR}: found {', '.join(learners)}"
             )
-        for name in (COORDINATOR, *learners):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        self.signers = {name: Signer(name, folder / name / _KEY) for name in (COORDINATOR, *learners)}
-        self.ledgers = [Ledger(folder / name / _LEDGER) for name in learners]
-        self._level()
+        self.signers: dict[str, Signer] = {}
+        self.ledgers: list[Ledger] = []
         body = {
-            "authors": {name: signer.public for name, signer in self.signers.items()},
+            "authors": self._open(),
             "strategy": {"kind": strategy.kind, **asdict(strategy)},
             "facts": dict(facts),
         }
@@ -48,6 +47,16 @@ class Books:
             self.write(COORDINATOR, "start", body)
         elif self.ledgers[0].entries[0].body != body:
             raise DataError(f"{folder} holds another collaboration: choose another folder, or its settings")
+
+    def _open(self) -> dict[str, str]:
+        """Open keys and ledgers; gives the public keys by author."""
+        authors = (COORDINATOR, *self.learners)
+        for name in authors:
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self.signers = {name: Signer(name, self.folder / name / KEY) for name in authors}
+        self.ledgers = [Ledger(self.folder / name / LEDGER) for name in self.learners]
+        self._level()
+        return {name: signer.public for name, signer in self.signers.items()}
 
     def _level(self) -> None:
         """Give ledgers that a stop left behind what the longest has; what is not the same story is refused."""
@@ -63,6 +72,10 @@ class Books:
         """Bodies of all decisions so far, one for each round that is over."""
         return [entry.body for entry in self.ledgers[0].entries if entry.kind == "decision"]
 
+    def said(self, round_: int) -> dict[tuple[str, str], Mapping[str, Any]]:
+        """What the ledger has of a round, by kind and author."""
+        return {(e.kind, e.author): e.body for e in self.ledgers[0].entries if e.body.get("round") == round_}
+
     def write(self, author: str, kind: str, body: Mapping[str, Any]) -> None:
         """Add an entry of ``author`` to all ledgers."""
         entry = self.signers[author].entry(self.ledgers[0].last, kind, body)
@@ -73,17 +86,13 @@ class Books:
         """Write what happened in a round: weights first, so that a decision never names some that are nowhere."""
         digest = None if play.proposal is None else state_digest(play.proposal)
         # Of a round that a stop broke off some entries are there; it was played again with the same result.
-        done = {(e.kind, e.author) for e in self.ledgers[0].entries if e.body.get("round") == round_}
+        done = self.said(round_)
         for name, state in play.proposals.items():
-            found = None if state is None else state_digest(state)
             if ("proposal", name) not in done:
-                self.write(name, "proposal", {"round": round_, "weights": found})
-        for name, ballot in play.votes.items():
-            vote: dict[str, Any] = {"round": round_, "proposal": digest, "yes": None}
-            if ballot is not None:
-                vote |= {"yes": ballot.yes, "change": ballot.change, "error": ballot.error, "tie": ballot.tie}
+                self.write(name, "proposal", proposal_body(round_, state))
+        for name, ballot in sorted(play.votes.items(), key=lambda vote: vote[1] is None):  # void ones come last
             if ("vote", name) not in done:
-                self.write(name, "vote", vote)
+                self.write(name, "vote", vote_body(round_, digest, ballot))
         write_bytes(self.folder / COORDINATOR / f"{round_ % 2}-{_WEIGHTS}", to_bytes(play.state))
         decision = {"round": round_, "proposal": digest, "accepted": play.accepted}
         self.write(COORDINATOR, "decision", {**decision, "state": state_digest(play.state)})
@@ -101,6 +110,19 @@ class Books:
         if state_digest(state) != last["state"]:
             raise DataError(f"{file} does not hold the weights that the ledger names for round {last['round']}")
         return state
+
+
+def proposal_body(round_: int, state: State | None) -> dict[str, Any]:
+    """What a proposal's entry says: the digest of the weights, if there are any."""
+    return {"round": round_, "weights": None if state is None else state_digest(state)}
+
+
+def vote_body(round_: int, proposal: str | None, ballot: Ballot | None) -> dict[str, Any]:
+    """What a vote's entry says about the proposal of a digest; a void vote says nothing."""
+    body: dict[str, Any] = {"round": round_, "proposal": proposal, "yes": None}
+    if ballot is not None:
+        body |= {"yes": ballot.yes, "change": ballot.change, "error": ballot.error, "tie": ballot.tie}
+    return body
 
 
 def play_rounds(
@@ -149,3 +171,37 @@ def play_rounds(
         if books is not None:  # last: a round is over when its decision is written
             books.note(round_, play)
     return state
+
+
+class Watched(Learner, Protocol):
+    """A learner that also says what the common state is worth."""
+
+    def loss_of(self, state: State) -> float | None:
+        """The mean loss of ``state`` on the group's vote events; None if it cannot be had."""
+        ...
+
+
+def play_watched(
+    learners: Sequence[Watched], strategy: Strategy, start: State, rounds: int, books: Books
+) -> tuple[State, list[dict[str, Any]]]:
+    """Play, and note after each round what the common state's loss on vote events is, in ``history.jsonl``."""
+    file = books.folder / _HISTORY
+    known = len(books.decisions) + 1 if books.decisions else 0
+    history = [json.loads(line) for line in file.read_text("utf-8").splitlines()[:known]] if file.exists() else []
+
+    with progress("collaborating", rounds - len(books.decisions), "rounds") as bar:
+
+        def watch(round_: int, play: Play | None, state: State) -> None:
+            ask_ahead(learners, "loss_of", state)
+            loss = {one.name: one.loss_of(state) for one in learners}
+            row: dict[str, Any] = {"round": round_, "accepted": play is not None and play.accepted, "loss": loss}
+            if play is not None:
+                row["proposers"] = list(play.proposals)
+                row["votes"] = {name: None if b is None else [b.change, b.error] for name, b in play.votes.items()}
+                row["failures"] = dict(play.failures)
+                bar.advance()
+            history.append(row)
+            write_text(file, "".join(json.dumps(line) + "\n" for line in history))
+
+        state = play_rounds(learners, strategy, start, rounds, books=books, watch=watch)
+    return state, history

@@ -29,6 +29,7 @@ __all__ = [
     "Strategy",
     "TrimmedMean",
     "Vote",
+    "ask_ahead",
     "make_strategy",
 ]
 
@@ -272,6 +273,13 @@ class FedAvgVote(FedAvg):
         return _voted(self, proposals, self.join(proposals, learners), state, learners, failures)
 
 
+def ask_ahead(learners: Sequence[Learner], call: str, *arguments: Any) -> None:
+    """Tell learners elsewhere, which have ``ahead``, what they are asked next: they work at the same time."""
+    for learner in learners:
+        if (ahead := getattr(learner, "ahead", None)) is not None:
+            ahead(call, *arguments)
+
+
 def _check_share(name: str, value: object) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 1:
         raise DataError(f"{name} must be above 0 and at most 1, found {value!r}")
@@ -282,6 +290,7 @@ def _proposals(
 ) -> tuple[dict[str, State | None], dict[str, str]]:
     proposals: dict[str, State | None] = {}
     failures = {}
+    ask_ahead(learners, "propose", state, round_, proximal)
     for learner in learners:
         try:
             proposals[learner.name] = check_state(learner.propose(state, round_, proximal), state)
@@ -302,6 +311,7 @@ def _voted(
     if proposal is None:
         return Play(proposals, None, {}, False, state, failures)
     votes: dict[str, Ballot | None] = {}
+    ask_ahead([learner for learner in learners if learner.name != void], "vote", proposal, state)
     for learner in learners:
         if learner.name == void:
             votes[void] = None

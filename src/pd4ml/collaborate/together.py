@@ -8,22 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pd4ml.arguments import as_name, as_path, as_whole
-from pd4ml.benchmark.outcome import predictions_of
 from pd4ml.benchmark.record import now, versions
-from pd4ml.collaborate.rounds import Books, play_rounds
-from pd4ml.collaborate.strategies import FedAvg, Learner, Play, Strategy, make_strategy
+from pd4ml.collaborate.rounds import Books, play_rounds, play_watched
+from pd4ml.collaborate.scores import scores_of
+from pd4ml.collaborate.strategies import FedAvg, Learner, Strategy, make_strategy
 from pd4ml.collaborate.weights import State, from_bytes, state_digest, to_bytes
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, missing_extra
-from pd4ml.evaluation.truth import Truth, events_truth
-from pd4ml.metrics.by_task import metrics
 from pd4ml.metrics.measurement import Measurement
 from pd4ml.progress import progress
-from pd4ml.sample import Sample
+from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.atomic import write_bytes, write_text
 from pd4ml.storage.lock import one_writer
 from pd4ml.training.recipe import Recipe, load_recipe
@@ -32,12 +27,23 @@ if TYPE_CHECKING:
     from pd4ml.collaborate.network import NetworkLearner
     from pd4ml.collaborate.privacy import Privacy
 
-__all__ = ["COLLABORATION_NAME", "SPLITS", "Collaboration", "collaborate", "groups_of", "read_collaboration"]
+__all__ = [
+    "COLLABORATION_NAME",
+    "ENGINES",
+    "SPLITS",
+    "Collaboration",
+    "collaborate",
+    "groups_of",
+    "read_collaboration",
+    "settings_of",
+    "write_collaboration",
+]
 
 COLLABORATION_NAME = "collaboration.json"
 SPLITS = ("equal", "skewed", "variants")
-TOGETHER, POOLED, ALONE, ALL = "together", "pooled", "alone", "all"
-_FORMAT, _HISTORY, _SECRET = 1, "history.jsonl", "secret"
+ENGINES = ("process", "nvflare")
+TOGETHER, POOLED, ALONE = "together", "pooled", "alone"
+_FORMAT, _SECRET = 1, "secret"
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,7 @@ def collaborate(
     threads: int = 1,
     compare: bool = True,
     privacy: Privacy | None = None,
+    engine: str = "process",
 ) -> Collaboration:
     """Train one model of many groups, none of which shows its events to another.
 
@@ -172,6 +179,9 @@ def collaborate(
     privacy : Privacy, optional
         What the proposals of a learner may tell about an event. It holds for the weights that are proposed, not
         for votes, nor for what the first learner fits.
+    engine : str
+        ``process``: this one plays all learners. ``nvflare``: each is a process of its own on this machine, and a
+        server asks them over mutual TLS, as between machines. The result is the same.
 
     Returns
     -------
@@ -195,6 +205,8 @@ def collaborate(
         raise DataError(
             f"a collaboration needs two learners or more on one dataset, found {len(samples)} on {len(datasets)}"
         )
+    if as_name("engine", engine, ENGINES) == "nvflare" and privacy is not None:
+        raise DataError("differential privacy is for the engine process: leave one of the two out")
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, datasets.pop())
     strategy = make_strategy(strategy) if isinstance(strategy, str) else strategy
     learners: list[NetworkLearner] = []
@@ -202,49 +214,56 @@ def collaborate(
         view = learners[0].view if learners else None
         learners.append(NetworkLearner(name, sample, recipe, view, seed=seed, epochs=epochs, threads=threads))
     start, folder = learners[0].start(), as_path(folder, "folder")
-    settings = {
-        "dataset": learners[0].sample.card.name,
-        "recipe": recipe.to_dict(),
-        "strategy": {"kind": strategy.kind, **asdict(strategy)},
-        "seed": seed,
-        "epochs": epochs,
-        "learners": {one.name: _facts(one) for one in learners},
-        "start": state_digest(start),
-        "features": learners[0].view.sha256,
-    }
+    told = {"dataset": learners[0].sample.card.name, "recipe": recipe.to_dict(), "seed": seed, "epochs": epochs}
+    facts = {one.name: one.facts for one in learners}
+    settings = settings_of(told, strategy, facts, start, learners[0].view)
     if privacy is not None:
         settings["privacy"] = {**asdict(privacy), "rounds": rounds}
     folder.mkdir(parents=True, exist_ok=True)
     with one_writer(folder, f"another process works on {folder}"):
-        books = Books(folder, [one.name for one in learners], strategy, settings)
-        if privacy is not None:
-            settings["spent"] = _keep_private(learners, privacy, strategy, rounds, folder)
-        state, history = _rounds(learners, strategy, start, rounds, books)
+        if engine == "nvflare":
+            state, history = _play_between_processes(learners, strategy, start, rounds, folder, settings)
+        else:
+            books = Books(folder, [one.name for one in learners], strategy, settings)
+            if privacy is not None:
+                settings["spent"] = _keep_private(learners, privacy, strategy, rounds, folder)
+            state, history = play_watched(learners, strategy, start, rounds, books)
         for one in learners:
             one.private = None
         states = {TOGETHER: state}
         if compare:
             states |= _ends(learners, start, rounds, folder)
-        found = Collaboration(folder, {**settings, "rounds": rounds}, history, _scores(learners, states))
+        found = Collaboration(folder, {**settings, "rounds": rounds}, history, scores_of(learners, states))
         (folder / "model").mkdir(exist_ok=True)
         learners[0].fitted(state).save(folder / "model")
-        _write(found)
+        write_collaboration(found)
     return found
 
 
-def _facts(learner: NetworkLearner) -> dict[str, Any]:
-    sample = learner.sample
-    counts = {
-        "train": learner.n_train,
-        "vote": len(learner.material.valid.index),
-        "test": len(sample.open("test")),
-    }
-    return {
-        "source": sample.source,
-        "variant": sample.variant,
-        "fingerprint": sample.fingerprint,
-        "events": counts,
-    }
+def settings_of(
+    told: Mapping[str, Any], strategy: Strategy, learners: Mapping[str, Any], start: State, view: FeatureView
+) -> dict[str, Any]:
+    """What a collaboration is: ``told`` (dataset, recipe, seed, epochs), rules, facts about learners' events."""
+    rules = {"kind": strategy.kind, **asdict(strategy)}
+    given = {"strategy": rules, "learners": dict(learners), "start": state_digest(start), "features": view.sha256}
+    return {**told, **given}
+
+
+def _play_between_processes(
+    learners: Sequence[NetworkLearner],
+    strategy: Strategy,
+    start: State,
+    rounds: int,
+    folder: Path,
+    settings: Mapping[str, Any],
+) -> tuple[State, list[dict[str, Any]]]:
+    from pd4ml.collaborate.wire.hub import RemoteLearner, SharedBooks
+    from pd4ml.collaborate.wire.processes import local_hub
+
+    with local_hub(folder, learners) as hub:
+        books = SharedBooks(hub, folder, strategy, settings)
+        players = [RemoteLearner(books, one.name, one.n_train, start) for one in learners]
+        return play_watched(players, strategy, start, rounds, books)
 
 
 def _keep_private(
@@ -260,34 +279,6 @@ def _keep_private(
         budget = one.keep_private(privacy, secret_of(folder / one.name / _SECRET), most)
         spent[one.name] = budget.spent(turns)
     return spent
-
-
-def _rounds(
-    learners: Sequence[NetworkLearner], strategy: Strategy, start: State, rounds: int, books: Books
-) -> tuple[State, list[dict[str, Any]]]:
-    """Play, and note the common state's loss on all vote events after each round."""
-    file = books.folder / _HISTORY
-    known = len(books.decisions) + 1 if books.decisions else 0
-    history = [json.loads(line) for line in file.read_text("utf-8").splitlines()[:known]] if file.exists() else []
-
-    with progress("collaborating", rounds - len(books.decisions), "rounds") as bar:
-
-        def watch(round_: int, play: Play | None, state: State) -> None:
-            loss = {}
-            for one in learners:
-                losses, sizes = one.losses(state)
-                loss[one.name] = float(losses @ sizes / sizes.sum())
-            row: dict[str, Any] = {"round": round_, "accepted": play is not None and play.accepted, "loss": loss}
-            if play is not None:
-                row["proposers"] = list(play.proposals)
-                row["votes"] = {name: None if b is None else [b.change, b.error] for name, b in play.votes.items()}
-                row["failures"] = dict(play.failures)
-                bar.advance()
-            history.append(row)
-            write_text(file, "".join(json.dumps(line) + "\n" for line in history))
-
-        state = play_rounds(learners, strategy, start, rounds, books=books, watch=watch)
-    return state, history
 
 
 def _ends(learners: Sequence[NetworkLearner], start: State, rounds: int, folder: Path) -> dict[str, State]:
@@ -310,37 +301,8 @@ def _ends(learners: Sequence[NetworkLearner], start: State, rounds: int, folder:
     return states
 
 
-def _scores(
-    learners: Sequence[NetworkLearner], states: Mapping[str, State]
-) -> dict[str, dict[str, dict[str, Measurement]]]:
-    """Metrics of each state on each test split and on all of them together."""
-    tests = {one.name: one.sample.open("test") for one in learners}
-    card = learners[0].sample.card
-    truths = {name: events_truth(card, events) for name, events in tests.items()}
-    found = {}
-    for name, state in states.items():
-        fitted, outputs = learners[0].fitted(state), {}
-        for test, truth in truths.items():
-            made = predictions_of(fitted, tests[test])
-            outputs[test] = made.output[truth.places(made.event_id, len(made), made.node)]
-        found[name] = {test: _metrics([truths[test]], [outputs[test]]) for test in tests}
-        found[name][ALL] = _metrics(list(truths.values()), list(outputs.values()))
-    return found
-
-
-def _metrics(truths: list[Truth], outputs: list[NDArray[Any]]) -> dict[str, Measurement]:
-    group, weight = None, None
-    if truths[0].group is not None:  # those of different samples are different groups
-        codes = [np.unique(truth.group, return_inverse=True)[1] for truth in truths if truth.group is not None]
-        first = np.cumsum([0, *(code.max(initial=-1) + 1 for code in codes)])
-        group = np.concatenate([code + shift for code, shift in zip(codes, first[:-1], strict=True)])
-    if truths[0].weight is not None:
-        weight = np.concatenate([truth.weight for truth in truths if truth.weight is not None])
-    values = np.concatenate([truth.values for truth in truths])
-    return metrics(truths[0].task, np.concatenate(outputs), values, group=group, weight=weight)
-
-
-def _write(found: Collaboration) -> None:
+def write_collaboration(found: Collaboration) -> None:
+    """Write ``collaboration.json`` into its folder."""
     scores = {
         model: {test: {name: asdict(m) for name, m in measured.items()} for test, measured in tests.items()}
         for model, tests in found.scores.items()

@@ -20,9 +20,20 @@ from pd4ml.errors import DataError, one_line
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["State", "check_state", "from_bytes", "mean_state", "put_state", "state_digest", "state_of", "to_bytes"]
+__all__ = [
+    "MOST",
+    "State",
+    "check_state",
+    "from_bytes",
+    "mean_state",
+    "put_state",
+    "state_digest",
+    "state_of",
+    "to_bytes",
+]
 
 State = Mapping[str, NDArray[Any]]
+MOST = 2**28  # bytes of a state that nobody has seen before
 _HEADER = 4096  # bytes that an array's file may have beyond its numbers
 
 
@@ -76,15 +87,17 @@ def to_bytes(state: State) -> bytes:
     return stream.getvalue()
 
 
-def from_bytes(content: bytes, like: State) -> dict[str, NDArray[Any]]:
+def from_bytes(content: bytes, like: State | None = None) -> dict[str, NDArray[Any]]:
     """Read what `to_bytes` made; nothing is unpickled, and nothing larger than ``like`` is unpacked.
+
+    Without ``like`` it is the state that a collaboration begins with: any, of at most `MOST` bytes.
 
     Raises
     ------
     DataError
         For what is no such archive, is too large, or holds another model's weights.
     """
-    most = sum(values.nbytes + _HEADER for values in like.values()) + _HEADER
+    most = MOST if like is None else sum(values.nbytes + _HEADER for values in like.values()) + _HEADER
     if len(content) > most:
         raise DataError(f"these weights have {len(content):,} bytes, expected at most {most:,}")
     try:
@@ -96,7 +109,7 @@ def from_bytes(content: bytes, like: State) -> dict[str, NDArray[Any]]:
             found = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError) as error:
         raise DataError(one_line(f"these are no weights: {error}", 200)) from error
-    return check_state(found, like)
+    return check_state(found, found if like is None else like)
 
 
 def mean_state(states: list[State], weights: list[float]) -> dict[str, NDArray[Any]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pd4ml.collaborate.together import ALL, TOGETHER, Collaboration
+from pd4ml.collaborate.scores import ALL
+from pd4ml.collaborate.together import TOGETHER, Collaboration
+from pd4ml.metrics.measurement import Measurement
 from pd4ml.report.rows import Column, Row, Table, measured_cell
 from pd4ml.report.shown import deciding_metric, shown
 
@@ -33,11 +36,21 @@ def collaboration_table(found: Collaboration) -> Table:
 
 
 def _metric(found: Collaboration) -> str:
-    return deciding_metric(measured[ALL] for measured in found.scores.values())
+    return deciding_metric(measured for measured, _ in _shown(found).values())
+
+
+def _shown(found: Collaboration) -> dict[str, tuple[Mapping[str, Measurement], bool]]:
+    """Metrics of each model on all test events, and whether it is the common one.
+
+    Of a collaboration between machines there are only those of the common model on each group's test events.
+    """
+    if ALL in found.scores[TOGETHER]:
+        return {model: (measured[ALL], model == TOGETHER) for model, measured in found.scores.items()}
+    return {test: (measured, True) for test, measured in found.scores[TOGETHER].items()}
 
 
 def collaboration_picture(found: Collaboration, name: str = "collaboration") -> Picture:
-    """Loss of the common state by round, and what each model reaches on all test events."""
+    """Loss of the common state by round, and what models reach on test events."""
     from pd4ml.report.style import house_style, new_panels, picture
 
     with house_style():
@@ -50,7 +63,7 @@ def collaboration_picture(found: Collaboration, name: str = "collaboration") -> 
             figure,
             name,
             f"{kind}: loss on each learner's vote events by round ({taken} of {rounds} proposals taken), and "
-            "scores on all test events with bootstrap errors.",
+            "scores on test events with bootstrap errors.",
             wide=True,
         )
 
@@ -75,13 +88,12 @@ def _draw_rounds(axes: Any, found: Collaboration) -> None:
 def _draw_scores(axes: Any, found: Collaboration) -> None:
     from pd4ml.report.style import line, plain_text
 
-    metric, models = _metric(found), list(found.scores)
+    metric, models = _metric(found), _shown(found)
     places = range(len(models))[::-1]
-    for place, model in zip(places, models, strict=True):
-        value = found.scores[model][ALL][metric]
-        colour = line(0 if model == TOGETHER else 1)["color"]
+    for place, (measured, common) in zip(places, models.values(), strict=True):
+        value, colour = measured[metric], line(0 if common else 1)["color"]
         axes.errorbar(value.value, place, xerr=value.error or 0.0, fmt="o", ms=4, color=colour, capsize=2)
     said = shown(metric)
-    axes.set(xlabel=f"{said.plain if said else metric}, all test events", ylim=(-0.7, len(models) - 0.3))
+    axes.set(xlabel=f"{said.plain if said else metric}, test events", ylim=(-0.7, len(models) - 0.3))
     axes.set_yticks(list(places), [plain_text(model) for model in models])
     axes.yaxis.set_tick_params(which="minor", left=False, right=False)
