@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from profiles import Hits, bootstrap, compensated, mean, spread, table
+from profiles import Hits, beam, bootstrap, compensated, mean, spread, table
 
 from pd4ml.datasets.calo_test_beam.config import Config
 from pd4ml.datasets.calo_test_beam.readout import Tiles, read_out
-from pd4ml.datasets.calo_test_beam.simulator import Beam, events
+from pd4ml.datasets.calo_test_beam.simulator import Beam
 
 HERE = Path(__file__).parent
 RECORD = HERE / "numbers.json"
@@ -28,20 +28,6 @@ OTHERS = {"parametrised": 300, "geant4": 60}
 DENSE = 5.0  # MIP
 EARLY = 6  # layers, within which showers that are compared begin
 CONTAINED = 15.0  # layers
-
-
-def beam(simulator: str, particle: str, energy: float, n: int) -> tuple[Beam, Tiles]:
-    """``n`` particles of one energy, wherever showers begin, and the tiles that see them."""
-    config = Config(
-        simulator=simulator,  # type: ignore[arg-type]
-        tables="stand-in",
-        particles={particle: 1.0},
-        energy_min=energy,
-        energy_max=energy,
-        spread=0.0,
-        latest_start=0,
-    )
-    return events(n, config, np.random.default_rng([int(energy), n]))[:2]
 
 
 def plain(tiles: Tiles, energy: float) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.datasets.calo_test_beam.config import Config
 from pd4ml.datasets.calo_test_beam.readout import Tiles, starts
+from pd4ml.datasets.calo_test_beam.simulator import Beam, events
 from pd4ml.datasets.calo_test_beam.stack import N_LAYERS, N_TILES
 
-__all__ = ["Hits", "bootstrap", "compensated", "mean", "spread", "table"]
+__all__ = ["Hits", "beam", "bootstrap", "compensated", "mean", "spread", "table"]
 
 Floats = NDArray[np.float64]
 
@@ -84,6 +86,20 @@ class Hits:
         near = ring < RINGS
         found = np.bincount(self.event[near] * RINGS + ring[near], self.mip[near], self.n * RINGS)
         return found.reshape(self.n, RINGS) / total[:, None]
+
+
+def beam(simulator: str, particle: str, energy: float, n: int) -> tuple[Beam, Tiles]:
+    """``n`` particles of one energy, wherever showers begin, and the tiles that see them."""
+    config = Config(
+        simulator=simulator,  # type: ignore[arg-type]
+        tables="stand-in",
+        particles={particle: 1.0},
+        energy_min=energy,
+        energy_max=energy,
+        spread=0.0,
+        latest_start=0,
+    )
+    return events(n, config, np.random.default_rng([int(energy), n]))[:2]
 
 
 def bootstrap(columns: Floats, measure: Callable[[Floats], float], draws: int = 100) -> list[float]:

@@ -11,11 +11,11 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
-from evidence import beam
 from numpy.typing import NDArray
-from profiles import Hits, measured
+from profiles import Hits, beam, measured
 
 from pd4ml.datasets.calo_test_beam import simulator
 from pd4ml.datasets.calo_test_beam.shower import PARAMETERS, Parameters
@@ -71,9 +71,9 @@ def target() -> tuple[Floats, Floats]:
 
 def parametrised(numbers: Parameters, seed: int) -> Floats:
     """(n,) the same of parametrised pions."""
-    simulator.PARAMETERS = numbers
     counts = {energy: int(N_PARAMETRISED * (20 / energy) ** 0.5) + seed for energy in ENERGIES}
-    pions = {energy: beam("parametrised", "pi-", energy, n)[1] for energy, n in counts.items()}
+    with mock.patch.object(simulator, "PARAMETERS", numbers):
+        pions = {energy: beam("parametrised", "pi-", energy, n)[1] for energy, n in counts.items()}
     return np.concatenate([rows(measured(Hits.plain(energy, tiles)))[:, 0] for energy, tiles in pions.items()])
 
 

@@ -32,13 +32,14 @@ def simulate(
 
 
 @cache
-def nominal_of(dataset: type[Dataset], n: int = 30, split: str = "train") -> Mapping[str, Array]:
+def nominal_of(name: str, n: int = 30, split: str = "train") -> Mapping[str, Array]:
+    (dataset,) = (d for d in DATASETS if d.name == name)
     return simulate(dataset, {}, n, split)
 
 
 @pytest.mark.parametrize(("dataset", "variant"), RESPONSE, ids=lambda x: x if isinstance(x, str) else x.name)
 def test_a_variant_of_the_response_has_the_events_of_the_default(dataset: type[Dataset], variant: str) -> None:
-    nominal, varied = nominal_of(dataset), simulate(dataset, dataset.card.variants[variant].config)
+    nominal, varied = nominal_of(dataset.name), simulate(dataset, dataset.card.variants[variant].config)
     for name in dataset.simulator().truth:
         np.testing.assert_array_equal(nominal[name], varied[name])
     main = dataset.card.inputs[0].name
@@ -59,7 +60,7 @@ def another(setting: Setting) -> Any:
 @pytest.mark.parametrize("dataset", STAGED, ids=lambda d: d.name)
 def test_every_setting_of_the_response_leaves_the_truth_alone(dataset: type[Dataset]) -> None:
     simulator = dataset.simulator()
-    nominal = nominal_of(dataset, 12)
+    nominal = nominal_of(dataset.name, 12)
     for setting in simulator.settings:
         if setting.stage == "response":
             assert simulator.same_events({setting.name: None})
@@ -78,6 +79,6 @@ def test_other_settings_are_not_said_to_leave_the_events_alone(dataset: type[Dat
         if "geant4" in config.values() and config.get("tables") != "stand-in":
             continue  # its data sets may not be there
         n = 4 if "geant4" in config.values() else 30
-        nominal, varied = nominal_of(dataset, n, "test"), simulate(dataset, config, n, "test")
+        nominal, varied = nominal_of(dataset.name, n, "test"), simulate(dataset, config, n, "test")
         main = dataset.card.inputs[0].name
         assert any(not np.array_equal(nominal[a], varied[a]) for a in (*simulator.truth, main))
