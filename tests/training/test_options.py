@@ -157,8 +157,13 @@ def test_shares_make_up_the_batches(n_ranks: int, monkeypatch: pytest.MonkeyPatc
 
 
 def test_processes_of_torchrun_and_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = sys.modules["__main__"]
+    monkeypatch.setattr(program, "__file__", __file__, raising=False)
     assert processes(3) == Processes(3, 1)
     assert is_first_process()
+    monkeypatch.delattr(program, "__file__")
+    with pytest.raises(DataError, match="no file to start: put it into a script"):
+        processes(3)
     with pytest.raises(DataError, match="devices must be at least 1, found 0"):
         processes(0)
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "8")
