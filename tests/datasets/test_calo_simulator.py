@@ -135,7 +135,7 @@ def test_electrons_muons_and_pions() -> None:
     seen = muon.mip > 0.5
     assert seen.sum() / 40 == pytest.approx(41.2, rel=0.15)  # Geant4's: one a layer, and what it knocks on
     assert np.median(muon.mip[seen]) == pytest.approx(1.2, rel=0.1)
-    truth, pion, _ = beam(20, 200)
+    truth, pion, _ = beam(20, 1000)
     mip = np.bincount(pion.event, pion.mip)
     assert np.corrcoef(truth.share, mip)[0, 1] > 0.4, "the electromagnetic part is seen better"
 
@@ -144,7 +144,7 @@ def test_the_electromagnetic_share_follows_the_power_law() -> None:
     """1 - E^(m - 1) (Gabriel et al., Nucl. Instrum. Meth. A 338 (1994) 336); Geant4 has m of 0.76 to 0.82 here."""
     means = []
     for energy in (10.0, 20.0, 40.0, 80.0):
-        found = beam(energy, 250, latest_start=0)[0]
+        found = beam(energy, 1000, latest_start=0)[0]
         share = found.share[found.depth < 15]
         assert 0.12 < share.std() < 0.3
         power = 1 + np.log(1 - share.mean()) / np.log(energy)

@@ -53,7 +53,7 @@ class Parameters(NamedTuple):
     leading: float = 0.15  # mean share of what the nucleus leaves that a leading pion takes
     exchange: float = 0.13  # how often it is a neutral one
     mesons: float = 3.35  # others besides the first, for each unit of ln(1 + energy)
-    evenness: float = 0.817  # with which they share the energy: shape of a gamma distribution
+    evenness: float = 0.74  # with which they share the energy: shape of a gamma distribution
     neutral: float = 0.334  # share of them that is neutral
     momentum: float = 0.283  # rms transverse momentum of mesons along x and along y
     least: float = 2.14  # energy, below which the nucleus takes all of it
