@@ -22,7 +22,6 @@ from pd4ml.datasets.calo_test_beam.shower import PARAMETERS, Parameters
 
 Floats = NDArray[np.float64]
 
-ENERGIES = (10, 20, 40, 80)
 PIONS = {10: 320, 20: 240, 40: 180, 80: 120}  # of the engine; other numbers than evidence.py's are other events
 N_PARAMETRISED = 1000  # at 20 GeV
 FREE = (
@@ -62,7 +61,7 @@ def target() -> tuple[Floats, Floats]:
     values, errors = [], []
     for energy, number in PIONS.items():
         engine = rows(measured(Hits.plain(energy, beam("geant4", "pi-", energy, number)[1])))
-        other = rows(yardstick.get("pions", yardstick)[f"{energy}"])
+        other = rows(yardstick["pions"][f"{energy}"])
         weight = np.stack([engine[:, 1], other[:, 1]]) ** -2.0
         values.append((weight * np.stack([engine[:, 0], other[:, 0]])).sum(0) / weight.sum(0))
         errors.append(np.hypot(weight.sum(0) ** -0.5, engine[:, 2]))
@@ -71,7 +70,7 @@ def target() -> tuple[Floats, Floats]:
 
 def parametrised(numbers: Parameters, seed: int) -> Floats:
     """(n,) the same of parametrised pions."""
-    counts = {energy: int(N_PARAMETRISED * (20 / energy) ** 0.5) + seed for energy in ENERGIES}
+    counts = {energy: int(N_PARAMETRISED * (20 / energy) ** 0.5) + seed for energy in PIONS}
     with mock.patch.object(simulator, "PARAMETERS", numbers):
         pions = {energy: beam("parametrised", "pi-", energy, n)[1] for energy, n in counts.items()}
     return np.concatenate([rows(measured(Hits.plain(energy, tiles)))[:, 0] for energy, tiles in pions.items()])
