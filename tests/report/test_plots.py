@@ -85,7 +85,7 @@ def test_learning_curves() -> None:
     published.append(PublishedScore("trained on who knows what", {"auc": Measurement(0.9, 0.01)}, "arXiv:0"))
     with house_style():
         shown = plots.learning_curves("l", section.learning_curves, "auc", published=published)
-    for label in ("training events", "AUC", records[0].recipe["name"], "GraphNet, published events (arXiv:0)"):
+    for label in ("training events", "AUC", records[0].recipe["name"], "GraphNet, published"):
         assert f">{label}<" in shown.svg
     assert "who knows" not in shown.svg
-    assert "on other events" in shown.caption
+    assert "(arXiv:0): on other events" in shown.caption

@@ -149,14 +149,16 @@ def learning_curves(
     for i, score in enumerate(known):
         value = score.metrics[metric]
         style = {"color": "#8a8a8a", "fmt": "DPXph*"[i % 6], "ms": 5, "mfc": "none", "lw": 1.2}
-        label = f"{score.model}, published events ({score.reference})"
-        axes.errorbar(score.n_train, value.value, value.error, **style, label=plain_text(label))
+        label = plain_text(f"{score.model}, published")
+        axes.errorbar(score.n_train, value.value, value.error, **style, label=label)
     of, suffix = shown(metric), f" [{text}]" if (text := in_unit(metric, unit)) else ""
     axes.set(xscale="log", xlabel="training events", ylabel=plain_text((of.heading if of else metric) + suffix))
     figure.legend(loc="outside upper center", ncols=2)
     text = "Learning curves: errors are those of the test events and the spread of the trainings, in quadrature."
-    grey = " In grey, what was published: on other events, of other trainings." if known else ""
-    return picture(figure, name, text + grey)
+    if known:
+        sources = ", ".join(dict.fromkeys(score.reference for score in known))
+        text += f" In grey, what was published ({sources}): on other events, of other trainings."
+    return picture(figure, name, text)
 
 
 def residuals(name: str, outputs: Mapping[str, Sequence[Outputs]], quantity: str, unit: str) -> Picture:
