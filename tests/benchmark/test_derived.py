@@ -18,7 +18,7 @@ from pd4ml.benchmark.leaderboard import add_run, check
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError
 from pd4ml.methods import registered_rules
-from pd4ml.methods.ensemble import mean_logits
+from pd4ml.methods.ensemble import ensemble_spreads, mean_logits
 from pd4ml.training import load_recipe
 
 
@@ -175,3 +175,14 @@ def test_probabilities_that_round_to_one_keep_their_order() -> None:
     joined = mean_logits(of_two)
     np.testing.assert_allclose(joined[:, 1] - joined[:, 0], mean_logits(two), rtol=1e-12)
     np.testing.assert_allclose(np.exp(joined).sum(axis=1), 1, rtol=1e-12)
+
+
+def test_an_ensemble_of_values_knows_its_spread(data: Path, tmp_path: Path) -> None:
+    values = [run_of(Values, data, tmp_path, seed=seed, max_epochs=2) for seed in (1, 2, 3)]
+    events = Values.at(data, source="generated").open("test")
+    fields = ensemble(values, data).fitted.predict_fields(events)
+    outputs = [run.predict(events).output for run in values]
+    np.testing.assert_allclose(fields["spread"], np.std(outputs, axis=0), rtol=1e-3, atol=1e-3)
+    own = [{"output": output, "spread": np.full(len(output), 3.0)} for output in outputs]
+    of_own = ensemble_spreads(ensemble(values, data).fitted, own)["spread"]  # type: ignore[arg-type]
+    np.testing.assert_allclose(of_own, np.sqrt(9 + np.var(outputs, axis=0)), rtol=1e-5)

@@ -39,16 +39,24 @@ _MOST_MEMBERS = 1000
 MODEL_FILES.update({_FILE: __name__, _ARRAYS: __name__})  # they belong to the record, and this module loads them
 
 Rule = Callable[["Derived", Sequence[NDArray[Any]], Events], NDArray[Any]]
+Fields = Mapping[str, NDArray[np.float32]]
+Spreads = Callable[["Derived", Sequence[Fields]], Fields]
 _rules: dict[str, Rule] = {}
+_spreads: dict[str, Spreads] = {}
 
 
-def register_rule(kind: str) -> Callable[[Rule], Rule]:
-    """A decorator that makes a rule known as ``kind``: from a `Derived`, its members' outputs and the events."""
+def register_rule(kind: str, spreads: Spreads | None = None) -> Callable[[Rule], Rule]:
+    """A decorator that makes a rule known as ``kind``: from a `Derived`, its members' outputs and the events.
+
+    ``spreads`` makes the other fields of predictions (spread, lower, upper) of those of the members.
+    """
 
     def register(rule: Rule) -> Rule:
         if kind in _rules:
             raise DataError(f"a rule of the name {kind!r} is there already")
         _rules[kind] = rule
+        if spreads is not None:
+            _spreads[kind] = spreads
         return rule
 
     return register
@@ -87,9 +95,15 @@ class Derived(Fitted):
 
     def predict(self, events: Events, batch_size: int = 512) -> NDArray[np.float32]:
         """What the rule makes of the members' outputs for all ``events``."""
+        return self.predict_fields(events, batch_size)["output"]
+
+    def predict_fields(self, events: Events, batch_size: int = 512) -> dict[str, NDArray[np.float32]]:
+        """``output``, and the other fields that the rule knows to make of the members'."""
         for member in self.members:
             member.threads = self.threads
-        return self.join([member.predict(events, batch_size) for member in self.members], events)
+        fields = [member.predict_fields(events, batch_size) for member in self.members]
+        found = {"output": self.join([of["output"] for of in fields], events)}
+        return found | dict(_spreads[self.kind](self, fields) if self.kind in _spreads else {})
 
     def join(self, outputs: Sequence[NDArray[Any]], events: Events) -> NDArray[np.float32]:
         """What the rule makes of ``outputs``, one array of each member, for ``events``."""

@@ -6,7 +6,8 @@ above the mean of the log-losses (Jensen's inequality); whether it is below the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,10 @@ from pd4ml.methods.derived import Derived, register_rule
 from pd4ml.metrics.measurement import Floats
 from pd4ml.storage.store import Events
 
-__all__ = ["ensemble", "mean_logits", "member_spread"]
+__all__ = ["ensemble", "ensemble_spreads", "mean_logits", "member_spread"]
 
 
-def mean_logits(logits: Sequence[NDArray[np.floating]]) -> Floats:
+def mean_logits(logits: Sequence[NDArray[Any]] | NDArray[Any]) -> Floats:
     """Logits of the mean of the members' probabilities, where each has logits (N,), or (N, K) of K classes.
 
     Sums are of logarithms, so that probabilities that round to 1 keep their order.
@@ -43,7 +44,20 @@ def member_spread(values: Sequence[NDArray[np.floating]], spreads: Sequence[NDAr
     return np.asarray(np.sqrt(variance))
 
 
-@register_rule("ensemble")
+def ensemble_spreads(derived: Derived, fields: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Of one value the members' spread, with their own where all have one; quantiles are averaged."""
+    outputs = [of["output"] for of in fields]
+    if derived.task.name != "regression" or outputs[0].ndim != 1:
+        return {}
+    if all("lower" in of for of in fields):
+        return {name: np.mean([of[name] for of in fields], axis=0) for name in ("lower", "upper")}
+    own = [of["spread"] for of in fields if "spread" in of]
+    spread = member_spread(outputs, own if len(own) == len(fields) else ())
+    least = np.finfo(np.float32).eps * np.abs(outputs[0]).max()  # members may agree to the last digit
+    return {"spread": np.maximum(spread, least).astype(np.float32)}
+
+
+@register_rule("ensemble", ensemble_spreads)
 def ensemble(derived: Derived, outputs: Sequence[NDArray[np.floating]], events: Events) -> NDArray[np.floating]:
     """The mean of the members: of their probabilities, or of their values."""
     if derived.task.name == "regression":
