@@ -188,7 +188,7 @@ def intervals(
     test = judged(test_predictions(run), material.test)
     rules = [Quantiles.fit(valid, level, len(inner) + 1) for level in levels]
     body = _facts(run, material, valid, test, by, inner)
-    body["levels"] = [level(rule, valid, test, dataset.card.classes, inner if by else None) for rule in rules]
+    body["levels"] = [level(rule, valid, test, inner if by else None) for rule in rules]
     if variants is not None or n_events is not None:
         seed = int(material.test.manifest.provenance.get("seed", 1))
         names = variants_of(dataset, variants or ())
@@ -204,9 +204,7 @@ def intervals(
     return _write(run.folder, body, test, bounds)
 
 
-def level(
-    rule: Quantiles, valid: Judged, test: Judged, classes: Sequence[str] = (), inner: NDArray[Any] | None = None
-) -> dict[str, Any]:
+def level(rule: Quantiles, valid: Judged, test: Judged, inner: NDArray[Any] | None = None) -> dict[str, Any]:
     """What is measured of a ``rule`` fitted on ``valid`` events: shares covered, in all and in parts.
 
     ``inner`` are the edges between the bins of a quantity that the rule knows.
@@ -220,9 +218,6 @@ def level(
         entry["by_truth"] = _in_bins(rule, valid, test, edges, _codes(edges, test.truth.values))
     if inner is not None:
         entry["by_quantity"] = _in_bins(rule, valid, test, inner, test.bins, own=True)
-    if classes and "by_class" in entry:
-        for of, name in zip(entry["by_class"], classes, strict=False):
-            of["class"] = name
     return entry
 
 
@@ -260,8 +255,13 @@ def _shares(rule: Quantiles, valid: Judged, test: Judged) -> dict[str, Any]:
     every = np.ones(len(test.truth), bool)
     found: dict[str, Any] = {"all": _share(rule, valid, test, np.ones(len(valid.truth), bool), every)}
     if test.values is None:
-        parts = [(valid.truth.values == k, test.truth.values == k) for k in range(test.truth.n_classes)]
-        found["by_class"] = [_share(rule, valid, test, *part) for part in parts if part[1].any()]
+        names = test.truth.classes or tuple(f"class {k}" for k in range(test.truth.n_classes))
+        parts = [(name, *(of.truth.values == k for of in (valid, test))) for k, name in enumerate(names)]
+        found["by_class"] = [
+            {"class": name, **_share(rule, valid, test, fitted, here)}
+            for name, fitted, here in parts
+            if here.any()
+        ]
     return found
 
 
