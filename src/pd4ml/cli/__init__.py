@@ -3,6 +3,7 @@
 from pd4ml.cli import (
     benchmark,
     between,
+    calibrate,
     collaborate,
     compete,
     contribute,
@@ -22,6 +23,7 @@ __all__ = [
     "app",
     "benchmark",
     "between",
+    "calibrate",
     "collaborate",
     "compete",
     "contribute",

@@ -24,6 +24,7 @@ from pd4ml.errors import missing_extra
 from pd4ml.progress import progress
 from pd4ml.report.collaboration import collaboration_picture, collaboration_table
 from pd4ml.report.comparison import by_class, compare
+from pd4ml.report.coverage import coverage_table, coverages_of
 from pd4ml.report.groups import Section, sections
 from pd4ml.report.render import PUBLISHED_NOTE, to_latex, to_markdown
 from pd4ml.report.rows import ABSENT, Table
@@ -55,6 +56,8 @@ class Part:
     notes: list[str] = field(default_factory=list)
     pictures: list[Any] = field(default_factory=list)
     shift_pictures: list[Any] = field(default_factory=list)
+    coverage: Table | None = None
+    coverage_pictures: list[Any] = field(default_factory=list)
     examples: list[Any] = field(default_factory=list)
 
 
@@ -133,15 +136,20 @@ def _environment() -> Any:
 def _part(anchor: str, section: Section, path: Path | None, advance: Any) -> Part:
     from pd4ml.report.pictures import each_model, learning, performance, shift_pictures, training
     from pd4ml.report.style import house_style
+    from pd4ml.report.trust import coverage_pictures
 
     dataset, events, note = open_events(section, path)
     title, literature = ("", ()) if dataset is None else (dataset.card.title, dataset.card.literature)
     part = Part(anchor, section, title, compare(section, literature), speed_table(section))
     part.of_classes = by_class(section, () if dataset is None else dataset.card.classes)
-    shifts, notes = shifts_of({group.label: group.records for group in section.groups})
-    part.notes += [*([note] if note else []), *notes]
+    labelled = {group.label: group.records for group in section.groups}
+    shifts, notes = shifts_of(labelled)
+    coverages, more = coverages_of(labelled)
+    part.notes += [*([note] if note else []), *notes, *more]
     if shifts:
         part.shift, part.variants = shift_table(section.title, shifts), descriptions(shifts.values())
+    if coverages:
+        part.coverage = coverage_table(section.title, coverages, bins=False)
     with house_style():
         largest = section.largest
         outputs = {} if dataset is None or events is None else _outputs(part, largest, dataset, events)
@@ -153,6 +161,7 @@ def _part(anchor: str, section: Section, path: Path | None, advance: Any) -> Par
             part.pictures += _attributions(part, largest, dataset, events)
             part.examples = _examples(part, dataset, events)
         part.shift_pictures += shift_pictures(anchor, shifts)
+        part.coverage_pictures += coverage_pictures(anchor, coverages) if coverages else ()
     advance(len(section.records))
     return part
 

@@ -12,6 +12,7 @@ from pd4ml.report.runs import Outputs, read_history
 from pd4ml.report.shift import Shifts, main_metrics
 from pd4ml.report.shown import deciding_metric, shown_of_classes
 from pd4ml.report.style import Picture
+from pd4ml.report.trust import reliability
 
 __all__ = ["each_model", "learning", "performance", "shift_pictures", "training"]
 
@@ -43,6 +44,8 @@ def performance(
         of_classes = panels.bands_of_classes(outputs, len(classes))
         yield panels.rejection_by_class(f"{anchor}-rejection", of_classes, classes)
         yield panels.roc_by_class(f"{anchor}-roc", of_classes, classes)
+    if task != "regression":
+        yield reliability(f"{anchor}-reliability", outputs)
 
 
 def learning(anchor: str, section: Section, dataset: type[Dataset] | None) -> Iterator[Picture]:

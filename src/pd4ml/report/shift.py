@@ -6,8 +6,6 @@ Differences are varied minus nominal, with the error that is left when both side
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ from pd4ml.benchmark.record import Record
 from pd4ml.benchmark.shift import SHIFT_NAME
 from pd4ml.card import Measurement
 from pd4ml.errors import DataError
-from pd4ml.report.escape import one_line
+from pd4ml.report.beside import count, is_a, measurement, number, read_beside, text
 from pd4ml.report.rows import ABSENT, Cell, Column, Row, Table, count_cell, measured_cell, metric_columns
 
 __all__ = [
@@ -32,10 +30,7 @@ __all__ = [
 ]
 
 _FORMAT = 1
-# A hundred variants with a hundred metrics each take less.
-_MAX_BYTES = 1 << 22
-_MAX_VARIANTS, _MAX_METRICS, _MAX_TEXT = 200, 2000, 300
-_MAX_NUMBER = 1e100
+_MAX_VARIANTS, _MAX_METRICS = 200, 2000
 # What matters of a task, the first of each that the file has.
 _MAIN = {
     "classification": (
@@ -81,19 +76,7 @@ def read_shift(file: Path, predictions: str = "") -> Shifts:
 
     Raises DataError, one line, for a file that cannot be read, is of other predictions or has another form.
     """
-    try:
-        large = file.stat().st_size > _MAX_BYTES
-        body = None if large else json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
-        raise DataError(f"{file} cannot be read: {reason}") from error
-    if large:
-        raise DataError(f"{file} has more than the {_MAX_BYTES:,} bytes that are read")
-    try:
-        return _shifts(body, predictions)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise DataError(f"{file} is no shift of format {_FORMAT}: {one_line(reason)[:200]}") from error
+    return read_beside(file, f"shift of format {_FORMAT}", lambda body: _shifts(body, predictions))
 
 
 def descriptions(shifts: Iterable[Shifts]) -> list[tuple[str, str]]:
@@ -143,17 +126,17 @@ def _cells(variation: Variation, metrics: Sequence[str], *, varied: bool) -> tup
 
 
 def _shifts(body: Any, predictions: str) -> Shifts:
-    if _is(body, dict)["format"] != _FORMAT:
+    if is_a(body, dict)["format"] != _FORMAT:
         raise ValueError(f"format {body['format']!r}")
     if predictions and body["predictions"] != predictions:
         raise ValueError("it is of other predictions: compute it again")
-    variants = _is(body["variants"], list)
+    variants = is_a(body["variants"], list)
     if len(variants) > _MAX_VARIANTS:
         raise ValueError(f"{len(variants)} variants")
     return Shifts(
-        _text(body["task"]),
-        _text(body["unit"]),
-        _text(body["split"]),
+        text(body["task"]),
+        text(body["unit"]),
+        text(body["split"]),
         _variation(body["nominal"], varied=False),
         tuple(_variation(variant, varied=True) for variant in variants),
     )
@@ -161,9 +144,9 @@ def _shifts(body: Any, predictions: str) -> Shifts:
 
 def _variation(body: Any, *, varied: bool) -> Variation:
     return Variation(
-        _text(body["variant"]),
-        _text(body["description"]) if varied else "",
-        _events(body["events"]),
+        text(body["variant"]),
+        text(body["description"]) if varied else "",
+        count(body["events"]),
         _same_events(body) if varied else 1.0,
         _metrics(body["metrics"]),
         _metrics(body["difference"]) if varied else {},
@@ -172,48 +155,16 @@ def _variation(body: Any, *, varied: bool) -> Variation:
 
 def _same_events(body: Any) -> float:
     """Files of others may only say whether events are the same."""
-    share = _number(body.get("same_events", 1)) if _is(body["paired"], bool) else 0.0
+    share = number(body.get("same_events", 1)) if is_a(body["paired"], bool) else 0.0
     if not 0 <= share <= 1:
         raise ValueError("same_events must be a share from 0 to 1")
     return share
 
 
 def _metrics(body: Any) -> Metrics:
-    if len(_is(body, dict)) > _MAX_METRICS:
+    if len(is_a(body, dict)) > _MAX_METRICS:
         raise ValueError(f"{len(body)} metrics")
-    return {_text(name): _measurement(of) for name, of in body.items()}
-
-
-def _measurement(body: Any) -> Measurement:
-    limit, error = _is(body["lower_limit"], bool), body["error"]
-    found = Measurement(_number(body["value"]), None if error is None else _number(error), limit)
-    if (found.error or 0.0) < 0 or (limit and found.value <= 0):
-        raise ValueError(f"error or limit {body!r}")
-    return found
-
-
-def _number(value: Any) -> float:
-    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    if not abs(number) < _MAX_NUMBER:
-        raise ValueError(f"no finite number, or one beyond all measure: {str(value)[:50]!r}")
-    return number
-
-
-def _events(value: Any) -> int:
-    n: int = _is(value, int)
-    if not 0 < n < _MAX_NUMBER:
-        raise ValueError("events that are no number of events")
-    return n
-
-
-def _text(value: Any) -> str:
-    return one_line(_is(value, str))[:_MAX_TEXT]
-
-
-def _is(value: Any, kind: type) -> Any:
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise TypeError(f"expected {kind.__name__}, found {str(value)[:50]!r}")
-    return value
+    return {text(name): measurement(of) for name, of in body.items()}
 
 
 def shifts_of(labelled: Mapping[str, Sequence[Record]]) -> tuple[dict[str, Shifts], list[str]]:

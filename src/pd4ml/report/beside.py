@@ -1,0 +1,76 @@
+"""Reading JSON that lies beside records: it comes from outside, like they do, and is refused in a line if odd."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pd4ml.card import Measurement
+from pd4ml.errors import DataError
+from pd4ml.report.escape import one_line
+
+__all__ = ["count", "is_a", "measurement", "number", "read_beside", "text"]
+
+Found = TypeVar("Found")
+
+# A hundred variants with a hundred metrics each take less.
+_MAX_BYTES = 1 << 22
+_MAX_TEXT = 300
+_MAX_NUMBER = 1e100
+
+
+def read_beside(file: Path, what: str, read: Callable[[Any], Found]) -> Found:
+    """What ``read`` makes of the JSON in ``file``; DataError in one line where it is none of ``what``."""
+    try:
+        large = file.stat().st_size > _MAX_BYTES
+        body = None if large else json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        raise DataError(f"{file} cannot be read: {reason}") from error
+    if large:
+        raise DataError(f"{file} has more than the {_MAX_BYTES:,} bytes that are read")
+    try:
+        return read(body)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise DataError(f"{file} is no {what}: {one_line(reason)[:200]}") from error
+
+
+def measurement(body: Any) -> Measurement:
+    """A value with its error, or a limit."""
+    limit, error = is_a(body["lower_limit"], bool), body["error"]
+    found = Measurement(number(body["value"]), None if error is None else number(error), limit)
+    if (found.error or 0.0) < 0 or (limit and found.value <= 0):
+        raise ValueError(f"error or limit {body!r}")
+    return found
+
+
+def number(value: Any) -> float:
+    """A finite number."""
+    found = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if not abs(found) < _MAX_NUMBER:
+        raise ValueError(f"no finite number, or one beyond all measure: {str(value)[:50]!r}")
+    return found
+
+
+def count(value: Any) -> int:
+    """A number of events."""
+    n: int = is_a(value, int)
+    if not 0 < n < _MAX_NUMBER:
+        raise ValueError("events that are no number of events")
+    return n
+
+
+def text(value: Any) -> str:
+    """One line, not too long."""
+    return one_line(is_a(value, str))[:_MAX_TEXT]
+
+
+def is_a(value: Any, kind: type) -> Any:
+    """``value`` if it is of the ``kind``; a bool is no int."""
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise TypeError(f"expected {kind.__name__}, found {str(value)[:50]!r}")
+    return value
