@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pd4ml.arguments import as_path
 from pd4ml.benchmark.outcome import VALID_PREDICTIONS, leave_record
-from pd4ml.benchmark.record import RECORD_NAME, read_record
+from pd4ml.benchmark.record import RECORD_NAME, Record, read_record
 from pd4ml.benchmark.run import Run
 from pd4ml.errors import DataError
 from pd4ml.evaluation.predictions import Predictions
@@ -56,12 +57,12 @@ def transform(run: Run, how: Transform, sample: Sample, *, runs_dir: str | Path 
         if (folder / RECORD_NAME).exists():
             return Run(read_record(folder), run.model, run.threads)
         folder.mkdir(parents=True, exist_ok=True)
-        fitted = how.apply(run.fitted, {"train": sample}, folder)
-        fitted.threads = run.threads
-        fitted.save(folder)
         split = "valid" if "valid" in sample.card.splits else "train"
         ids = Predictions.read(run.folder / VALID_PREDICTIONS, record.dataset["task"]).event_id
         whole = sample.open(split)
+        fitted = how.apply(run.fitted, _roles(record, sample, split, np.isin(whole.places, ids)), folder)
+        fitted.threads = run.threads
+        fitted.save(folder)
         left = leave_record(
             fitted,
             sample,
@@ -77,3 +78,12 @@ def transform(run: Run, how: Transform, sample: Sample, *, runs_dir: str | Path 
             parents=(record.sha256,),
         )
         return Run(left, run.model, run.threads)
+
+
+def _roles(record: Record, sample: Sample, split: str, valid: NDArray[np.bool_]) -> dict[str, Sample]:
+    """The parts of ``sample`` that were trained on and validated on, ``valid`` (N,) of the events of ``split``."""
+    trained = np.flatnonzero(~valid) if split == "train" else np.arange(len(sample.open("train")))
+    return {
+        "train": sample.subset(trained[: record.events["train"]]),
+        "valid": sample.subset(np.flatnonzero(valid), split=split),
+    }

@@ -4,6 +4,6 @@ Arrays come in, arrays and measurements go out; nothing here opens a dataset or 
 tables that are imported here are known by name. Nothing here loads torch.
 """
 
-from pd4ml.methods import heads, swag
+from pd4ml.methods import heads, laplace, swag
 
-__all__ = ["heads", "swag"]
+__all__ = ["heads", "laplace", "swag"]
