@@ -143,6 +143,31 @@ def test_regression(tmp_path: Path) -> None:
         submitted(tmp_path, "v.npy", npy(value.astype(np.float16).astype(float)), REGRESSION)
 
 
+def test_spreads_come_along(tmp_path: Path) -> None:
+    value = REGRESSION.values + np.linspace(-1, 1, len(REGRESSION))
+    ids, spread = np.arange(len(value))[::-1], np.linspace(1, 2, len(value))
+    columns = {
+        "event_id": ids,
+        "value": value[ids],
+        "sigma": spread[ids],
+        "lower": value[ids] - 1,
+        "upper": value[ids] + 2,
+    }
+    file = written(tmp_path, "p.npz", npz(**columns))
+    found = read_submission(file, REGRESSION, {"spread": "sigma"})
+    assert found.spread is not None
+    np.testing.assert_allclose(found.spread, spread, rtol=1e-6)
+    assert list(found.spreads) == ["spread", "lower", "upper"]
+    measured = REGRESSION.metrics(found)
+    assert {"nll", "crps", "coverage", "half_width"} <= set(measured)
+    assert measured["half_width"].value == pytest.approx(1.5, rel=1e-4)
+    file = written(tmp_path, "q.npz", npz(**{**columns, "lower": value[ids] + 3}))
+    with pytest.raises(DataError, match=r"q\.npz: lower must not be above upper"):
+        read_submission(file, REGRESSION)
+    # Of a classifier they are columns like any other.
+    assert submitted(tmp_path, "s.npz", npz(logit=LOGITS, spread=-LOGITS)).shape == LOGITS.shape
+
+
 def with_values(places: Any, values: Any) -> np.ndarray:
     scores = SCORES.copy()
     scores[places] = values

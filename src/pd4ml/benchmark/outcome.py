@@ -29,9 +29,10 @@ _PREDICTIONS, VALID_PREDICTIONS = "predictions.npz", "predictions_valid.npz"
 
 def predictions_of(fitted: Fitted, events: Events) -> Predictions:
     """What ``fitted`` says of ``events``, numbered by their places in their split."""
-    output, task = fitted.predict(events), fitted.task
+    fields: dict[str, Any] = fitted.predict_fields(events)
+    output, task = fields["output"], fitted.task
     if not isinstance(task, Segmentation):
-        return Predictions(task.name, events.places, output)
+        return Predictions(task.name, events.places, **fields)
     sizes = fitted.n_nodes(events)
     node = np.arange(len(output)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     if events.manifest.target in events:  # the places of the nodes' labels, which need not be the first ones

@@ -6,8 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pd4ml.benchmark.derive import Material, derive, valid_predictions
+from pd4ml.benchmark.record import Record
 from pd4ml.benchmark.run import Run
 from pd4ml.errors import DataError
 from pd4ml.sample import Sample
@@ -42,12 +44,23 @@ def transform(run: Run, how: Transform, sample: Sample, *, runs_dir: str | Path 
     """
     if sample.fingerprint != run.record.samples.get("test"):
         raise DataError(f"{sample!r} is not the sample that {run!r} was trained on")
-    whole = sample.open("valid" if "valid" in sample.card.splits else "train")
-    valid = whole.choose(np.isin(whole.places, valid_predictions(run).event_id))
+    split = "valid" if "valid" in sample.card.splits else "train"
+    whole = sample.open(split)
+    valid = np.isin(whole.places, valid_predictions(run).event_id)
+    roles = _roles(run.record, sample, split, valid)
     return derive(
         [run],
         {"kind": how.kind, **asdict(how)},
-        lambda folder: how.apply(run.fitted, {"train": sample}, folder),
-        Material(sample.open("test"), valid),
+        lambda folder: how.apply(run.fitted, roles, folder),
+        Material(sample.open("test"), whole.choose(valid)),
         runs_dir=runs_dir,
     )
+
+
+def _roles(record: Record, sample: Sample, split: str, valid: NDArray[np.bool_]) -> dict[str, Sample]:
+    """The parts of ``sample`` that were trained on and validated on, ``valid`` (N,) of the events of ``split``."""
+    trained = np.flatnonzero(~valid) if split == "train" else np.arange(len(sample.open("train")))
+    return {
+        "train": sample.subset(trained[: record.events["train"]]),
+        "valid": sample.subset(np.flatnonzero(valid), split=split),
+    }

@@ -30,7 +30,7 @@ from pd4ml.cli.app import (
 )
 from pd4ml.errors import DataError
 
-__all__ = ["read_runs", "recipes", "results", "train"]
+__all__ = ["print_records", "read_runs", "recipes", "results", "train"]
 
 
 @app.command()
@@ -70,6 +70,7 @@ def train(
     A training that was stopped goes on; one that is finished is not repeated.
 
     Examples: pd4ml train TopTagging --recipe graph_net --set max_epochs=20 --seed 2 ;
+    pd4ml train Airshower --recipe fcn_quick --set method.kind=gaussian ;
     pd4ml train TopTagging --recipe gbdt --select "particle_pt > 600"
     """
     from pd4ml.benchmark.run import train_sample
@@ -80,7 +81,8 @@ def train(
     if recipe is None:
         known = ", ".join(available_recipes(found))
         raise DataError(f"choose what to train with --recipe: {known}, or a TOML file")
-    chosen = load_recipe(recipe, found).override(**settings(options))
+    chosen = load_recipe(recipe, found)
+    chosen = chosen.override(**_tables(chosen.to_dict(), settings(options)))
     sample = found.at(path, source=source, variant=variant)
     run = train_sample(
         sample if select is None else sample.select(select),
@@ -89,7 +91,7 @@ def train(
         force=force,
         options=Options(seed, n_train, None, devices, device, tensorboard, threads),
     )
-    _print_records([run.record], as_json)
+    print_records([run.record], as_json)
 
 
 @app.command()
@@ -105,7 +107,7 @@ def results(
     if markdown:
         print(to_markdown(records), end="")
     else:
-        _print_records(records, as_json)
+        print_records(records, as_json)
 
 
 @app.command()
@@ -139,6 +141,20 @@ def recipes(
     print(to_text(Table("", columns, tuple(rows), first="recipe"), width()))
 
 
+def _tables(recipe: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """``options``, those such as ``method.kind`` in the recipe's tables; another kind begins a new one."""
+    changes = {key: value for key, value in options.items() if "." not in key}
+    dotted: dict[str, dict[str, Any]] = {}
+    for key in options.keys() - changes.keys():
+        table, _, name = key.partition(".")
+        if not isinstance(recipe.get(table), dict):
+            raise DataError(f"--set {key}: a recipe has the tables schedule, method and hyperparameters")
+        dotted.setdefault(table, {})[name] = options[key]
+    for table, values in dotted.items():
+        changes[table] = ({} if "kind" in values else changes.get(table, recipe[table])) | values
+    return changes
+
+
 def read_runs(runs: Path) -> list[Any]:
     """The records below ``runs``; damaged ones are named and left out; DataError if there are none."""
     from pd4ml.benchmark.record import find_records, read_record
@@ -155,7 +171,8 @@ def read_runs(runs: Path) -> list[Any]:
     return records
 
 
-def _print_records(records: list[Any], as_json: bool) -> None:
+def print_records(records: list[Any], as_json: bool) -> None:
+    """Records as a table on the terminal, or as JSON."""
     from pd4ml.report.shown import REJECTION_NOTE
     from pd4ml.report.table import to_json, to_text
 

@@ -56,7 +56,8 @@ class NetworkLearner:
     Raises
     ------
     DataError
-        For boosted trees, methods with several optimisers, and models with which there is no privacy to have.
+        For boosted trees, methods with several optimisers or predictions of their own, and models with which there
+        is no privacy to have.
     """
 
     def __init__(
@@ -75,6 +76,8 @@ class NetworkLearner:
             raise DataError(f"{recipe.name} has no weights to share: choose the recipe of a network")
         if len(recipe.method.optimisers()) != 1:
             raise DataError(f"the method {recipe.method.kind} has several optimisers: learners have one")
+        if recipe.method.readout != "value":
+            raise DataError(f"learners vote with the task's loss, not with that of {recipe.method.kind}")
         self.name, self.sample, self.recipe = name, sample, recipe
         self.seed, self.epochs, self.threads = seed, epochs, threads
         material = prepare({"train": sample}, recipe, features=view is None)

@@ -61,7 +61,9 @@ def attributions(fitted: Fitted, events: Events, batch_size: int = 128) -> NDArr
         batch = GraphBatch.from_packed(graphs[start : start + batch_size]).to(device)
         nodes = batch.nodes.clone().requires_grad_()
         output = model(batch.on(nodes)).reshape(len(batch), -1)
-        if output.shape[1] > 1:
+        if fitted.task.name == "regression":
+            output = output[:, :1]  # the value, before what is said of its spread
+        elif output.shape[1] > 1:
             own = torch.from_numpy(np.asarray(events.y[start : start + batch_size], np.int64)).to(device)
             output = output.gather(1, own[:, None])
         (gradient,) = torch.autograd.grad(output.sum(), nodes)

@@ -26,7 +26,7 @@ __all__ = [
 
 # Columns that hold the truth itself, in a file of predictions; and any others, which may name the events.
 CHECK, OTHER = "check", "other"
-_KEYS = re.compile(r"event_id|node|weight|label|(score|logit|value|target)(_\d{1,3})?")
+_KEYS = re.compile(r"event_id|node|weight|label|spread|lower|upper|(score|logit|value|target)(_\d{1,3})?")
 # Bare names; pandas writes its index as the last three, or without a name.
 _IDS = {"eventid", "eventidx", "eventindex", "event", "id", "idx", "index", "unnamed:0", "indexlevel0"}
 
@@ -57,8 +57,8 @@ def parse_columns(text: str | None) -> dict[str, str]:
         key = key.strip()
         if not equals or not _KEYS.fullmatch(key) or key in columns:
             raise DataError(
-                f"--columns takes KEY=NAME,..., each KEY once: event_id, node, score, logit, value, label, target "
-                f"or weight, or with a number such as score_0; found {one_line(part)!r}"
+                f"--columns takes KEY=NAME,..., each KEY once: event_id, node, score, logit, value, spread, "
+                f"lower, upper, label, target or weight, or with a number like score_0; found {one_line(part)!r}"
             )
         columns[key] = name.strip()
     return columns

@@ -25,6 +25,7 @@ _SHAPES = {
     "regression": "(N,), or (N, D) of D components",
     "segmentation": "(M, K) of K > 1 classes",
 }
+_SPREADS = ("spread", "lower", "upper")
 # Rows of a CSV file that are text at the same time.
 _ROWS_AT_ONCE = 50_000
 
@@ -44,17 +45,25 @@ class Predictions:
         a segmentation logits (M, K), a row for each node of all events.
     node : NDArray[np.int64], optional
         (M,), the node's place in its event; of a segmentation only.
+    spread : NDArray[np.float32], optional
+        (N,), the standard deviation that is predicted for the value, above 0, in the target's unit; of a
+        regression of one value only.
+    lower, upper : NDArray[np.float32], optional
+        (N,), the quantiles that are predicted below and above the value; as ``spread``, and both or none.
 
     Raises
     ------
     DataError
-        For shapes that do not fit together.
+        For shapes that do not fit together, and for spreads and quantiles that cannot be.
     """
 
     task: Task
     event_id: NDArray[np.int64]
     output: NDArray[np.float32]
     node: NDArray[np.int64] | None = None
+    spread: NDArray[np.float32] | None = None
+    lower: NDArray[np.float32] | None = None
+    upper: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         _output_name(self.task)
@@ -70,6 +79,22 @@ class Predictions:
         if nodes != (((n,), True) if self.task == "segmentation" else None):
             wanted = f"whole numbers ({n},)" if self.task == "segmentation" else "left out"
             raise DataError(f"node of a {self.task} must be {wanted}, found {nodes and nodes[0]}")
+        self._check_spreads()
+
+    def _check_spreads(self) -> None:
+        for name, values in self.spreads.items():
+            if self.task != "regression" or self.output.ndim != 1:
+                raise DataError(f"{name} is for regressions of one value, found outputs {self.output.shape}")
+            if values.shape != self.output.shape or not np.isfinite(values).all():
+                raise DataError(f"{name} must be finite numbers {self.output.shape}, found {values.shape}, or NaN")
+        if self.spread is not None and not (self.spread > 0).all():
+            raise DataError(f"spread must be above 0, found {self.spread.min()}")
+        if (self.lower is None) != (self.upper is None):
+            raise DataError("lower and upper belong together, found one of them")
+        if self.lower is not None and self.upper is not None and (self.lower > self.upper).any():
+            place = int(np.argmax(self.lower > self.upper))
+            found = f"{self.lower[place]} and {self.upper[place]} in place {place}"
+            raise DataError(f"lower must not be above upper, found {found}")
 
     def __len__(self) -> int:
         """Number of rows: events or, of a segmentation, nodes."""
@@ -83,6 +108,12 @@ class Predictions:
     def n_events(self) -> int:
         """Number of events."""
         return len(self) if self.node is None else len(np.unique(self.event_id))
+
+    @property
+    def spreads(self) -> dict[str, NDArray[np.float32]]:
+        """Those of ``spread``, ``lower`` and ``upper`` that are there, by name."""
+        every = {name: getattr(self, name) for name in _SPREADS}
+        return {name: values for name, values in every.items() if values is not None}
 
     @property
     def score(self) -> NDArray[np.float64]:
@@ -100,16 +131,17 @@ class Predictions:
     def write(self, file: str | Path, *, compress: bool = False) -> None:
         """Write an .npz without pickles, or a .csv, by the name of ``file``.
 
-        Columns are ``event_id`` (and ``node``), and ``logit`` and ``score``, or ``value``. A CSV file has a column
-        for each class or component (``logit_0``, ``value_0``), and ``score`` of two classes. ``compress`` makes a
-        small .npz file and leaves ``score`` out, which follows from ``logit``.
+        Columns are ``event_id`` (and ``node``), and ``logit`` and ``score``, or ``value``, with ``spread``,
+        ``lower`` and ``upper`` where they are known. A CSV file has a column for each class or component
+        (``logit_0``, ``value_0``), and ``score`` of two classes. ``compress`` makes a small .npz file and leaves
+        ``score`` out, which follows from ``logit``.
         """
         file = as_path(file, "file")
         if file.suffix.lower() not in (".npz", ".csv"):
             raise DataError(f"expected a file that ends in .npz or .csv, found {file.name!r}")
         arrays: dict[str, NDArray[Any]] = {"event_id": self.event_id}
         arrays |= {} if self.node is None else {"node": self.node}
-        arrays[_output_name(self.task)] = self.output
+        arrays |= {_output_name(self.task): self.output, **self.spreads}
         csv = file.suffix.lower() == ".csv"
         if self.task != "regression" and not compress and not (csv and self.output.ndim == 2):
             arrays["score"] = self.score
@@ -125,10 +157,14 @@ class Predictions:
         file, name = as_path(file, "file"), _output_name(task)
         names = ["event_id", name, *(["node"] if task == "segmentation" else [])]
         try:
-            if task == "classification" and "node" in open_npz(file):
+            there = open_npz(file)
+            if task == "classification" and "node" in there:
                 raise DataError("its logits are those of nodes")
-            arrays = read_npz(file, *names, dtypes={**dict.fromkeys(names, np.int64), name: np.float32})
-            return cls(task, arrays["event_id"], arrays[name], arrays.get("node"))
+            spreads = [of for of in _SPREADS if task == "regression" and of in there]
+            dtypes = {**dict.fromkeys(names, np.int64), **dict.fromkeys((name, *spreads), np.float32)}
+            arrays = read_npz(file, *names, *spreads, dtypes=dtypes)
+            known = {of: arrays[of] for of in spreads}
+            return cls(task, arrays["event_id"], arrays[name], arrays.get("node"), **known)
         except DataError as error:
             raise DataError(f"predictions {file} cannot be read ({error}): evaluate or train again") from error
 

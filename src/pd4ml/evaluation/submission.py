@@ -24,6 +24,7 @@ from pd4ml.storage.npz import open_npz
 __all__ = ["read_submission"]
 
 _COLUMNS = re.compile(r"event_id|node|(value|score|logit)(_\d{1,3})?")
+_WITH_SPREADS = re.compile(_COLUMNS.pattern + "|spread|lower|upper")  # of a regression of one value
 _ANY = ("prediction", "predictions", "pred", "preds", "ypred", "yhat", "output", "outputs")
 _SCORES = (
     "scores",
@@ -58,7 +59,8 @@ def read_submission(
 
     Columns: ``event_id`` (without it the events are in order) and, of a classifier, ``score`` (probability of
     class 1) or ``logit``; of K classes ``score`` or ``logit`` as (N, K), or ``score_0``, ``score_1``, ...; of a
-    regression ``value``, of vectors (N, D) or ``value_0``, ``value_1``, ... Of a segmentation there are
+    regression ``value``, with ``spread`` (a standard deviation) or ``lower`` and ``upper`` (quantiles) where they
+    are known, of vectors (N, D) or ``value_0``, ``value_1``, ... Of a segmentation there are
     ``event_id`` and ``node``, the node's place in its event, and the scores or logits of each class, a row for
     each node. A file without names holds scores or values. ``split`` and ``fingerprint`` in an .npz file must be
     those of the truth.
@@ -75,7 +77,9 @@ def read_submission(
     needed = ("value",) if truth.task == "regression" else ("logit", "score")
     what = f"{truth.name} is a {truth.task}, which needs a column"
     checked = _TARGETS if truth.task == "regression" else _LABELS
-    names = Names(_COLUMNS, needed, _ALIASES[needed[-1]], what, truth.classes, checked)
+    of_one_value = truth.task == "regression" and truth.values.ndim == 1
+    known = _WITH_SPREADS if of_one_value else _COLUMNS
+    names = Names(known, needed, _ALIASES[needed[-1]], what, truth.classes, checked)
     read = read_columns(file, lambda found: choose(file, found, names, columns))
     _check_origin(file, truth)
     by_role = {wanted.role: column for wanted, column in read.items() if wanted.role not in (CHECK, OTHER)}
@@ -92,7 +96,15 @@ def read_submission(
     tell(file, names.said)
     if truth.task == "segmentation":
         return Predictions(truth.task, truth.event_id, logit, truth.node)
-    return Predictions(truth.task, np.arange(len(truth)), logit)
+    spreads = {
+        name: cast(by_role[name][places], np.float32, f"{file}: {name}")
+        for name in ("spread", "lower", "upper")
+        if name in by_role
+    }
+    try:
+        return Predictions(truth.task, np.arange(len(truth)), logit, **spreads)
+    except DataError as error:
+        raise DataError(f"{file}: {error}") from error
 
 
 def _places(

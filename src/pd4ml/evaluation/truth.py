@@ -98,6 +98,7 @@ class Truth:
             weight=self.weight,
             n_resamples=n_resamples,
             seed=seed,
+            **{name: values[places] for name, values in predictions.spreads.items()},
         )
 
     def places(

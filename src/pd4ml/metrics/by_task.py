@@ -11,6 +11,7 @@ from pd4ml.card import Task
 from pd4ml.errors import DataError
 from pd4ml.metrics.classification import SIGNAL_EFFICIENCIES, multi_class, two_classes
 from pd4ml.metrics.measurement import Floats, Measurement, require_scikit_learn
+from pd4ml.metrics.predictive import predictive
 from pd4ml.metrics.regression import regression
 from pd4ml.metrics.segmentation import segmentation
 
@@ -25,6 +26,9 @@ def metrics(
     group: NDArray[Any] | None = None,
     weight: NDArray[Any] | None = None,
     event: NDArray[Any] | None = None,
+    spread: NDArray[Any] | None = None,
+    lower: NDArray[Any] | None = None,
+    upper: NDArray[Any] | None = None,
     n_resamples: int = 100,
     seed: int = 0,
 ) -> dict[str, Measurement]:
@@ -36,8 +40,10 @@ def metrics(
     and rejection are those of each class against the rest (``auc_class_0``) and their average (``auc_macro``).
     regression: ``mse``, ``bias`` and ``resolution``, mean and standard deviation of (prediction - truth), ``mae``,
     the mean absolute difference. Of vectors, ``mse`` and ``mae`` are means over the components, and all four are
-    there for each of them (``bias_0``). segmentation: ``accuracy``, and ``efficiency``, ``purity`` and ``iou``
-    (intersection over union) of each class (``iou_class_0``) and their average (``iou_macro``). unlabelled: none.
+    there for each of them (``bias_0``). Of one value with a predicted ``spread`` also ``nll``, ``crps``,
+    ``pull_mean`` and ``pull_width``, with predicted quantiles ``coverage`` and ``half_width``. segmentation:
+    ``accuracy``, and ``efficiency``, ``purity`` and ``iou`` (intersection over union) of each class
+    (``iou_class_0``) and their average (``iou_macro``). unlabelled: none.
 
     Parameters
     ----------
@@ -54,6 +60,10 @@ def metrics(
         (N,), or (M,) of nodes, positive: what an event counts in every number.
     event : NDArray, optional
         (M,), whose node each is; a segmentation needs it where there is no ``group``.
+    spread : NDArray, optional
+        (N,), positive: the standard deviation that is predicted for each value of a regression of one value.
+    lower, upper : NDArray, optional
+        (N,), the quantiles that are predicted for each of them.
     n_resamples : int
         Bootstrap resamples.
     seed : int
@@ -74,7 +84,8 @@ def metrics(
 
     References
     ----------
-    Calibration error: AAAI 2015 (Naeini et al.), arXiv:1706.04599; with equal counts arXiv:1904.01685.
+    Calibration error: AAAI 2015 (Naeini et al.), arXiv:1706.04599; with equal counts arXiv:1904.01685. Scores of
+    predicted densities: J. Am. Stat. Assoc. 102 (2007) 359.
     """
     if task == "unlabelled":
         return {}
@@ -92,7 +103,10 @@ def metrics(
     rng = np.random.default_rng(seed)
     codes = None if group is None else np.unique(group, return_inverse=True)[1]
     if task == "regression":
-        return regression(output - truth, n_resamples, rng, codes, counts)
+        spreads = {"spread": spread, "lower": lower, "upper": upper}
+        own = {name: values.astype(np.float64) for name, values in spreads.items() if values is not None}
+        found = regression(output - truth, n_resamples, rng, codes, counts)
+        return found | predictive(output, truth, n_resamples, rng, codes, counts, **own)
     _check_labels(truth, output.shape[1] if output.ndim == 2 else 2)
     if output.ndim == 1:
         return two_classes(output, truth, n_resamples, rng, codes, counts)

@@ -68,9 +68,15 @@ _METRICS = {
     "mae": _same("MAE", power=1),
     "bias": _same("bias", power=1),
     "resolution": _same("resolution", power=1),
+    "nll": _same("NLL"),
+    "crps": _same("CRPS", power=1),
+    "coverage": _same("coverage"),
+    "half_width": _same("half width", power=1),
+    "pull_mean": _same("pull mean"),
+    "pull_width": _same("pull width"),
 }
 # What only a page has room for.
-_DETAILS = ("log_loss", "calibration_error")
+_DETAILS = ("log_loss", "calibration_error", "half_width", "pull_mean")
 
 
 def shown(name: str) -> Shown | None:
@@ -90,7 +96,8 @@ def shown(name: str) -> Shown | None:
 def shown_metrics(measured: Iterable[str], *, details: bool) -> list[str]:
     """Those of ``measured`` that have a column, in order.
 
-    ``details`` adds losses and calibration, and bias and resolution of the first components of vectors.
+    ``details`` adds losses, calibration and more of predicted spreads, and bias and resolution of the first
+    components of vectors.
     """
     there = set(measured)
     names = [

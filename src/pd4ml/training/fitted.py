@@ -162,7 +162,12 @@ class Transform(Protocol):
     kind: ClassVar[str]
 
     def apply(self, fitted: Fitted, samples: Mapping[str, Sample], folder: Path) -> Fitted:
-        """The changed model, a new one; ``samples`` are those of the training, ``folder`` is the new run's."""
+        """The changed model, a new one; ``folder`` is the new run's.
+
+        ``samples`` are those of the roles ``train``, of whose train split all events were trained on, and
+        ``valid``, of which all were validated on: in the split ``valid`` where the card has one, else in the train
+        split.
+        """
         ...
 
 

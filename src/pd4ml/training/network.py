@@ -9,6 +9,7 @@ import dataclasses
 import io
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from pd4ml.training.manners import interruptible, quiet_lightning
 from pd4ml.training.material import Material, prepare, target_statistics
 from pd4ml.training.module import TrainingModule, task_loss
 from pd4ml.training.processes import Processes, leave_group, processes
+from pd4ml.training.readout import readout_of
 from pd4ml.training.recipe import Recipe
 from pd4ml.training.threads import Threads, ThreadWatch, fixed_threads
 
@@ -71,9 +73,12 @@ class Network(Fitted):
     ) -> None:
         super().__init__(dataset, task, view, facts)
         self.model, self.recipe = model, recipe
+        # How predictions are read off the model, and the arrays that this takes.
+        self.readout, self.arrays = "value", dict[str, Tensor]()
         # By which the model is built again; that of a loaded one is what its file says.
         self.built: dict[str, Any] = {}
         if recipe is not None:
+            self.readout = recipe.method.readout
             self.built = {"model": recipe.model, "hyperparameters": dict(recipe.hyperparameters)}
 
     @property
@@ -83,9 +88,17 @@ class Network(Fitted):
 
     def predict(self, events: Events, batch_size: int = 512) -> NDArray[np.float32]:
         """The network's output for all ``events``, (N,), (N, K) or (M, K), on the device where its weights are."""
+        return self.predict_fields(events, batch_size)["output"]
+
+    def predict_fields(self, events: Events, batch_size: int = 512) -> dict[str, NDArray[np.float32]]:
+        """The output, and the spread or quantiles of networks that predict them."""
+        return readout_of(self.readout)(self, partial(self.apply, events=events, batch_size=batch_size))
+
+    def apply(self, model: nn.Module, events: Events, batch_size: int = 512) -> NDArray[np.float32]:
+        """What ``model``, this network's or one made of it, gives for all ``events``."""
         graphs = LazyGraphs(events, GraphBuilder(self.dataset, self.view))
         expected = 1 if self._facts is None else self._facts.threads
-        return predict_graphs(self.model, graphs, batch_size, threads=self.threads, expected=expected)
+        return predict_graphs(model, graphs, batch_size, threads=self.threads, expected=expected)
 
     def n_nodes(self, events: Events) -> NDArray[np.int64]:
         """(N,) the number of nodes of each event's graph."""
@@ -96,6 +109,7 @@ class Network(Fitted):
     def save(self, folder: Path) -> None:
         """Write ``features.json`` and ``model.pt``: weights and plain values, nothing that is executed."""
         content: dict[str, Any] = {"format": _FORMAT, "state": self.model.state_dict()}
+        content |= {"readout": self.readout, "arrays": self.arrays}
         if isinstance(self.model, Model) and self.built:
             content |= {**self.built, "inputs": dataclasses.asdict(self.model.inputs)}
         stream = io.BytesIO()
@@ -127,9 +141,11 @@ class NetworkEstimator:
             folder.mkdir(parents=True, exist_ok=True)  # nothing is left of what was refused
             if not (folder / _WEIGHTS).exists():
                 trainer = _trainer(recipe, folder, where, options.tensorboard, accelerator, threads)
-                _train(model, material, recipe, folder, options.seed, trainer)
+                arrays = _train(model, material, recipe, folder, options.seed, trainer)
             else:
-                _load_state(model, _read_weights(folder / _WEIGHTS)["state"], folder / _WEIGHTS)
+                content = _read_weights(folder / _WEIGHTS)
+                _load_state(model, content["state"], folder / _WEIGHTS)
+                arrays = content.get("arrays", {})
         rows = read_history(history)
         facts = Facts(
             n_train=len(material.train.index),
@@ -144,7 +160,7 @@ class NetworkEstimator:
         )
         assert material.view is not None
         network = Network(material.dataset, material.task, material.view, facts, model, recipe)
-        network.threads = options.threads
+        network.threads, network.arrays = options.threads, arrays
         if not (folder / _WEIGHTS).exists():
             network.save(folder)
             # What was needed to go on is not needed any more.
@@ -167,6 +183,7 @@ class NetworkEstimator:
             raise DataError(f"{folder} holds the weights of a model of your own: load_run(folder, model=...)")
         _load_state(model, content["state"], folder / _WEIGHTS)
         network = Network(dataset, task_of(dataset.card), view, None, model.eval())
+        network.readout, network.arrays = content.get("readout", "value"), content.get("arrays", {})
         network.built = {key: content[key] for key in ("model", "hyperparameters") if key in content}
         return network
 
@@ -203,8 +220,8 @@ def _most_common(numbers: list[int]) -> int:
     return max(set(numbers), key=numbers.count)
 
 
-def model_inputs(graphs: LazyGraphs, task: Task) -> ModelInputs:
-    """What a model must know, read off the first graph."""
+def model_inputs(graphs: LazyGraphs, task: Task, n_outputs: int | None = None) -> ModelInputs:
+    """What a model must know, read off the first graph; ``n_outputs`` are those of the task if not given."""
     first = graphs[0]
     return ModelInputs(
         first.nodes.shape[1],
@@ -212,7 +229,7 @@ def model_inputs(graphs: LazyGraphs, task: Task) -> ModelInputs:
         task.name,
         first.n_tokens,
         first.grid,
-        n_outputs=task.n_outputs,
+        n_outputs=task.n_outputs if n_outputs is None else n_outputs,
         per_node=task.per_node,
     )
 
@@ -225,18 +242,18 @@ def make_model(recipe: Recipe, inputs: ModelInputs, seed: int) -> Model:
 
 def begun_model(material: Material, recipe: Recipe, options: Options) -> nn.Module:
     """The model to train, which is refused if its output is not what the task needs."""
-    graphs, task = material.graphs(material.train), material.task
-    model = options.model
+    graphs, task, method = material.graphs(material.train), material.task, recipe.method
+    model, n_outputs = options.model, method.n_outputs(material.task)
     if model is None:
-        model = make_model(recipe, model_inputs(graphs, task), options.seed)
+        model = make_model(recipe, model_inputs(graphs, task, n_outputs), options.seed)
     if task.scaled and isinstance(model, Model):
-        model.set_target(*target_statistics(material))
-    _check_output(model, GraphBatch.from_packed(graphs[material.train.index[:2]]), task)
+        model.set_target(*method.start(*target_statistics(material)))
+    _check_output(model, GraphBatch.from_packed(graphs[material.train.index[:2]]), task, n_outputs)
     return model
 
 
-def _check_output(model: nn.Module, batch: GraphBatch, task: Task) -> None:
-    """DataError if the model's output for a batch has not the shape that the task needs."""
+def _check_output(model: nn.Module, batch: GraphBatch, task: Task, n_outputs: int) -> None:
+    """DataError if the model's output for a batch has not the shape that is needed."""
     was_training = model.training
     model.eval()
     try:
@@ -250,7 +267,7 @@ def _check_output(model: nn.Module, batch: GraphBatch, task: Task) -> None:
         ) from error
     model.train(was_training)
     n_rows = len(batch.nodes) if task.per_node else len(batch)
-    wanted = (n_rows,) if task.n_outputs == 1 else (n_rows, task.n_outputs)
+    wanted = (n_rows,) if n_outputs == 1 else (n_rows, n_outputs)
     if not isinstance(output, Tensor) or tuple(output.shape) != wanted:
         found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise DataError(
@@ -261,8 +278,8 @@ def _check_output(model: nn.Module, batch: GraphBatch, task: Task) -> None:
 
 def _train(
     model: nn.Module, material: Material, recipe: Recipe, folder: Path, seed: int, trainer: Trainer
-) -> None:
-    """Train ``model``, which has its best weights afterwards."""
+) -> dict[str, Tensor]:
+    """Train ``model``, which has its best weights afterwards; gives the arrays that predictions need besides."""
     data = TrainingData(
         material,
         batch_size=recipe.batch_size,
@@ -279,6 +296,7 @@ def _train(
     state = _read_checkpoint(folder / "best.ckpt")["state_dict"]
     own = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
     _load_state(model, own, folder / "best.ckpt")
+    return recipe.method.finish(model, trainer, data)
 
 
 _PREFIX = "networks.model."  # of the model's weights in a checkpoint

@@ -19,9 +19,10 @@ from pd4ml.errors import DataError
 from pd4ml.tasks import Task
 
 if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
     from torch import Tensor, nn
 
-    from pd4ml.training.data import TrainingBatch
+    from pd4ml.training.data import TrainingBatch, TrainingData
 
 __all__ = ["OBJECTIVES", "Objective", "Supervised", "register_objective"]
 
@@ -32,10 +33,13 @@ _Class = TypeVar("_Class", bound="type[Objective]")
 class Objective(abc.ABC):
     """What is minimised, with which networks, and which arrays it needs besides the target.
 
-    ``networks`` that an objective adds to the model are trained with it and are not part of what predicts.
+    ``networks`` that an objective adds to the model are trained with it and are not part of what predicts. One
+    whose model gives more numbers than the task asks for, the value first, says so with ``n_outputs``, and with
+    ``readout`` how predictions are made of them.
     """
 
     kind: ClassVar[str]
+    readout: ClassVar[str] = "value"  # how predictions are read off the model; see pd4ml.training.readout
 
     def check(self, card: Card, task: Task) -> None:  # noqa: B027  most can use any data
         """Raise DataError, in one line and before anything is trained, for data that it is not made for."""
@@ -52,6 +56,14 @@ class Objective(abc.ABC):
         """For each optimiser the networks whose parameters it steps; the model is called ``model``."""
         return {"model": ("model",)}
 
+    def n_outputs(self, task: Task) -> int:
+        """Numbers that the model gives for each event, or for each node."""
+        return task.n_outputs
+
+    def start(self, mean: Any, scale: Any) -> tuple[Any, Any]:
+        """Mean and scale that the outputs of a regression start with, made of those of the training target."""
+        return mean, scale
+
     @abc.abstractmethod
     def step(self, networks: Mapping[str, nn.Module], batch: TrainingBatch, loss: Loss) -> dict[str, Tensor]:
         """The loss of a batch for each optimiser. ``loss`` is the task's, of an output and the batch."""
@@ -59,6 +71,10 @@ class Objective(abc.ABC):
     def callbacks(self) -> list[Any]:
         """Further Lightning callbacks."""
         return []
+
+    def finish(self, model: nn.Module, trainer: Trainer, data: TrainingData) -> dict[str, Tensor]:
+        """Change the trained ``model``, if need be, and give the arrays that the readout needs."""
+        return {}
 
 
 class Loss(abc.ABC):
