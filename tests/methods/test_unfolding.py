@@ -128,8 +128,7 @@ def test_a_method_is_measured_with_errors_and_tests(method: str) -> None:
     assert found["triangular"]["value"] < start / 3
     assert np.all(found["errors"][2:6] > 0)
     assert found["closure"]["after"] < 3 * found["closure"]["floor"]
-    for stress in (found["stress_up"], found["stress_down"]):
-        assert stress["after"] < stress["before"] / 3
+    assert found["stress"]["after"] < found["stress"]["before"] / 3
     if method == "ibu":
         assert found["chi2"]["value"] < 3 * found["chi2"]["bins"]
         assert len(found["bottom_line"]) == 3

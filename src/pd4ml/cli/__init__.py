@@ -15,6 +15,7 @@ from pd4ml.cli import (
     report,
     runs,
     training,
+    unfold,
 )
 from pd4ml.cli.app import app, main
 
@@ -35,4 +36,5 @@ __all__ = [
     "report",
     "runs",
     "training",
+    "unfold",
 ]
