@@ -49,7 +49,8 @@ def test_the_triangular_discriminator_of_known_spectra() -> None:
 def test_the_floor_is_what_two_samples_of_one_spectrum_have() -> None:
     rng = np.random.default_rng(1)
     shape = np.array([0.1, 0.2, 0.4, 0.3])
-    found = [triangular(rng.multinomial(2000, shape), rng.multinomial(500, shape)) for _ in range(500)]
+    pairs = ([rng.multinomial(n, shape).astype(float) for n in (2000, 500)] for _ in range(500))
+    found = [triangular(*pair) for pair in pairs]
     assert np.mean(found) == pytest.approx(floor(4, 2000, 500), rel=0.1)
 
 

@@ -16,8 +16,8 @@ __all__ = ["draw_unfolding", "unfolding_table"]
 _TESTS = ("closure", "stress")
 _HEADINGS = ("method", "data", "floor", "chi2/bins", *_TESTS, "bottom line")
 _NOTE = (
-    "Triangular discriminators x 10^3, before -> after, against the truth; floor: what two samples of one "
-    "spectrum of these sizes have on average. Bottom line: chi square per bin of the alternative that is most unlike the "
+    "Triangular discriminators x 10^3 against the truth, before -> after; floor: what two samples of one "
+    "spectrum of these sizes have on average. Bottom line: chi square per bin of the alternative most unlike the "
     "data, at detector level -> after unfolding, which should not be more"
 )
 
