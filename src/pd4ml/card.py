@@ -16,6 +16,7 @@ __all__ = [
     "ArraySpec",
     "Card",
     "Citation",
+    "Level",
     "Measurement",
     "PublishedFile",
     "PublishedScore",
@@ -107,6 +108,24 @@ class Citation:
 
     key: str
     bibtex: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """An observable that is known before and after the detector, as unfolding needs it.
+
+    ``particle`` is the array that holds it before, ``detector`` the summary feature that is the same after. There
+    are ``bins`` equal bins from ``low`` to ``high``; what lies outside counts in the first or last. Of whole
+    numbers (``whole``) edges lie between them.
+    """
+
+    particle: str
+    detector: str
+    unit: str
+    low: float
+    high: float
+    bins: int
+    whole: bool = False
 
 
 @dataclass(frozen=True)

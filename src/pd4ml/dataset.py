@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.arguments import as_name, as_path, as_whole
-from pd4ml.card import Card
+from pd4ml.card import Card, Level
 from pd4ml.errors import DataError, FetchError, StoreError, UnknownNameError, unknown_name
 from pd4ml.generation.simulator import Simulator
 from pd4ml.graphs.lazy import LazyGraphs
@@ -315,6 +315,17 @@ class Dataset:
             If the room has no ``summary.py``.
         """
         return dict(cls._room("summary", "summary", "it has no summary features")(arrays))
+
+    @classmethod
+    def levels(cls) -> dict[str, Level]:
+        """Observables that are known before and after the detector: ``LEVELS`` of ``levels.py``.
+
+        Returns
+        -------
+        dict[str, Level]
+            By name; none where the room says nothing.
+        """
+        return dict(cls._room("levels", "LEVELS") or {})
 
     @classmethod
     def _room(cls, module: str, name: str, without: str = "") -> Any:

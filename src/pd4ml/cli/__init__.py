@@ -17,6 +17,7 @@ from pd4ml.cli import (
     report,
     runs,
     training,
+    unfold,
 )
 from pd4ml.cli.app import app, main
 
@@ -39,4 +40,5 @@ __all__ = [
     "report",
     "runs",
     "training",
+    "unfold",
 ]

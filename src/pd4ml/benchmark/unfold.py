@@ -1,0 +1,268 @@
+"""Unfolding one variant of a dataset with the simulation of another: a folder with all numbers.
+
+The data are pseudo-data: their truth is known and only used to judge. What is unfolded is the particle level of
+events that were selected at detector level, since no others are kept; those without a particle level are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pd4ml.arguments import as_name, as_path, as_whole
+from pd4ml.benchmark.record import now
+from pd4ml.benchmark.run import Run
+from pd4ml.card import Level
+from pd4ml.dataset import Dataset
+from pd4ml.errors import DataError
+from pd4ml.methods.unfold.common import Floats, counts, floor, triangular
+from pd4ml.methods.unfold.measure import METHODS, TILT, Axis, Options, Pairs, measure
+from pd4ml.sample import Sample
+from pd4ml.storage.atomic import new_folder, write_text
+from pd4ml.storage.store import Events
+
+__all__ = ["UNFOLDING_NAME", "unfold"]
+
+UNFOLDING_NAME = "unfolding.json"
+_ARRAYS_NAME = "replicas.npz"
+_FORMAT = 1
+_BATCH = 2000  # events whose summary is computed at a time
+_BINS = 16  # of a run's target
+_MOST_UNMATCHED = 0.01  # of the events; there is no treatment of more
+
+
+def unfold(
+    dataset: type[Dataset],
+    path: str | Path = "./datasets",
+    *,
+    data: str,
+    observables: Sequence[str],
+    methods: Sequence[str] = ("ibu",),
+    simulation: str = "default",
+    run: Run | None = None,
+    options: Options | None = None,
+    out: str | Path,
+) -> dict[str, Any]:
+    """Unfold the events of one generated variant with the simulation of another, and judge the result.
+
+    Parameters
+    ----------
+    dataset : type[Dataset]
+        Of both variants.
+    path : str or Path
+        The folder that holds the datasets.
+    data : str
+        The variant that stands for the data.
+    observables : sequence of str
+        Names of ``dataset.levels()``; with a ``run`` also the card's target.
+    methods : sequence of str
+        Any of ``ibu``, ``omnifold``, ``spinup``.
+    simulation : str
+        The variant that is the simulation.
+    run : Run, optional
+        A trained regression, whose prediction is the detector level of its target. Of events that it may have been
+        trained on only the test split is used.
+    options : Options, optional
+        Iterations, replicas and the seed.
+    out : str or Path
+        A new folder: ``unfolding.json``, and ``replicas.npz`` with replicas and covariances.
+
+    Returns
+    -------
+    dict
+        What the JSON file holds, plain values.
+
+    Raises
+    ------
+    DataError
+        If an observable has no two levels, or if data and simulation are the same events.
+    StoreError
+        If there are no such events, or if the folder is there.
+    """
+    options = _checked(Options() if options is None else options)
+    for name in methods:
+        as_name("method", name, METHODS)
+    if data == simulation:
+        raise DataError(f"data and simulation are both {data}: choose two variants; closure is tested anyway")
+    levels = _levels(dataset, observables, run)
+    config = {
+        k: v
+        for name in (data, simulation)
+        for k, v in dataset.card.variants[as_variant(dataset, name)].config.items()
+    }
+    halves = dataset.simulator().changes_response_only(config)
+    samples = [dataset.at(path, source="generated", variant=v) for v in (data, simulation)]
+    pseudo, simulated = (
+        _pairs(sample, levels, run, part if halves else None, options.seed + part)
+        for part, sample in ((1, samples[0]), (0, samples[1]))
+    )
+    axes = tuple(_axis(name, level, simulated.particle[:, k]) for k, (name, level) in enumerate(levels.items()))
+    results = {name: measure(name, simulated, pseudo, axes, options, _tell) for name in methods}
+    body = {
+        "format": _FORMAT,
+        "created": now(),
+        "dataset": dataset.name,
+        "options": asdict(options),
+        "tilt": TILT,
+        "run": None if run is None else run.record.sha256,
+        "data": {**_facts(samples[0]), "events": len(pseudo.weight)},
+        "simulation": {**_facts(samples[1]), "events": len(simulated.weight)},
+        "observables": [
+            _observable(axis, levels[axis.name], k, pseudo, simulated, results) for k, axis in enumerate(axes)
+        ],
+    }
+    with new_folder(as_path(out, "out")) as folder:
+        write_text(folder / UNFOLDING_NAME, json.dumps(body, indent=1, allow_nan=False) + "\n")
+        np.savez_compressed(
+            folder / _ARRAYS_NAME,
+            **{
+                f"{method}_{axis.name}_{what}": found[k][what]
+                for method, found in results.items()
+                for k, axis in enumerate(axes)
+                for what in ("replicas", "covariance")
+            },
+        )
+    return body
+
+
+def as_variant(dataset: type[Dataset], name: str) -> str:
+    """A variant that the card knows."""
+    return as_name("variant", name, dataset.card.variants)
+
+
+def _checked(options: Options) -> Options:
+    as_whole("iterations", options.iterations, 1)
+    as_whole("bootstrap", options.bootstrap, 2)
+    as_whole("members", options.members, 2)
+    as_whole("seed", options.seed, 0)
+    return options
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _levels(dataset: type[Dataset], wanted: Sequence[str], run: Run | None) -> dict[str, Level]:
+    known = dataset.levels()
+    if run is not None:
+        target = dataset.card.target
+        if run.record.dataset["name"] != dataset.name or dataset.card.task != "regression" or target.shape:
+            raise DataError(f"{run.folder} gives no detector level: expected a regression of {dataset.name}")
+        known[target.name] = Level(target.name, "", target.unit, 0, 0, _BINS)
+    if not known:
+        raise DataError(
+            f"{dataset.name} has no observables at two levels: a room says them in levels.py, and a trained "
+            "regression (--run RUN) brings its target"
+        )
+    if not wanted:
+        raise DataError(f"observables are missing: choose any of {', '.join(known)}")
+    return {name: known[as_name("observable", name, known)] for name in wanted}
+
+
+def _pairs(sample: Sample, levels: dict[str, Level], run: Run | None, half: int | None, seed: int) -> Pairs:
+    """Both levels of the events of a sample; ``half`` 0 or 1: only the first or second half of each split."""
+    parts = []
+    trained = run is not None and (
+        half is not None or sample.manifest.fingerprint == run.record.dataset["fingerprint"]
+    )
+    for split in ("test",) if trained else ("train", "test"):
+        events = sample.open(split)
+        if half is not None:
+            middle = len(events) // 2
+            events = events[:middle] if half == 0 else events[middle:]
+        parts.append(_both(sample.dataset, events, levels, run))
+    particle, detector = (np.concatenate([p[i] for p in parts]) for i in (0, 1))
+    missing = _missing(sample.dataset, levels)
+    matched = np.all((particle != missing) | np.isnan(missing), axis=1)
+    if (unmatched := 1 - matched.mean()) > _MOST_UNMATCHED:
+        raise DataError(
+            f"{100 * unmatched:.1f} % of the events of {sample.variant} have no particle level, at most "
+            f"{100 * _MOST_UNMATCHED:g} % can be left out: choose another variant or observable"
+        )
+    particle, detector = particle[matched], detector[matched]
+    rng = np.random.default_rng([seed, 1 << 21])
+    for k, level in enumerate(levels.values()):
+        if level.whole:  # densities need numbers that are spread; bins do not see it
+            particle[:, k] += rng.uniform(-0.5, 0.5, len(particle))
+            detector[:, k] += rng.uniform(-0.5, 0.5, len(particle))
+    return Pairs(particle, detector, np.ones(len(particle)))
+
+
+def _both(
+    dataset: type[Dataset], events: Events, levels: dict[str, Level], run: Run | None
+) -> tuple[Floats, Floats]:
+    """(N, K) each, before and after the detector."""
+    particle = np.stack([np.asarray(events[level.particle], np.float64) for level in levels.values()], axis=1)
+    detector = np.empty_like(particle)
+    for start in range(0, len(events), _BATCH) if any(level.detector for level in levels.values()) else ():
+        part = events[start : start + _BATCH]
+        summary = dataset.summary(part.take(slice(None)))
+        for k, level in enumerate(levels.values()):
+            if level.detector:
+                detector[start : start + _BATCH, k] = summary[level.detector]
+    for k, level in enumerate(levels.values()):
+        if not level.detector and run is not None:
+            predictions = run.predict(events)
+            detector[predictions.event_id, k] = predictions.output
+    return particle, detector
+
+
+def _missing(dataset: type[Dataset], levels: dict[str, Level]) -> Floats:
+    """What says that an event has no particle level; NaN where all have one."""
+    card = dataset.card
+    specs = {spec.name: spec for spec in (*card.inputs, *card.extras, card.target)}
+    values = (specs[level.particle].padding for level in levels.values())
+    return np.array([np.nan if value is None else value for value in values])
+
+
+def _axis(name: str, level: Level, particle: Floats) -> Axis:
+    low, high = level.low, level.high
+    if low == high:
+        low, high = (float(f"{v:.3g}") for v in np.quantile(particle, (0.005, 0.995)))
+    edges = np.linspace(low, high, level.bins + 1)
+    return Axis(name, level.unit, edges, edges, level.whole)
+
+
+def _facts(sample: Sample) -> dict[str, Any]:
+    return {"variant": sample.variant, "fingerprint": sample.manifest.fingerprint}
+
+
+def _observable(
+    axis: Axis,
+    level: Level,
+    k: int,
+    data: Pairs,
+    simulation: Pairs,
+    results: dict[str, list[dict[str, Any]]],
+) -> dict[str, Any]:
+    """An observable's spectra in events of the data, and what each method found."""
+    scale = len(data.weight) / len(simulation.weight)
+    truth = counts(data.particle[:, k], axis.edges)
+    prior = counts(simulation.particle[:, k], axis.edges) * scale
+    return {
+        "name": axis.name,
+        "unit": axis.unit,
+        "particle": level.particle,
+        "detector": level.detector or "prediction of the run",
+        "edges": axis.edges.tolist(),
+        "truth": truth.tolist(),
+        "prior": prior.tolist(),
+        "data": counts(data.detector[:, k], axis.detector_edges).tolist(),
+        "folded_prior": (counts(simulation.detector[:, k], axis.detector_edges) * scale).tolist(),
+        "start": triangular(prior, truth),
+        "floor": floor(int((truth > 0).sum()), len(data.weight), len(simulation.weight)),
+        "methods": {
+            name: {
+                what: value.tolist() if isinstance(value, np.ndarray) else value
+                for what, value in found[k].items()
+                if what not in ("replicas", "covariance")
+            }
+            for name, found in results.items()
+        },
+    }

@@ -1,0 +1,92 @@
+"""The subcommand unfold: what was there before the detector."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pd4ml.cli import complete
+from pd4ml.cli.app import AsJson, DataPath, DatasetName, app, find, say, width
+
+__all__ = ["unfold"]
+
+_ALL = ("ibu", "omnifold", "spinup")
+
+
+def _several(texts: list[str]) -> list[str]:
+    return [name for text in texts for name in text.split(",") if name]
+
+
+@app.command()
+def unfold(
+    dataset: DatasetName,
+    data: Annotated[
+        str,
+        typer.Option("--data", help="The variant that stands for the data.", autocompletion=complete.variants),
+    ],
+    observables: Annotated[
+        list[str], typer.Option("--observables", help="Which; repeatable, or with commas between.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A new folder for numbers and plots.")],
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", help="ibu (the default), omnifold, spinup or all; repeatable."),
+    ] = None,
+    iterations: Annotated[int, typer.Option(help="Of ibu and omnifold; few keep the prior.")] = 4,
+    bootstrap: Annotated[int, typer.Option(help="Replicas of omnifold; ibu has 200.")] = 20,
+    members: Annotated[int, typer.Option(help="Of spinup's ensemble, each on a replica of its own.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of replicas, halves and networks.")] = 1,
+    simulation: Annotated[
+        str,
+        typer.Option("--simulation", help="The variant that is the simulation.", autocompletion=complete.variants),
+    ] = "default",
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="A trained regression: its prediction is the detector level of its target."),
+    ] = None,
+    path: DataPath = Path("datasets"),
+    as_json: AsJson = False,
+) -> None:
+    """Unfold one generated variant with the simulation of another, and hold the result against the truth.
+
+    Tests go along: closure, stress with another truth, the bottom line. Errors come from replicas of data and
+    simulation.
+
+    Examples: pd4ml unfold TopTagging --data tune_a14 --observables mass,multiplicity --method all --out unfolded ;
+    pd4ml unfold Airshower --data proton --observables xmax --run runs/NAME --out xmax
+    """
+    from pd4ml.benchmark.run import load_run
+    from pd4ml.benchmark.unfold import unfold as compute
+    from pd4ml.methods.unfold.measure import Options
+    from pd4ml.report.render import to_text
+    from pd4ml.report.unfolding import draw_unfolding, unfolding_table
+    from pd4ml.storage.atomic import write_bytes
+
+    found, _ = find(dataset, path)
+    chosen = _several(method or ["ibu"])
+    body = compute(
+        found,
+        path,
+        data=data,
+        observables=_several(observables),
+        methods=_ALL if "all" in chosen else tuple(dict.fromkeys(chosen)),
+        simulation=simulation,
+        run=None if run is None else load_run(run),
+        options=Options(iterations, bootstrap, members, seed),
+        out=out,
+    )
+    try:
+        pictures = draw_unfolding(body)
+    except ImportError:
+        pictures = {}
+        say("no plots: matplotlib is not installed (extra `plot`)")
+    for name, picture in pictures.items():
+        write_bytes(out / f"{name}.png", picture.png)
+        write_bytes(out / f"{name}.pdf", picture.pdf)
+    if as_json:
+        print(json.dumps(body, indent=1))
+        return
+    print(to_text(unfolding_table(body), width()))
