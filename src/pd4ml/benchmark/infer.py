@@ -1,7 +1,7 @@
 """A parameter from many events of a dataset: training, pseudo-experiments, what they say, observed events.
 
-Half of the train split trains the encoder, three quarters of the other half the posteriors, the rest says when they
-stop; pseudo-experiments are of the test split, none of which was seen before.
+Half of the train split trains the encoder, three quarters of the other half the posteriors, the rest says when
+they stop; pseudo-experiments are of the test split, none of which was seen before.
 """
 
 from __future__ import annotations
