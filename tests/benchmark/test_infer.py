@@ -42,6 +42,7 @@ def test_more_events_tell_more(found: tuple[Path, dict[str, Any]]) -> None:
     """Points of width 0.5 are measured, so that an event has an error of about 3, and ten a third of it."""
     one, ten = found[1]["sizes"]
     assert (one["events"], ten["events"]) == (1, 10)
+    assert min(found[1]["valid_loss"]) < np.log(18) - 0.3  # the prior's, of values from 691 to 709
     assert ten["width"]["value"] < 0.75 * one["width"]["value"]
     assert ten["information"]["value"] > one["information"]["value"] + 0.4
     assert ten["error"]["value"] < 1.6 * ten["width"]["value"]

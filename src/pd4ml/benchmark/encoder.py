@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,9 @@ class Encoder:
 
     def fit(self, size: int, learn: Pool, check: Pool, seed: int) -> None:
         """Learn the posterior of sets of ``size`` events, until sets of other events say that it gets worse."""
-        torch.manual_seed(seed)
-        fit_head(self.head(size), _means(learn, size), _means(check, size), seed=seed)
+        with _alone(self.threads):
+            torch.manual_seed(seed)
+            fit_head(self.head(size), _means(learn, size), _means(check, size), seed=seed)
 
     def tell(self, size: int, means: Floats, theta: Floats, seed: int) -> dict[str, Floats]:
         """Of sets with ``means`` (B, 12) and the parameter ``theta`` (B,) what their posteriors are.
@@ -133,33 +135,45 @@ def load(folder: Path, dataset: type[Dataset]) -> Encoder:
 
 
 def train(
-    material: Material, recipe: Recipe, sets: Mapping[str, Mixtures | Windows], *, seed: int, threads: int | None
+    material: Material,
+    recipe: Recipe,
+    roles: Mapping[str, Role],
+    sets: Mapping[str, Mixtures | Windows],
+    *,
+    seed: int,
+    threads: int | None,
 ) -> tuple[Encoder, NDArray[np.float64]]:
-    """Train the recipe's trunk on sets of one and two, and say what the validation loss was in each epoch."""
-    n_before = torch.get_num_threads()
-    torch.set_num_threads(threads or n_before)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            graphs = material.graphs(material.train)
-            model = make_model(recipe, model_inputs(graphs, material.task), seed)
-            trunk, prior = Trunk(model), (sets["posterior"].low, sets["posterior"].high)
-            first = Posterior(prior[:1], prior[1:], _NUMBERS + 1)
-            history = train_pairs(
-                trunk,
-                first,
-                _pairs(material, material.train, sets["encoder"], trunk.needs_edges),
-                _pairs(material, material.valid, sets["posterior"], trunk.needs_edges),
-                epochs=recipe.max_epochs,
-                steps=max(1, len(material.train.index) // (2 * recipe.batch_size)),
-                batch=recipe.batch_size,
-                learning_rate=recipe.learning_rate,
-                seed=seed,
-            )
-    finally:
-        torch.set_num_threads(n_before)
+    """Train the recipe's trunk on sets of the role ``encoder``; also (epochs,) the loss on sets of ``posterior``."""
+    with _alone(threads):
+        graphs = material.graphs(material.train)
+        model = make_model(recipe, model_inputs(graphs, material.task), seed)
+        trunk, prior = Trunk(model), (sets["posterior"].low, sets["posterior"].high)
+        history = train_pairs(
+            trunk,
+            Posterior(prior[:1], prior[1:], _NUMBERS + 1),
+            _pairs(material, roles["encoder"], sets["encoder"], trunk.needs_edges),
+            _pairs(material, roles["posterior"], sets["posterior"], trunk.needs_edges),
+            epochs=recipe.max_epochs,
+            steps=max(1, len(material.train.index) // (2 * recipe.batch_size)),
+            batch=recipe.batch_size,
+            learning_rate=recipe.learning_rate,
+            seed=seed,
+        )
     assert material.view is not None
     network = Network(material.dataset, material.task, material.view, None, model, recipe)
     return Encoder(network, trunk, prior, threads), history
+
+
+@contextmanager
+def _alone(threads: int | None) -> Iterator[None]:
+    """Leave the user's random state and number of threads alone."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _pairs(material: Material, role: Role, sets: Mixtures | Windows, edges: bool) -> Sets:

@@ -181,7 +181,7 @@ def _made(
         "test": Role(test, np.arange(len(test))),
     }
     sets = _sets(question, roles)
-    trained, history = encoder.train(material, recipe, sets, seed=seed, threads=threads)
+    trained, history = encoder.train(material, recipe, roles, sets, seed=seed, threads=threads)
     kept = {name: role for name, role in roles.items() if name != "encoder"}
     numbers = {name: trained.encode(role.events.choose(role.index)) for name, role in kept.items()}
     sizes = sorted({*(n for n in _SIZES if n < asked["events"]), asked["events"]})

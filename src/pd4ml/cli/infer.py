@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -90,8 +89,9 @@ def infer(
     sample = sample.select(select) if select else sample
     name = f"{found.name}-{source}-{variant}-{share or parameter}-{chosen.name}-n{events}-seed{seed}"
     folder = out or Path("inferences") / name.replace("=", "_")
-    if force and (folder / INFERENCE_NAME).exists():
-        shutil.rmtree(folder)
+    if force:
+        for old in (folder / INFERENCE_NAME, *folder.glob("observed-*.json")):
+            old.unlink(missing_ok=True)
     body: dict[str, Any] = learn(sample, chosen, question, n_events=events, folder=folder, n_sets=sets, seed=seed)
     seen = None
     if observed is not None:
