@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from numpy.typing import NDArray
+
 from pd4ml.card import Card
 from pd4ml.errors import DataError
 from pd4ml.tasks import Task
@@ -23,19 +25,31 @@ if TYPE_CHECKING:
 
     from pd4ml.training.data import TrainingBatch
 
-__all__ = ["OBJECTIVES", "Objective", "Supervised", "register_objective"]
+__all__ = ["OBJECTIVES", "Objective", "Quantities", "Supervised", "register_objective"]
 
 _Class = TypeVar("_Class", bound="type[Objective]")
+
+
+@dataclass(frozen=True)
+class Quantities:
+    """What an objective sees of a part of the events: quantities (n,) by name, target (n, ...), task."""
+
+    values: Mapping[str, NDArray[Any]]
+    target: NDArray[Any]
+    task: Task
 
 
 @dataclass(frozen=True)
 class Objective(abc.ABC):
     """What is minimised, with which networks, and which arrays it needs besides the target.
 
-    ``networks`` that an objective adds to the model are trained with it and are not part of what predicts.
+    ``networks`` that an objective adds to the model are trained with it and are not part of what predicts. Where
+    losses are against one another, a ``game``, the smallest validation loss says nothing: nothing stops early, and
+    the last epoch's weights are kept.
     """
 
     kind: ClassVar[str]
+    game: ClassVar[bool] = False
 
     def check(self, card: Card, task: Task) -> None:  # noqa: B027  most can use any data
         """Raise DataError, in one line and before anything is trained, for data that it is not made for."""
@@ -44,6 +58,14 @@ class Objective(abc.ABC):
         """Names of the per-event arrays that a batch must carry, besides the target."""
         return ()
 
+    def quantities(self) -> tuple[str, ...]:
+        """Arrays, summary features or expressions over both that `prepare` sees; see `pd4ml.quantity`."""
+        return ()
+
+    def prepare(self, part: Quantities, training: Quantities) -> Mapping[str, NDArray[Any]]:
+        """Further numbers (n,) of the events of ``part`` that batches carry; what is fitted is to ``training``."""
+        return {}
+
     def networks(self, model: nn.Module, task: Task) -> dict[str, nn.Module]:
         """Networks to train besides the model, by name."""
         return {}
@@ -51,6 +73,10 @@ class Objective(abc.ABC):
     def optimisers(self) -> dict[str, tuple[str, ...]]:
         """For each optimiser the networks whose parameters it steps; the model is called ``model``."""
         return {"model": ("model",)}
+
+    def every(self) -> Mapping[str, int]:
+        """Of optimisers that do not step in each batch: in every how many."""
+        return {}
 
     @abc.abstractmethod
     def step(self, networks: Mapping[str, nn.Module], batch: TrainingBatch, loss: Loss) -> dict[str, Tensor]:
@@ -63,6 +89,8 @@ class Objective(abc.ABC):
 
 class Loss(abc.ABC):
     """The task's loss with all that a recipe says of it: a callable from (output, batch) to the mean loss."""
+
+    task: Task
 
     @abc.abstractmethod
     def __call__(self, output: Tensor, batch: TrainingBatch) -> Tensor:
