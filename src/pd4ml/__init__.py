@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pd4ml.methods  # noqa: F401  its objectives are known by name
+import pd4ml.methods  # noqa: F401  what it registers is known by name
 from pd4ml.card import Card
 from pd4ml.dataset import Dataset
 from pd4ml.datasets import (

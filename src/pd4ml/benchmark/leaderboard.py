@@ -51,7 +51,7 @@ def add_run(run_dir: str | Path, folder: str | Path, path: str | Path = "./datas
     run_dir = as_path(run_dir, "run_dir")
     record = read_record(run_dir)
     predictions = Predictions.read(run_dir / record.predictions["file"], record.dataset["task"])
-    name = f"{record.recipe['name']}-seed{record.seed}"
+    name = record.recipe["name"] + ("" if record.seed is None else f"-seed{record.seed}")
     return _store(replace(record, metrics=measured), predictions, as_path(folder, "folder"), name)
 
 

@@ -16,14 +16,13 @@ from pd4ml.card import Card
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.truth import events_truth
 from pd4ml.machine import machine
-from pd4ml.sample import Sample
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.manifest import Manifest
 from pd4ml.storage.store import Events
 from pd4ml.tasks import Segmentation
 from pd4ml.training.fitted import FEATURES_NAME, MODEL_FILES, Fitted
 
-__all__ = ["VALID_PREDICTIONS", "dataset_facts", "leave_record", "predictions_of"]
+__all__ = ["VALID_PREDICTIONS", "artifacts_of", "dataset_facts", "leave_record", "predictions_of"]
 
 _PREDICTIONS, VALID_PREDICTIONS = "predictions.npz", "predictions_valid.npz"
 
@@ -43,7 +42,7 @@ def predictions_of(fitted: Fitted, events: Events) -> Predictions:
 
 def leave_record(
     fitted: Fitted,
-    sample: Sample,
+    test: Events,
     folder: Path,
     *,
     recipe: dict[str, Any],
@@ -53,17 +52,19 @@ def leave_record(
     epochs: Mapping[str, int],
     train_seconds: float,
     valid: Events,
+    samples: Mapping[str, str],
     method: dict[str, Any],
     parents: tuple[str, ...] = (),
     on_cpu: bool = False,
     threads: Mapping[str, Any] | None = None,
 ) -> Record:
-    """Predict the test split of ``sample`` and the ``valid`` events, and write all of it, the record last.
+    """Predict the ``test`` and the ``valid`` events, and write all of it, the record last.
 
-    ``events``, ``epochs`` and ``threads`` are what the record says of the training; ``parents`` are the hashes of
-    the records that the run builds on. ``folder`` holds the model already.
+    ``events``, ``epochs`` and ``threads`` are what the record says of the training; ``samples`` are the
+    fingerprints of the events by role, ``parents`` the hashes of the records that the run builds on. ``folder``
+    holds the model already.
     """
-    card, test = sample.card, sample.open("test")
+    card = fitted.dataset.card
     start = time.monotonic()
     predictions = predictions_of(fitted, test)
     seconds = time.monotonic() - start
@@ -85,15 +86,18 @@ def leave_record(
         code=code_state(),
         method=method,
         parents=list(parents),
-        samples=dict.fromkeys(("train", "valid", "test"), sample.fingerprint),
-        artifacts={
-            name: sha256_of(folder / name)
-            for name in (FEATURES_NAME, *MODEL_FILES, VALID_PREDICTIONS)
-            if (folder / name).exists()
-        },
+        samples=dict(samples),
+        artifacts=artifacts_of(folder),
     )
     record.write(folder / RECORD_NAME)
     return replace(record, folder=folder)
+
+
+def artifacts_of(folder: Path) -> dict[str, str]:
+    """SHA-256 of what a run in ``folder`` keeps beside its record: model, members, validation predictions."""
+    names = {FEATURES_NAME, VALID_PREDICTIONS, *MODEL_FILES}
+    files = [folder / name for name in names] + [f for f in folder.glob("member*/**/*") if f.name in names]
+    return {file.relative_to(folder).as_posix(): sha256_of(file) for file in sorted(files) if file.exists()}
 
 
 def dataset_facts(manifest: Manifest, card: Card) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pd4ml.arguments import as_path, as_whole
-from pd4ml.benchmark.outcome import dataset_facts, leave_record, predictions_of
+from pd4ml.benchmark.outcome import VALID_PREDICTIONS, dataset_facts, leave_record, predictions_of
 from pd4ml.benchmark.record import RECORD_NAME, Record, read_record
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, StoreError, missing_extra
@@ -27,7 +27,7 @@ from pd4ml.storage.lock import one_writer
 from pd4ml.storage.manifest import Manifest
 from pd4ml.storage.memory import read_own
 from pd4ml.storage.store import Events, Store
-from pd4ml.training.fitted import FEATURES_NAME, MODEL_FILES, Fitted, Options, estimator_of, load_fitted
+from pd4ml.training.fitted import MODEL_FILES, Fitted, Options, estimator_of, load_fitted
 from pd4ml.training.processes import is_first_process, started_from_outside
 from pd4ml.training.recipe import TREES, Recipe, load_recipe
 
@@ -73,9 +73,9 @@ class Run:
     @cached_property
     def fitted(self) -> Fitted:
         """The trained model with its features; DataError if its files are not the record's."""
-        for name in (FEATURES_NAME, *MODEL_FILES):
-            wanted, file = self.record.artifacts.get(name), self.folder / name
-            if wanted is not None and (not file.exists() or sha256_of(file) != wanted):
+        for name, wanted in self.record.artifacts.items():
+            file = self.folder / name
+            if name != VALID_PREDICTIONS and (not file.is_file() or sha256_of(file) != wanted):
                 raise DataError(f"{file} is missing or not the one of the record: train again with force")
         fitted = load_fitted(self.folder, self.model)
         fitted.threads = self.threads
@@ -368,7 +368,7 @@ class _Training:
         facts = fitted.facts
         record = leave_record(
             fitted,
-            self.sample,
+            self.test,
             self.folder,
             recipe=self.recipe.to_dict(),
             model=self.recipe.model,
@@ -377,6 +377,7 @@ class _Training:
             epochs={"trained": facts.epochs, "best": facts.best_epoch},
             train_seconds=facts.seconds,
             valid=self.sample.open(facts.valid_split).choose(facts.valid_index),
+            samples=dict.fromkeys(("train", "valid", "test"), self.sample.fingerprint),
             method=self.recipe.to_dict()["method"],
             on_cpu=self.options.device == "cpu",
             threads={"threads": facts.threads, "threads_measured": facts.threads_measured},

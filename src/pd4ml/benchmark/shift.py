@@ -30,7 +30,7 @@ from pd4ml.sample import Sample
 from pd4ml.storage.atomic import write_text
 from pd4ml.storage.store import Events, Store
 
-__all__ = ["SHIFT_NAME", "shift"]
+__all__ = ["SHIFT_NAME", "make_variants", "shift", "variants_of"]
 
 SHIFT_NAME = "shift.json"
 _FORMAT = 1
@@ -74,9 +74,10 @@ def shift(
     """
     path = as_path(path)
     dataset = Dataset.datasets_register.find(run.record.dataset["name"], path)
-    names = _variants(dataset, variants)
+    names = variants_of(dataset, variants)
     nominal = _nominal(run, dataset, path)
-    present = _make(dataset, names, path, nominal, n_events, workers)
+    seed = int(nominal.manifest.provenance.get("seed", 1))
+    present = make_variants(dataset, names, path, seed, n_events, workers)
     if not present:
         raise DataError(
             f"no variant of {dataset.name} is in {path}: give a number of events to make them (--events)"
@@ -135,7 +136,8 @@ def _compared(
     }
 
 
-def _variants(dataset: type[Dataset], wanted: Collection[str]) -> list[str]:
+def variants_of(dataset: type[Dataset], wanted: Collection[str]) -> list[str]:
+    """The names of ``wanted`` variants, of none all that the card knows; UnknownNameError for others."""
     known = [name for name in dataset.card.variants if name != "default"]
     for name in wanted:
         if name not in known:
@@ -157,16 +159,15 @@ def _nominal(run: Run, dataset: type[Dataset], path: Path) -> Sample:
     return sample
 
 
-def _make(
+def make_variants(
     dataset: type[Dataset],
     names: list[str],
     path: Path,
-    nominal: Sample,
+    seed: int,
     n_events: int | None,
     workers: int | Executor,
 ) -> list[str]:
     """The variants that are there, after making those that are missing if a number of events says so."""
-    seed = int(nominal.manifest.provenance.get("seed", 1))
     present = []
     for name in names:
         if not dataset.folder(path, "generated", name).exists():

@@ -1,22 +1,16 @@
-"""Runs made of runs: a transform changes a trained model, and what comes out is a run with a parent."""
+"""A transform changes a trained model, and what comes out is a run with a parent."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from pd4ml.arguments import as_path
-from pd4ml.benchmark.outcome import VALID_PREDICTIONS, leave_record
-from pd4ml.benchmark.record import RECORD_NAME, read_record
+from pd4ml.benchmark.derive import Material, derive, valid_predictions
 from pd4ml.benchmark.run import Run
 from pd4ml.errors import DataError
-from pd4ml.evaluation.predictions import Predictions
 from pd4ml.sample import Sample
-from pd4ml.storage.lock import one_writer
 from pd4ml.training.fitted import Transform
 
 __all__ = ["transform"]
@@ -46,34 +40,14 @@ def transform(run: Run, how: Transform, sample: Sample, *, runs_dir: str | Path 
     DataError
         If ``sample`` is not the one of the record, or if the model cannot be changed like this.
     """
-    record = run.record
-    if sample.fingerprint != record.samples.get("test"):
+    if sample.fingerprint != run.record.samples.get("test"):
         raise DataError(f"{sample!r} is not the sample that {run!r} was trained on")
-    method = {"kind": how.kind, **asdict(how)}
-    digest = hashlib.sha256(json.dumps([record.sha256, method], sort_keys=True).encode()).hexdigest()[:8]
-    folder = as_path(runs_dir, "runs_dir") / f"{run.folder.name.rpartition('-')[0]}-{how.kind}-{digest}"
-    with one_writer(folder, f"another process is making {folder}: wait for it, or choose another folder"):
-        if (folder / RECORD_NAME).exists():
-            return Run(read_record(folder), run.model, run.threads)
-        folder.mkdir(parents=True, exist_ok=True)
-        fitted = how.apply(run.fitted, {"train": sample}, folder)
-        fitted.threads = run.threads
-        fitted.save(folder)
-        split = "valid" if "valid" in sample.card.splits else "train"
-        ids = Predictions.read(run.folder / VALID_PREDICTIONS, record.dataset["task"]).event_id
-        whole = sample.open(split)
-        left = leave_record(
-            fitted,
-            sample,
-            folder,
-            recipe={**record.recipe, "name": f"{record.recipe['name']}-{how.kind}"},
-            model=record.model["name"],
-            seed=record.seed,
-            events={name: n for name, n in record.events.items() if name != "test"},
-            epochs=record.epochs,
-            train_seconds=record.timing["train_seconds"],
-            valid=whole.choose(np.isin(whole.places, ids)),
-            method=method,
-            parents=(record.sha256,),
-        )
-        return Run(left, run.model, run.threads)
+    whole = sample.open("valid" if "valid" in sample.card.splits else "train")
+    valid = whole.choose(np.isin(whole.places, valid_predictions(run).event_id))
+    return derive(
+        [run],
+        {"kind": how.kind, **asdict(how)},
+        lambda folder: how.apply(run.fitted, {"train": sample}, folder),
+        Material(sample.open("test"), valid),
+        runs_dir=runs_dir,
+    )

@@ -123,6 +123,14 @@ class Fitted(abc.ABC):
         event after event.
         """
 
+    def predict_fields(self, events: Events, batch_size: int = 512) -> dict[str, NDArray[np.float32]]:
+        """``output``, what `predict` gives, and what else is known of it: fields of `Predictions` by name.
+
+        These are ``spread``, or ``lower`` and ``upper``, (N,) in the target's unit, for some models that predict
+        one value.
+        """
+        return {"output": self.predict(events, batch_size)}
+
     def n_nodes(self, events: Events) -> NDArray[np.int64]:
         """(N,) the number of nodes that each of ``events`` has outputs for, where the task is per node."""
         raise DataError(f"a {self.task.name} has one output an event")

@@ -71,6 +71,10 @@ class Network(Fitted):
     ) -> None:
         super().__init__(dataset, task, view, facts)
         self.model, self.recipe = model, recipe
+        # By which the model is built again; that of a loaded one is what its file says.
+        self.built: dict[str, Any] = {}
+        if recipe is not None:
+            self.built = {"model": recipe.model, "hyperparameters": dict(recipe.hyperparameters)}
 
     @property
     def n_parameters(self) -> int:
@@ -92,10 +96,8 @@ class Network(Fitted):
     def save(self, folder: Path) -> None:
         """Write ``features.json`` and ``model.pt``: weights and plain values, nothing that is executed."""
         content: dict[str, Any] = {"format": _FORMAT, "state": self.model.state_dict()}
-        if isinstance(self.model, Model) and self.recipe is not None:
-            content["model"] = self.recipe.model
-            content["hyperparameters"] = dict(self.recipe.hyperparameters)
-            content["inputs"] = dataclasses.asdict(self.model.inputs)
+        if isinstance(self.model, Model) and self.built:
+            content |= {**self.built, "inputs": dataclasses.asdict(self.model.inputs)}
         stream = io.BytesIO()
         torch.save(content, stream)
         write_bytes(folder / FEATURES_NAME, self.view.to_json().encode())
@@ -164,7 +166,9 @@ class NetworkEstimator:
         if model is None:
             raise DataError(f"{folder} holds the weights of a model of your own: load_run(folder, model=...)")
         _load_state(model, content["state"], folder / _WEIGHTS)
-        return Network(dataset, task_of(dataset.card), view, None, model.eval())
+        network = Network(dataset, task_of(dataset.card), view, None, model.eval())
+        network.built = {key: content[key] for key in ("model", "hyperparameters") if key in content}
+        return network
 
 
 ESTIMATOR = NetworkEstimator()
