@@ -16,7 +16,18 @@ MAP = ROOT / "docs" / "architecture.md"
 ROOMS = (
     *("errors", "text", "arguments", "requirements", "progress", "machine", "compiled", "plugins"),
     *("card", "metrics", "tasks", "storage", "physics", "generation", "graphs", "models"),
-    *("expression", "parts", "sample", "dataset", "own", "datasets", "training", "methods", "evaluation"),
+    *(
+        "expression",
+        "parts",
+        "sample",
+        "dataset",
+        "quantity",
+        "own",
+        "datasets",
+        "training",
+        "methods",
+        "evaluation",
+    ),
     *("audit", "benchmark", "collaborate", "contribute", "report", "doctor", "cli"),
 )
 FILES = sorted(p for p in SOURCE.rglob("*.py") if p.name != "__main__.py")

@@ -14,7 +14,7 @@ from pd4ml.errors import DataError
 from pd4ml.expression import Expression
 from pd4ml.storage.store import Array, Events
 
-__all__ = ["Chosen", "Rule", "Selected", "Share"]
+__all__ = ["Chosen", "Rule", "Selected", "Share", "column", "columns_of"]
 
 _SELECTED_AT_ONCE = 10_000
 
@@ -88,20 +88,20 @@ class Selected:
     def places(self, events: Events, card: Card) -> NDArray[np.int64]:
         """The places of the selected events; arrays are read some events at a time."""
         expression = Expression(self.text)
-        columns = _columns(events, card)
+        columns = columns_of(events, card)
         for name in expression.columns:
             as_name("column", name, columns)
         arrays = {name: columns[name] for name in expression.columns}
         found = [np.zeros(0, bool)]
         for start in range(0, len(events), _SELECTED_AT_ONCE):
             rows = slice(start, min(start + _SELECTED_AT_ONCE, len(events)))
-            here = {name: _column(events[array][rows], place) for name, (array, place) in arrays.items()}
+            here = {name: column(events[array][rows], place) for name, (array, place) in arrays.items()}
             found.append(expression.mask(here, rows.stop - rows.start))
         return np.flatnonzero(np.concatenate(found))
 
 
-def _columns(events: Events, card: Card) -> dict[str, tuple[str, int | None]]:
-    """What can be selected by: arrays with an axis of events, and their columns; name -> array, column."""
+def columns_of(events: Events, card: Card) -> dict[str, tuple[str, int | None]]:
+    """What expressions may name: arrays with an axis of events, and their columns; name -> array, column."""
     found: dict[str, tuple[str, int | None]] = {}
     for spec in card.arrays:
         if spec.per_event and spec.name in events:
@@ -110,5 +110,6 @@ def _columns(events: Events, card: Card) -> dict[str, tuple[str, int | None]]:
     return found | {name: (name, None) for name, _ in events.items() if name not in found}
 
 
-def _column(array: Array, place: int | None) -> Array:
+def column(array: Array, place: int | None) -> Array:
+    """A column of an array, or all of it."""
     return array if place is None else array[..., place]

@@ -89,7 +89,7 @@ class NetworkLearner:
             self.material,
             batch_size=recipe.batch_size,
             seed=seed,
-            arrays=recipe.method.arrays(self.material.card),
+            method=recipe.method,
             edges=getattr(self.model, "needs_edges", True),
         )
         self._like = state_of(self.model)

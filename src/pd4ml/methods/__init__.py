@@ -4,7 +4,18 @@ Arrays come in, arrays and measurements go out; nothing here opens a dataset or 
 objectives of ``[method]`` tables that are imported here are known by name. Nothing here loads torch.
 """
 
-from pd4ml.methods import calibration, ensemble, heads, laplace, swag
+from pd4ml.methods import calibration, decorrelation, ensemble, flatten, heads, laplace, swag
 from pd4ml.methods.derived import Derived, register_rule, registered_rules
 
-__all__ = ["Derived", "calibration", "ensemble", "heads", "laplace", "register_rule", "registered_rules", "swag"]
+__all__ = [
+    "Derived",
+    "calibration",
+    "decorrelation",
+    "ensemble",
+    "flatten",
+    "heads",
+    "laplace",
+    "register_rule",
+    "registered_rules",
+    "swag",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.models.batch import GraphBatch
 from pd4ml.tasks import Task
 from pd4ml.training.material import Material, Role
+from pd4ml.training.objectives import Objective, Supervised
 
 __all__ = [
     "EventBatches",
@@ -127,7 +129,7 @@ class EventBatches(Dataset[TrainingBatch]):
     """Maps a share of the events of a split to its batch.
 
     ``weight`` names the array of event weights, which are divided by ``mean_weight``; ``arrays`` names those that
-    batches carry along. It may be sent to the workers of a loader.
+    batches carry along, ``columns`` (N,) are what they carry besides. It may be sent to the workers of a loader.
     """
 
     def __init__(
@@ -137,14 +139,16 @@ class EventBatches(Dataset[TrainingBatch]):
         weight: str = "",
         mean_weight: float = 1.0,
         arrays: tuple[str, ...] = (),
+        columns: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
     ) -> None:
-        self.graphs, self.task, self.arrays = graphs, task, arrays
+        self.graphs, self.task, self.arrays, self.columns = graphs, task, arrays, columns
         self.weight, self.mean_weight = weight, mean_weight
 
     def __getitem__(self, share: Share) -> TrainingBatch:
         index, weight, events = share.index, share.weight, self.graphs.events
         packed = self.graphs[index]
         arrays = {name: _tensor(events[name][index]) for name in self.arrays}
+        arrays |= {name: _tensor(values[index]) for name, values in self.columns.items()}
         event_weight = _tensor(events[self.weight][index] / self.mean_weight) if self.weight else None
         if event_weight is not None and self.task.per_node:
             event_weight = event_weight.repeat_interleave(torch.from_numpy(packed.sizes))
@@ -170,18 +174,20 @@ class TrainingData(LightningDataModule):
         *,
         batch_size: int,
         seed: int,
-        arrays: tuple[str, ...] = (),
+        method: Objective | None = None,
         edges: bool = True,
     ) -> None:
         super().__init__()
-        common = (material.task, material.weight, material.mean_weight, arrays)
+        method = Supervised() if method is None else method
+        common = (material.task, material.weight, material.mean_weight, method.arrays(material.card))
 
-        def batches(role: Role) -> EventBatches:
+        def batches(role: Role, columns: Mapping[str, NDArray[np.float32]]) -> EventBatches:
             graphs = material.graphs(role)
-            return EventBatches(graphs if edges else graphs.without_edges(), *common)
+            return EventBatches(graphs if edges else graphs.without_edges(), *common, columns)
 
-        self.batches = batches(material.train)
-        self.valid_batches = batches(material.valid)
+        train_columns, valid_columns = material.columns(method)
+        self.batches = batches(material.train, train_columns)
+        self.valid_batches = batches(material.valid, valid_columns)
         self.train_order = EventOrder(material.train.index, batch_size, seed)
         self.valid_order = EventOrder(material.valid.index, batch_size)
 

@@ -13,9 +13,11 @@ from pd4ml.card import Card
 from pd4ml.errors import DataError
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.metrics.by_task import checked_weight
+from pd4ml.quantity import quantity
 from pd4ml.sample import FeatureView, GraphBuilder, Sample
 from pd4ml.storage.store import Events
 from pd4ml.tasks import Task, task_of
+from pd4ml.training.objectives import Objective, Quantities
 from pd4ml.training.recipe import Recipe
 from pd4ml.training.split import split_events
 
@@ -61,6 +63,24 @@ class Material:
         if self.view is None:
             raise DataError("features were not fitted: prepare with features=True")
         return LazyGraphs(role.events, GraphBuilder(self.dataset, self.view))
+
+    def columns(self, method: Objective) -> tuple[dict[str, NDArray[np.float32]], ...]:
+        """What ``method`` prepares of training and validation part, (N,) of their split, NaN elsewhere."""
+        if not method.quantities():
+            return {}, {}
+        roles = (self.train, self.valid)
+        parts = [self._quantities(role, method) for role in roles]
+        found: tuple[dict[str, NDArray[np.float32]], ...] = ({}, {})
+        for role, part, columns in zip(roles, parts, found, strict=True):
+            for name, values in method.prepare(part, parts[0]).items():
+                columns[name] = np.full(len(role.events), np.nan, np.float32)
+                columns[name][role.index] = values
+        return found
+
+    def _quantities(self, role: Role, method: Objective) -> Quantities:
+        events = role.events.choose(role.index)
+        values = {name: quantity(self.dataset, events, name) for name in method.quantities()}
+        return Quantities(values, role.target(), self.task)
 
     @property
     def mean_weight(self) -> float:

@@ -104,6 +104,7 @@ class TrainingModule(LightningModule):
 
     def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
         """Seed dropout for this epoch; Lightning calls no hook at the start of an epoch that it resumes at."""
+        self._batch_number = self.current_epoch * int(self.trainer.num_training_batches) + batch_idx + 1
         if batch_idx == 0:
             # Processes that share batches drop different nodes.
             torch.manual_seed(self.seed + 1_000_003 * (self.current_epoch + 1) + 7919 * self.global_rank)
@@ -121,12 +122,15 @@ class TrainingModule(LightningModule):
         self._note("train_loss", losses["model"], batch)
         if self.automatic_optimization:
             return losses["model"] * batch.weight
-        self._step_each({name: loss * batch.weight for name, loss in losses.items()})
+        every = self.recipe.method.every()
+        due = {name: loss for name, loss in losses.items() if self._batch_number % every.get(name, 1) == 0}
+        self._step_each({name: loss * batch.weight for name, loss in due.items()})
         return None
 
     def _step_each(self, losses: dict[str, Tensor]) -> None:
-        """Step each optimiser with the gradients of its own loss, taken before any of them steps."""
-        owned = self.recipe.method.optimisers()
+        """Step the optimisers of ``losses``, each with gradients of its own, taken before any of them steps."""
+        optimisers = dict(zip(self.recipe.method.optimisers(), cast("list[Any]", self.optimizers()), strict=True))
+        owned = {name: self.recipe.method.optimisers()[name] for name in losses}
         gradients = {
             name: torch.autograd.grad(
                 losses[name],
@@ -136,11 +140,11 @@ class TrainingModule(LightningModule):
             )
             for name, networks in owned.items()
         }
-        for optimiser, (name, networks) in zip(cast("list[Any]", self.optimizers()), owned.items(), strict=True):
+        for name, networks in owned.items():
             parameters = (p for network in networks for p in self.networks[network].parameters())
             for parameter, gradient in zip(parameters, gradients[name], strict=True):
                 parameter.grad = gradient
-            optimiser.step()
+            optimisers[name].step()
 
     def validation_step(self, batch: TrainingBatch) -> None:
         """Note the validation loss."""

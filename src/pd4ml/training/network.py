@@ -151,7 +151,7 @@ class NetworkEstimator:
             n_train=len(material.train.index),
             n_valid=len(material.valid.index),
             epochs=len(rows),
-            best_epoch=1 + int(np.argmin([row["valid_loss"] for row in rows])),
+            best_epoch=len(rows) if recipe.method.game else 1 + int(np.argmin([r["valid_loss"] for r in rows])),
             seconds=sum(row["seconds"] for row in rows),
             valid_split=material.valid_split,
             valid_index=material.valid.index,
@@ -284,7 +284,7 @@ def _train(
         material,
         batch_size=recipe.batch_size,
         seed=seed,
-        arrays=recipe.method.arrays(material.card),
+        method=recipe.method,
         edges=getattr(model, "needs_edges", True),
     )
     loss = task_loss(material, recipe)
@@ -293,9 +293,10 @@ def _train(
     with interruptible():
         trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
     leave_group()
-    state = _read_checkpoint(folder / "best.ckpt")["state_dict"]
+    kept = folder / ("last.ckpt" if recipe.method.game else "best.ckpt")
+    state = _read_checkpoint(kept)["state_dict"]
     own = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
-    _load_state(model, own, folder / "best.ckpt")
+    _load_state(model, own, kept)
     return recipe.method.finish(model, trainer, data)
 
 
@@ -344,7 +345,7 @@ def _trainer(
             EarlyStopping(
                 **monitored,
                 min_delta=recipe.min_delta,
-                patience=recipe.patience,
+                patience=recipe.max_epochs if recipe.method.game else recipe.patience,
                 check_on_train_epoch_end=True,
                 check_finite=False,
             ),

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from numpy.typing import NDArray
+
 from pd4ml.card import Card
 from pd4ml.errors import DataError
 from pd4ml.tasks import Task
@@ -24,9 +26,18 @@ if TYPE_CHECKING:
 
     from pd4ml.training.data import TrainingBatch, TrainingData
 
-__all__ = ["OBJECTIVES", "Objective", "Supervised", "register_objective"]
+__all__ = ["OBJECTIVES", "Objective", "Quantities", "Supervised", "register_objective"]
 
 _Class = TypeVar("_Class", bound="type[Objective]")
+
+
+@dataclass(frozen=True)
+class Quantities:
+    """What an objective sees of a part of the events: quantities (n,) by name, target (n, ...), task."""
+
+    values: Mapping[str, NDArray[Any]]
+    target: NDArray[Any]
+    task: Task
 
 
 @dataclass(frozen=True)
@@ -35,11 +46,13 @@ class Objective(abc.ABC):
 
     ``networks`` that an objective adds to the model are trained with it and are not part of what predicts. One
     whose model gives more numbers than the task asks for, the value first, says so with ``n_outputs``, and with
-    ``readout`` how predictions are made of them.
+    ``readout`` how predictions are made of them. Where losses are against one another, a ``game``, the smallest
+    validation loss says nothing: nothing stops early, and the last epoch's weights are kept.
     """
 
     kind: ClassVar[str]
     readout: ClassVar[str] = "value"  # how predictions are read off the model; see pd4ml.training.readout
+    game: ClassVar[bool] = False
 
     def check(self, card: Card, task: Task) -> None:  # noqa: B027  most can use any data
         """Raise DataError, in one line and before anything is trained, for data that it is not made for."""
@@ -47,6 +60,14 @@ class Objective(abc.ABC):
     def arrays(self, card: Card) -> tuple[str, ...]:
         """Names of the per-event arrays that a batch must carry, besides the target."""
         return ()
+
+    def quantities(self) -> tuple[str, ...]:
+        """Arrays, summary features or expressions over both that `prepare` sees; see `pd4ml.quantity`."""
+        return ()
+
+    def prepare(self, part: Quantities, training: Quantities) -> Mapping[str, NDArray[Any]]:
+        """Further numbers (n,) of the events of ``part`` that batches carry; what is fitted is to ``training``."""
+        return {}
 
     def networks(self, model: nn.Module, task: Task) -> dict[str, nn.Module]:
         """Networks to train besides the model, by name."""
@@ -64,6 +85,10 @@ class Objective(abc.ABC):
         """Mean and scale that the outputs of a regression start with, made of those of the training target."""
         return mean, scale
 
+    def every(self) -> Mapping[str, int]:
+        """Of optimisers that do not step in each batch: in every how many."""
+        return {}
+
     @abc.abstractmethod
     def step(self, networks: Mapping[str, nn.Module], batch: TrainingBatch, loss: Loss) -> dict[str, Tensor]:
         """The loss of a batch for each optimiser. ``loss`` is the task's, of an output and the batch."""
@@ -79,6 +104,8 @@ class Objective(abc.ABC):
 
 class Loss(abc.ABC):
     """The task's loss with all that a recipe says of it: a callable from (output, batch) to the mean loss."""
+
+    task: Task
 
     @abc.abstractmethod
     def __call__(self, output: Tensor, batch: TrainingBatch) -> Tensor:
