@@ -6,7 +6,6 @@ Differences are varied minus nominal, with the error that is left when both side
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pd4ml.card import Measurement
 from pd4ml.errors import DataError
 from pd4ml.report.escape import one_line
 from pd4ml.report.rows import ABSENT, Cell, Column, Row, Table, count_cell, measured_cell, metric_columns
+from pd4ml.storage.small import read_json
 
 __all__ = [
     "SHIFT_NAME",
@@ -82,13 +82,10 @@ def read_shift(file: Path, predictions: str = "") -> Shifts:
     Raises DataError, one line, for a file that cannot be read, is of other predictions or has another form.
     """
     try:
-        large = file.stat().st_size > _MAX_BYTES
-        body = None if large else json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        body = read_json(file, _MAX_BYTES)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise DataError(f"{file} cannot be read: {reason}") from error
-    if large:
-        raise DataError(f"{file} has more than the {_MAX_BYTES:,} bytes that are read")
     try:
         return _shifts(body, predictions)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -15,6 +15,7 @@ from pd4ml.errors import StoreError
 from pd4ml.progress import progress
 from pd4ml.storage.atomic import write_text
 from pd4ml.storage.hashing import sha256_of
+from pd4ml.storage.small import read_json
 
 __all__ = ["VERIFIED_NAME", "verify_files", "verify_once"]
 
@@ -60,7 +61,7 @@ def _state(file: Path, sha256: str) -> list[Any]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
+        kept = read_json(file)
     except (OSError, ValueError):
         return {}
     return kept if isinstance(kept, dict) else {}

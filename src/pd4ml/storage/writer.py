@@ -27,6 +27,7 @@ from pd4ml.storage.lock import one_writer
 from pd4ml.storage.manifest import MANIFEST_NAME, ArrayFile, Manifest
 from pd4ml.storage.pieces import PIECES, join_pieces, piece_bytes, write_piece
 from pd4ml.storage.ragged import entries, is_ragged
+from pd4ml.storage.small import read_json
 from pd4ml.storage.store import Array
 
 __all__ = ["StoreWriter", "check_arrays", "check_ragged", "tidy"]
@@ -240,7 +241,7 @@ class StoreWriter:
         plan_file = self.partial / _PLAN
         if self.partial.exists():
             try:
-                found = json.loads(plan_file.read_text(encoding="utf-8"))
+                found = read_json(plan_file)
             except (OSError, ValueError):
                 found = None  # killed before the plan was written: nothing of value is there
             if found == self.plan:
