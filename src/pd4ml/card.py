@@ -149,7 +149,7 @@ class Measurement:
     def __repr__(self) -> str:
         if self.lower_limit:
             return f"> {rounded(self.value, digits(self.value))}"
-        if not self.error:
+        if not self.error or self.error < _ROUNDING * abs(self.value):
             return f"{self.value:.4g}"
         decimals = digits(self.error)
         return f"{rounded(self.value, decimals)} ± {rounded(self.error, decimals)}"
@@ -181,6 +181,7 @@ SHARED_DATA_PAPER = Citation(
 )
 
 
+_ROUNDING = 1e-12  # errors that are a smaller part of the value come from sums in another order
 _SHARED_DATA = "arXiv:2107.00656"
 
 

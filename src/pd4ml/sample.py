@@ -26,6 +26,7 @@ from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.graphs.packed import PackedGraphs
 from pd4ml.parts import Chosen, Rule, Selected, Share
 from pd4ml.storage.export.splits import Exports
+from pd4ml.storage.small import parse_json
 from pd4ml.storage.store import Array, Events
 from pd4ml.text import html_facts
 
@@ -69,12 +70,12 @@ class FeatureView:
     def from_json(cls, text: str) -> Self:
         """Read what `to_json` wrote; DataError in one line if it is something else."""
         try:
-            body = json.loads(text)
+            body = parse_json(text)
             if body["format"] != _FORMAT:
                 raise DataError(f"features of format {body['format']!r}, this version reads {_FORMAT}")
             return cls(str(body["dataset"]), MappingProxyType(dict(body["values"])), str(body["fitted_on"]))
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"these are no fitted features ({error!r}): train again") from error
+            raise DataError(f"these are no fitted features ({one_line(repr(error), 200)}): train again") from error
 
     def __reduce__(self) -> tuple[Any, ...]:  # a read-only mapping cannot be pickled
         return type(self), (self.dataset, dict(self.values), self.fitted_on)

@@ -107,7 +107,7 @@ def test_a_failed_cell_is_tried_again(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not (state.folder / "failed.txt").exists()
 
 
-def test_a_run_of_another_process_is_left_alone(tmp_path: Path) -> None:
+def test_a_run_of_another_process_is_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from filelock import FileLock
 
     plan = plan_with(tmp_path, "a")
@@ -115,10 +115,14 @@ def test_a_run_of_another_process_is_left_alone(tmp_path: Path) -> None:
     (state,) = plan_states(plan, tmp_path / "data", tmp_path / "runs")
     assert state.folder is not None
     (tmp_path / "runs").mkdir()
-    with FileLock(tmp_path / "runs" / f".{state.folder.name}.lock"), ThreadPoolExecutor(1) as executor:
-        (failure,) = run(plan, tmp_path, workers=executor).failures
-    assert "another process is training" in failure.reason
-    assert not state.folder.exists()
+    with ThreadPoolExecutor(1) as executor, ThreadPoolExecutor(1) as other:
+        with FileLock(tmp_path / "runs" / f".{state.folder.name}.lock"):
+            running = other.submit(run, plan, tmp_path, workers=executor)
+            while "waiting for another process to train" not in capsys.readouterr().err:
+                time.sleep(0.02)
+            assert not state.folder.exists()
+        outcome = running.result()  # the other one left no record, so it was trained here
+    assert (len(outcome.records), outcome.failures) == (1, ())
 
 
 def test_a_variant_is_made_and_trained_on(tmp_path: Path) -> None:

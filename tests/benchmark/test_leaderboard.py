@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,30 @@ def test_add_and_check(runs: list[Path], data: Path, tmp_path: Path) -> None:
     assert list(check(board, data)) == [Check(entry, "")]
     with pytest.raises(DataError, match="in the leaderboard already"):
         add_run(runs[0], board, data)
+
+
+def test_many_at_once_and_what_a_kill_left(data: Path, tmp_path: Path) -> None:
+    """The same predictions under several names become one entry; half an entry is none, and goes."""
+    board = tmp_path / "board"
+    left = board / "Toy" / ".killed.partial"
+    left.mkdir(parents=True)
+    (left / "record.json").write_text("{}")
+    assert entries(board) == []
+    scores(data, tmp_path / "scores.npz")
+
+    def add(name: str) -> bool:
+        try:
+            add_predictions(tmp_path / "scores.npz", Toy, board, name=name, path=data, source="generated")
+        except DataError as error:
+            assert "in the leaderboard already" in str(error)  # noqa: PT017  some of them must be refused
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as executor:
+        assert sum(executor.map(add, "abcdefgh")) == 1
+    assert len(entries(board)) == 1
+    assert problems(board, data) == []
+    assert not left.exists()
 
 
 def test_another_tool(data: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from helpers.toy import Toy
 from pd4ml.card import Task
-from pd4ml.errors import DataError, MissingExtraError, Pd4mlError
+from pd4ml.errors import DataError, MissingExtraError, Pd4mlError, StoreError
 from pd4ml.evaluation import metrics
 from pd4ml.evaluation.submission import read_submission
 from pd4ml.evaluation.truth import Truth, dataset_truth, file_truth
@@ -293,7 +293,7 @@ def test_truth_of_a_dataset(tmp_path: Path) -> None:
     file = store.folder / store.manifest.arrays["test"]["label"].file
     labels = np.load(file)
     np.save(file, 1 - labels)
-    with pytest.raises(DataError, match="another SHA-256 than its manifest says"):
+    with pytest.raises(StoreError, match="another SHA-256 than its manifest says"):
         dataset_truth(Toy, "test", tmp_path, source="generated")
 
 

@@ -17,7 +17,7 @@ import pytest
 from helpers.toy import CHUNK_EVENTS, Toy
 from pd4ml.dataset import Dataset, Register
 from pd4ml.errors import DataError, FetchError, MissingExtraError, Pd4mlError, StoreError, UnknownNameError
-from pd4ml.generation.engine import plan_chunks
+from pd4ml.generation.engine import Chunk, _simulated, plan_chunks
 from pd4ml.generation.simulator import Simulator
 
 HELPERS = str(Path(__file__).parents[1])
@@ -49,6 +49,23 @@ def test_a_chunk_does_not_depend_on_the_size_of_the_dataset() -> None:
 
 def test_two_processes_give_the_same_events(tmp_path: Path, reference: str) -> None:
     assert fingerprint(tmp_path, workers=2) == reference
+
+
+def test_what_is_made_and_not_yet_written_is_bounded() -> None:
+    """However slow the disk is: chunks are given to workers only as fast as they are written."""
+    chunks, begun, most = plan_chunks({"train": 400}, 3, 2), 0, 0
+
+    def work(chunk: Chunk) -> dict[str, Any]:
+        nonlocal begun
+        begun += 1
+        return {}
+
+    with ThreadPoolExecutor(2) as executor:
+        for n_written, _ in enumerate(_simulated(work, chunks, executor)):
+            time.sleep(0.001)
+            most = max(most, begun - n_written)
+    assert begun == len(chunks) == 200
+    assert 2 <= most <= 2 * 3 + 1
 
 
 def test_any_executor_gives_the_same_events(tmp_path: Path, reference: str) -> None:

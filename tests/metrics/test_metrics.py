@@ -306,6 +306,7 @@ def test_no_background_left_is_a_limit() -> None:
     assert limit.lower_limit
     assert limit.error is None
     assert measured["auc"] == Measurement(1.0, 0.0)
+    assert repr(Measurement(1.0, 2.5e-17)) == "1"
 
 
 def test_logits_that_saturate_the_score_are_still_ranked() -> None:

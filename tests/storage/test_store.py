@@ -157,6 +157,37 @@ def test_a_chunk_whose_bytes_changed_is_made_again(tmp_path: Path) -> None:
         assert writer.done == {("train", 0)}
 
 
+def test_an_entry_of_the_journal_that_was_changed_is_none(tmp_path: Path) -> None:
+    """Else another chunk would be taken as made, whose events are zeros."""
+    folder = tmp_path / "toy"
+    with StoreWriter(folder, Toy.card, SPLITS, PLAN) as writer:
+        writer.write("train", 0, 0, toy_arrays(20, 0))
+    journal = tmp_path / "toy.partial/journal.jsonl"
+    journal.write_text(journal.read_text().replace('"chunk": 0', '"chunk": 1'))
+    with StoreWriter(folder, Toy.card, SPLITS, PLAN) as writer:
+        assert not writer.done
+
+
+def test_chunks_that_are_not_the_whole_split_are_no_dataset(tmp_path: Path) -> None:
+    with StoreWriter(tmp_path / "toy", Toy.card, SPLITS, PLAN) as writer:
+        writer.write("train", 0, 0, toy_arrays(20, 0))
+        writer.write("train", 1, 10, toy_arrays(10, 1))
+        with pytest.raises(StoreError, match="the chunks of train are not its 30 events"):
+            writer.finish("generated", "default", PLAN)
+
+
+def test_what_a_kill_after_the_end_leaves_goes_with_the_next_call(tmp_path: Path) -> None:
+    folder = tmp_path / "toy"
+    write(folder)
+    (folder / "journal.jsonl").write_text("{}")
+    (folder / "plan.json").write_text("{}")
+    folder.with_name("toy.old").mkdir()
+    with StoreWriter(folder, Toy.card, SPLITS, PLAN) as writer:
+        assert writer.already_there
+    assert sorted(file.name for file in tmp_path.rglob("*.json*")) == ["manifest.json"]
+    assert not folder.with_name("toy.old").exists()
+
+
 def test_partial_work_with_other_settings_is_kept_unless_forced(tmp_path: Path) -> None:
     folder = tmp_path / "toy"
     with StoreWriter(folder, Toy.card, SPLITS, PLAN) as writer:

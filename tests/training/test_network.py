@@ -26,6 +26,7 @@ from pd4ml.sample import Sample
 from pd4ml.storage.store import Array
 from pd4ml.tasks import Binary
 from pd4ml.training import Recipe, load_recipe
+from pd4ml.training.checkpoints import read_checkpoint
 from pd4ml.training.data import EventBatches, EventOrder, Share
 from pd4ml.training.fitted import load_fitted
 from pd4ml.training.history import read_history
@@ -85,6 +86,21 @@ def test_learns_and_keeps_the_best_weights(sample: Sample, tmp_path: Path) -> No
 def test_early_stopping(sample: Sample, tmp_path: Path) -> None:
     fitted = train(sample, small("fcn", max_epochs=30, patience=2, min_delta=10.0), tmp_path)
     assert fitted.facts.epochs == 3
+
+
+def test_a_kill_after_early_stopping_trains_no_further(
+    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = small("fcn", max_epochs=30, patience=2, min_delta=10.0)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("pd4ml.training.network.leave_group", killed)
+        train(sample, recipe, tmp_path)
+    assert len(read_history(tmp_path / "history.csv")) == 3
+    assert train(sample, recipe, tmp_path).facts.epochs == 3
 
 
 def test_plateau_lowers_the_learning_rate(sample: Sample, tmp_path: Path) -> None:
@@ -149,17 +165,21 @@ def test_same_seed_same_weights_and_the_users_random_state_is_kept(sample: Sampl
 
 
 @pytest.mark.parametrize(
-    "schedule",
-    [{"kind": "plateau", "patience": 0}, {"kind": "one_cycle"}, {"kind": "steps", "epochs": [2, 4]}],
-    ids=lambda schedule: str(schedule["kind"]),
+    ("schedule", "how", "code"),
+    [
+        ({"kind": "plateau", "patience": 0}, signal.SIGKILL, -signal.SIGKILL),
+        ({"kind": "one_cycle"}, signal.SIGKILL, -signal.SIGKILL),
+        ({"kind": "steps", "epochs": [2, 4]}, signal.SIGTERM, 128 + signal.SIGTERM),
+    ],
+    ids=["plateau-kill", "one_cycle-kill", "steps-term"],
 )
 def test_killed_and_resumed_is_as_unbroken(
-    sample: Sample, store: Path, tmp_path: Path, schedule: dict[str, Any]
+    sample: Sample, store: Path, tmp_path: Path, schedule: dict[str, Any], how: signal.Signals, code: int
 ) -> None:
     changes = {"max_epochs": 5, "min_delta": 0.01, "schedule": schedule}
     unbroken = train(sample, small("graph_net", **changes), tmp_path / "unbroken")
-    # The process dies, without a word, in the middle of the fourth epoch.
-    code = f"""
+    # The process dies in the middle of the fourth epoch, without a word if it is killed.
+    script = f"""
         import os, torch
         from pathlib import Path
         torch.set_num_threads(1)  # as here: sums depend on how they are shared out
@@ -168,14 +188,15 @@ def test_killed_and_resumed_is_as_unbroken(
         step = TrainingModule.training_step
         def dying_step(self, batch):
             if self.current_epoch == 3 and self.trainer.fit_loop.epoch_loop.batch_idx == 4:
-                os.kill(os.getpid(), {int(signal.SIGKILL)})
+                os.kill(os.getpid(), {int(how)})
             return step(self, batch)
         TrainingModule.training_step = dying_step
         train(toy(Path({str(store)!r})), small("graph_net", **{changes!r}), Path({str(tmp_path / "killed")!r}))
     """
     tests = str(Path(__file__).parents[1])
-    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=tests, capture_output=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], cwd=tests, capture_output=True)
+    assert killed.returncode == code, killed.stderr.decode()
+    assert (b"terminated; finished epochs are kept" in killed.stderr) == (how == signal.SIGTERM)
     assert len(read_history(tmp_path / "killed" / "history.csv")) == 3
     resumed = train(sample, small("graph_net", **changes), tmp_path / "killed")
     assert all(torch.equal(a, b) for a, b in zip(weights(unbroken.model), weights(resumed.model), strict=True))
@@ -207,6 +228,11 @@ def test_damaged_checkpoint_starts_again(
     (tmp_path / "last.ckpt").write_bytes(b"no checkpoint")
     assert train(sample, small("fcn"), tmp_path).facts.epochs == 4
     assert "starting from the first epoch" in capsys.readouterr().err
+    content = bytearray((tmp_path / "model.pt").read_bytes())
+    content[len(content) // 2] ^= 1  # in the middle are the weights
+    (tmp_path / "flipped.ckpt").write_bytes(content)
+    with pytest.raises(DataError, match=r"is damaged: \S+ has another check sum"):
+        read_checkpoint(tmp_path / "flipped.ckpt")
     (tmp_path / "model.pt").write_bytes(b"")
     with pytest.raises(DataError, match=r"model\.pt cannot be read"):
         load_fitted(tmp_path)

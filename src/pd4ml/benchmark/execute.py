@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, as_completed
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +30,7 @@ from pd4ml.storage.store import Store
 __all__ = ["Failure", "Outcome", "State", "plan_states", "run_plan"]
 
 _FAILURE = "failed.txt"
+_POLL_SECONDS = 1.0
 # Trainings in threads of one process would share PyTorch's random state.
 _ONE_TRAINING = threading.Lock()
 
@@ -172,7 +174,11 @@ def run_plan(
     alone = not isinstance(on, Executor) and on.most == 1
     # The long ones first, so that no core idles at the end.
     cells = tuple(waiting if alone else sorted(waiting, key=lambda cell: -left.costs[cell.name]))
-    for cell, done in finished(cells, work, on):
+    elsewhere: list[Cell] = []
+    for cell, done in chain(finished(cells, work, on), _after_others(elsewhere, work)):
+        if done.elsewhere:
+            elsewhere.append(cell)
+            continue
         busy += done.seconds
         if done.record is not None:
             records[cell.name] = done.record
@@ -304,7 +310,7 @@ def _train(cell: Cell, *, path: Path, runs_dir: Path) -> Done:
                 n_train=cell.n_train,
             )
         except LockedError as error:  # another process's run: its folder is left alone
-            return Done(None, one_line(error), time.monotonic() - start)
+            return Done(None, one_line(error), time.monotonic() - start, elsewhere=True)
         except Exception as error:  # whatever a model or a full disk raises: the other cells go on
             reason = one_line(error)
             _note(_state(cell, path, runs_dir).folder, reason)
@@ -312,6 +318,15 @@ def _train(cell: Cell, *, path: Path, runs_dir: Path) -> Done:
         if record.folder is not None:
             (record.folder / _FAILURE).unlink(missing_ok=True)
         return Done(record, "", time.monotonic() - start)
+
+
+def _after_others(cells: Sequence[Cell], work: Callable[[Cell], Done]) -> Iterator[tuple[Cell, Done]]:
+    """What other processes make of ``cells``; one whose process ends without a record is trained here."""
+    for cell in cells:
+        say(f"waiting for another process to train {cell.name}")
+        while (done := work(cell)).elsewhere:
+            time.sleep(_POLL_SECONDS)
+        yield cell, done
 
 
 def _note(folder: Path | None, reason: str) -> None:

@@ -27,11 +27,14 @@ from pd4ml.evaluation.names import tell
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.submission import read_submission
 from pd4ml.evaluation.truth import dataset_truth
+from pd4ml.storage.atomic import new_folder
 from pd4ml.storage.hashing import sha256_of
+from pd4ml.storage.lock import one_writer
 
 __all__ = ["Check", "add_predictions", "add_run", "check", "entries"]
 
 _PREDICTIONS = "predictions.npz"
+_WAIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ def add_predictions(
 
 def entries(folder: str | Path) -> list[Path]:
     """The folders of the entries, by dataset and name."""
-    return sorted(file.parent for file in as_path(folder, "folder").glob(f"*/*/{RECORD_NAME}"))
+    found = as_path(folder, "folder").glob(f"*/*/{RECORD_NAME}")
+    return sorted(file.parent for file in found if not file.parent.name.startswith("."))  # being written
 
 
 def check(folder: str | Path, path: str | Path = "./datasets") -> Iterator[Check]:
@@ -129,21 +133,25 @@ def check(folder: str | Path, path: str | Path = "./datasets") -> Iterator[Check
 
 
 def _store(record: Record, predictions: Predictions, folder: Path, name: str) -> Record:
-    """Write an entry in a folder beside its place and rename it; a reader sees a whole entry or none."""
+    """Write an entry, which a reader sees whole or not at all; one process at a time."""
+    busy = f"another process is writing to the leaderboard {folder}: try again"
+    with one_writer(folder.absolute(), busy, _WAIT_SECONDS):
+        return _store_alone(record, predictions, folder, name)
+
+
+def _store_alone(record: Record, predictions: Predictions, folder: Path, name: str) -> Record:
     facts, digest = record.dataset, _digest(record, predictions)
     place = folder / _slug(facts["name"]) / (_slug(f"{name}-{facts['source']}-{facts['variant']}") + "-" + digest)
     same = [entry for entry in entries(folder) if entry.name.endswith(f"-{digest}")]
     if same:
         raise DataError(f"these predictions are in the leaderboard already: {same[0]}")
-    partial = place.with_name(f".{place.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    predictions.write(partial / _PREDICTIONS, compress=True)
-    record = replace(
-        record, predictions={"file": _PREDICTIONS, "sha256": sha256_of(partial / _PREDICTIONS)}, folder=None
-    )
-    record.write(partial / RECORD_NAME)
-    partial.rename(place)
+    for left in place.parent.glob(".*.partial"):  # by a kill in the middle of another entry
+        shutil.rmtree(left, ignore_errors=True)
+    with new_folder(place) as partial:
+        predictions.write(partial / _PREDICTIONS, compress=True)
+        written = {"file": _PREDICTIONS, "sha256": sha256_of(partial / _PREDICTIONS)}
+        record = replace(record, predictions=written, folder=None)
+        record.write(partial / RECORD_NAME)
     return replace(record, folder=place)
 
 

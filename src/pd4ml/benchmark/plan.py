@@ -24,7 +24,6 @@ recipes, ``recipes`` is a table with a list for each task.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -38,6 +37,7 @@ from pd4ml.card import Task
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, Pd4mlError, unknown_name
 from pd4ml.sample import CarriesDataset, Sample
+from pd4ml.storage.small import parse_toml, read_toml
 from pd4ml.training.recipe import Recipe, load_recipe
 
 __all__ = ["Cell", "Plan", "available_plans", "load_plan"]
@@ -178,13 +178,11 @@ def load_plan(
             raise unknown_name("plan", str(plan), known)
         file = known[str(plan)]
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        values = read_toml(file) if isinstance(file, Path) else parse_toml(file.read_text(encoding="utf-8"))
         return _Reader(str(plan), values, path).plan(datasets, recipes, seeds)
     except OSError as error:
         raise DataError(f"plan {plan} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"plan {plan} cannot be read: it is not text in UTF-8") from error
-    except (tomllib.TOMLDecodeError, Pd4mlError) as error:
+    except (ValueError, Pd4mlError) as error:
         raise DataError(f"plan {plan}: {error}") from error
 
 

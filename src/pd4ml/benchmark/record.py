@@ -18,6 +18,7 @@ from pd4ml.arguments import as_path
 from pd4ml.errors import DataError, missing_extra, one_line
 from pd4ml.metrics.measurement import Measurement
 from pd4ml.storage.atomic import write_text
+from pd4ml.storage.small import read_json
 from pd4ml.text import html_facts
 
 __all__ = [
@@ -190,7 +191,7 @@ def read_record(file: str | Path) -> Record:
     file = as_path(file, "record")
     file = file / RECORD_NAME if file.is_dir() else file
     try:
-        record = Record.from_dict(json.loads(file.read_text(encoding="utf-8")))
+        record = Record.from_dict(read_json(file))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise DataError(f"record {file} cannot be read: {reason}") from error

@@ -26,11 +26,12 @@ _LOOK_AGAIN_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Done:
-    """What comes back from a cell."""
+    """What comes back from a cell; ``elsewhere`` says that another process is training it."""
 
     record: Record | None
     reason: str
     seconds: float
+    elsewhere: bool = False
 
 
 class Share(NamedTuple):

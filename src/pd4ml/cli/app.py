@@ -18,7 +18,7 @@ from pd4ml.arguments import as_path
 from pd4ml.cli import complete
 from pd4ml.cli.streams import prepare_streams
 from pd4ml.dataset import Dataset
-from pd4ml.errors import DataError, Pd4mlError
+from pd4ml.errors import DataError, Pd4mlError, one_line
 from pd4ml.plugins import load_plugins
 from pd4ml.requirements import version
 from pd4ml.text import wrapped
@@ -41,6 +41,9 @@ __all__ = [
     "settings",
     "width",
 ]
+
+
+_MOST_OF_A_MESSAGE = 2000  # long names and lists of hostile files end here
 
 
 class _Group(TyperGroup):
@@ -84,7 +87,7 @@ def _plugins_first(args: list[str]) -> list[str]:
 
 
 def _fail(message: str) -> None:
-    print("pd4ml: " + " ".join(message.split()), file=sys.stderr)
+    print("pd4ml: " + one_line(message, _MOST_OF_A_MESSAGE), file=sys.stderr)
     raise typer.Exit(2)
 
 

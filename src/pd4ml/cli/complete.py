@@ -5,7 +5,6 @@ A function gives all there is; the shell's part of Typer keeps what begins as th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 
 import pd4ml
 from pd4ml.errors import Pd4mlError
+from pd4ml.storage.small import read_json
 
 __all__ = ["Offer", "datasets", "devices", "plans", "recipes", "several", "sources", "splits", "variants"]
 
@@ -89,6 +89,6 @@ def _dataset(ctx: typer.Context) -> type[pd4ml.Dataset] | None:
     with suppress(Pd4mlError, OSError, ValueError, KeyError, TypeError):
         record = Path(named, "record.json")
         if record.is_file():
-            named = json.loads(record.read_text(encoding="utf-8"))["dataset"]["name"]
+            named = read_json(record)["dataset"]["name"]
         return pd4ml.Dataset.datasets_register.find(str(named), Path(ctx.params.get("path") or "datasets"))
     return None

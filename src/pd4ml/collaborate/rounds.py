@@ -14,6 +14,7 @@ from pd4ml.collaborate.weights import State, from_bytes, state_digest, to_bytes
 from pd4ml.errors import DataError
 from pd4ml.progress import progress
 from pd4ml.storage.atomic import write_bytes, write_text
+from pd4ml.storage.small import parse_json, read_text
 
 __all__ = ["KEY", "LEDGER", "Books", "Watched", "play_rounds", "play_watched", "proposal_body", "vote_body"]
 
@@ -187,7 +188,7 @@ def play_watched(
     """Play, and note after each round what the common state's loss on vote events is, in ``history.jsonl``."""
     file = books.folder / _HISTORY
     known = len(books.decisions) + 1 if books.decisions else 0
-    history = [json.loads(line) for line in file.read_text("utf-8").splitlines()[:known]] if file.exists() else []
+    history = [parse_json(line) for line in read_text(file).splitlines()[:known]] if file.exists() else []
 
     with progress("collaborating", rounds - len(books.decisions), "rounds") as bar:
 

@@ -21,6 +21,7 @@ from pd4ml.progress import progress
 from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.atomic import write_bytes, write_text
 from pd4ml.storage.lock import one_writer
+from pd4ml.storage.small import read_json
 from pd4ml.training.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
@@ -339,7 +340,7 @@ def read_collaboration(folder: str | Path) -> Collaboration:
     folder = as_path(folder, "folder")
     file = folder / COLLABORATION_NAME
     try:
-        body = json.loads(file.read_text("utf-8"))
+        body = read_json(file)
         if body["format"] != _FORMAT:
             raise DataError(f"{file} is of format {body['format']!r}, this version reads {_FORMAT}")
         scores = {
@@ -352,4 +353,4 @@ def read_collaboration(folder: str | Path) -> Collaboration:
     except OSError as error:
         raise DataError(f"{folder} holds no finished collaboration: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{file} is no collaboration's record: {error!r}"[:200]) from error
+        raise DataError(f"{file} is no collaboration's record: {error!r}"[:300]) from error

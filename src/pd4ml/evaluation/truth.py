@@ -195,25 +195,23 @@ def dataset_truth(
     source: str = "published",
     variant: str = "default",
 ) -> Truth:
-    """The truth of a dataset's split; DataError if its file is not the one of the manifest."""
+    """The truth of a dataset's split; StoreError if its files are not those of the manifest."""
     events = dataset.open(split, path, source=source, variant=variant)
     manifest = events.manifest
     entry = manifest.arrays[split][manifest.target]
-    file = dataset.folder(path, source, variant) / entry.file
-    if sha256_of(file) != entry.sha256:
-        raise DataError(f"{file} has another SHA-256 than its manifest says: this is not the truth of {events!r}")
     truth = events_truth(dataset.card, events)
     name = f"split {split} of {dataset.name} ({source}{'' if source == 'published' else ' ' + variant})"
     return replace(truth, name=name, sha256=entry.sha256)
 
 
 def events_truth(card: Card, events: Events) -> Truth:
-    """The truth of ``events`` of the dataset of ``card``, whose files are taken as they are.
+    """The truth of ``events`` of the dataset of ``card``; StoreError if their files are not the manifest's.
 
     A target that has a place for each node, (P,), holds its padding value (or, without one, -1) where no node is:
     those places do not count.
     """
     manifest = events.manifest
+    events.verify()
     if card.task == "unlabelled":
         raise DataError(f"{card.name} has no target that predictions could be held against")
     values, event_id = np.array(events.y), events.places

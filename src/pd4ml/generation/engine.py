@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ from pd4ml.storage.writer import StoreWriter
 __all__ = ["Chunk", "plan_chunks", "run_chunks"]
 
 Arrays = Mapping[str, NDArray[np.generic]]
+
+# Chunks that each worker may be given ahead: what is done and not yet written stands in memory.
+_IN_FLIGHT = 3
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,16 @@ def _simulated(
             return
     with _executor(workers, len(chunks)) as executor:
         # The large ones first, so that no worker idles at the end.
-        order = sorted(chunks, key=lambda chunk: -chunk.n_events)
-        futures: dict[Future[Arrays], Chunk] = {executor.submit(work, chunk): chunk for chunk in order}
+        order = iter(sorted(chunks, key=lambda chunk: -chunk.n_events))
+        in_flight = _IN_FLIGHT * (workers if isinstance(workers, int) else getattr(workers, "_max_workers", 16))
+        futures: dict[Future[Arrays], Chunk] = {executor.submit(work, c): c for c in islice(order, in_flight)}
         try:
-            for future in as_completed(futures):
-                chunk = futures.pop(future)  # the result is freed once it is written
-                yield chunk, future.result()
+            while futures:
+                done = wait(futures, return_when=FIRST_COMPLETED).done
+                while done:
+                    future = done.pop()  # the result is freed once it is written
+                    yield futures.pop(future), future.result()
+                    futures |= {executor.submit(work, c): c for c in islice(order, 1)}
         finally:
             if executor is workers:  # the caller's own; a pool of ours is ended as a whole
                 for future in futures:

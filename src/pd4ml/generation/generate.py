@@ -16,7 +16,7 @@ from pd4ml.generation.draws import parse_draws
 from pd4ml.generation.engine import plan_chunks, run_chunks
 from pd4ml.generation.simulator import Simulator
 from pd4ml.storage.store import Store
-from pd4ml.storage.writer import StoreWriter
+from pd4ml.storage.writer import StoreWriter, tidy
 
 __all__ = ["generate", "split_events"]
 
@@ -61,6 +61,7 @@ def generate(
         }
     folder = folder_of(variant)
     if not force and folder.exists():
+        tidy(folder)
         return _same(Store(folder), plan, variant)
     simulator.require()
     plan_with_versions = {**plan, "versions": simulator.versions()}

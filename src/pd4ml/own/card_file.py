@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from pd4ml.expression import Expression
 from pd4ml.own.layout import ROLES, UNKNOWN
 from pd4ml.own.split import Splitting
 from pd4ml.storage.disk import refused
+from pd4ml.storage.small import read_toml
 
 __all__ = ["CardFile", "InputColumns"]
 
@@ -77,13 +77,11 @@ class CardFile:
     def read(cls, file: Path) -> Self:
         """Read a TOML file; DataError in one line for what is none."""
         try:
-            if file.stat().st_size > _MOST_BYTES:
-                raise DataError(f"{file} is larger than {_MOST_BYTES:,} bytes: a card is a short text")
-            values = tomllib.loads(file.read_text(encoding="utf-8"))
+            values = read_toml(file, _MOST_BYTES)
         except OSError as error:
             raise StoreError(f"{file} cannot be read: {refused(error)}") from error
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-            raise DataError(f"{file} is no card: {one_line(str(error))}") from error
+        except ValueError as error:
+            raise DataError(f"{file} is no card: {one_line(str(error), 200)}") from error
         try:
             return cls.from_dict(values)
         except DataError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 from pd4ml.card import Measurement
 from pd4ml.errors import DataError
 from pd4ml.report.escape import one_line
+from pd4ml.storage.small import read_json
 
 __all__ = ["count", "is_a", "measurement", "number", "read_beside", "text"]
 
@@ -25,13 +25,10 @@ _MAX_NUMBER = 1e100
 def read_beside(file: Path, what: str, read: Callable[[Any], Found]) -> Found:
     """What ``read`` makes of the JSON in ``file``; DataError in one line where it is none of ``what``."""
     try:
-        large = file.stat().st_size > _MAX_BYTES
-        body = None if large else json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        body = read_json(file, _MAX_BYTES)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise DataError(f"{file} cannot be read: {reason}") from error
-    if large:
-        raise DataError(f"{file} has more than the {_MAX_BYTES:,} bytes that are read")
     try:
         return read(body)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -21,6 +21,7 @@ from pd4ml.storage.formats import file_format
 from pd4ml.storage.hashing import file_hashes
 from pd4ml.storage.lock import locked
 from pd4ml.storage.partial import Partial
+from pd4ml.storage.small import read_json
 
 __all__ = ["fetch", "forbid_offline", "place", "read_record"]
 
@@ -249,7 +250,7 @@ def read_record(target: Path) -> dict[str, object]:
         ``size`` in bytes, ``mtime_ns``, ``md5``, ``sha256`` and ``url``; empty if nothing was noted.
     """
     try:
-        record = json.loads(_record_path(target).read_text("utf-8"))
+        record = read_json(_record_path(target))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}

@@ -11,6 +11,7 @@ from typing import Any
 
 from pd4ml.errors import StoreError, one_line
 from pd4ml.storage.disk import refused
+from pd4ml.storage.small import read_json
 
 __all__ = ["MANIFEST_NAME", "ArrayFile", "Manifest", "made"]
 
@@ -98,7 +99,7 @@ class Manifest:
         """Read the manifest of ``folder``; StoreError if there is none or it is not one."""
         path = folder / MANIFEST_NAME
         try:
-            body = json.loads(path.read_text(encoding="utf-8"))
+            body = read_json(path)
             if body.pop("format") != _FORMAT:
                 raise StoreError(f"{path}: this version of pd4ml reads manifests of format {_FORMAT} only")
             fingerprint = body.pop("fingerprint")
@@ -116,7 +117,8 @@ class Manifest:
         except StoreError:
             raise
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            raise StoreError(f"{path} is damaged ({error!r}): generate or convert the dataset again") from error
+            what = one_line(repr(error), 200)
+            raise StoreError(f"{path} is damaged ({what}): generate or convert the dataset again") from error
         if fingerprint != manifest.fingerprint:
             raise StoreError(f"{path} is damaged: its fingerprint does not match its hashes")
         return manifest

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pd4ml.storage.atomic import write_text
+from pd4ml.storage.small import read_json
 
 __all__ = ["Origin", "Partial"]
 
@@ -37,7 +38,7 @@ class Partial:
     def origin(self) -> Origin | None:
         """Where the bytes that are here come from; None if there are none or nobody knows."""
         try:
-            return Origin(**json.loads(self._origin_path.read_text("utf-8"))) if self.size else None
+            return Origin(**read_json(self._origin_path)) if self.size else None
         except (OSError, ValueError, TypeError):
             return None
 

@@ -13,11 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from pd4ml.arguments import as_path, as_whole
 from pd4ml.errors import DataError, StoreError, missing_extra, one_line, unknown_name
-from pd4ml.progress import progress
 from pd4ml.storage.disk import refused
-from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.manifest import ArrayFile, Manifest
 from pd4ml.storage.ragged import is_ragged, packed, ragged
+from pd4ml.storage.verified import verify_files, verify_once
 from pd4ml.text import html_facts
 
 if TYPE_CHECKING:
@@ -177,6 +176,16 @@ class Events:
 
         return write_huggingface({self.split: self}, as_path(folder, "folder"))
 
+    def verify(self) -> None:
+        """Hash the split's files, once and whenever they have changed; StoreError for one that is another.
+
+        Events that are not of a folder are taken as they are.
+        """
+        if self.folder is not None:
+            verify_once(
+                self.folder, [f for entry in self.manifest.arrays[self.split].values() for f in entry.files]
+            )
+
     def _event(self, place: int) -> dict[str, Array]:
         row = place if self.index is None else int(self.index[place])
         return {n: np.asarray(a[row] if self._file(n).per_event else a) for n, a in self._arrays.items()}
@@ -271,15 +280,7 @@ class Store:
         entries = [entry for files in self.manifest.arrays.values() for entry in files.values()]
         for split in self.manifest.arrays:
             self.events(split)
-        files = [file for entry in entries for file in entry.files]
-        total = sum((self.folder / name).stat().st_size for name, _ in files)
-        with progress(f"verifying {self.folder}", total, "bytes") as bar:
-            for name, sha256 in files:
-                if sha256_of(self.folder / name, bar) != sha256:
-                    raise StoreError(
-                        f"{self.folder / name} has another SHA-256 than its manifest says: "
-                        "delete the folder and make the dataset again"
-                    )
+        verify_files(self.folder, [file for entry in entries for file in entry.files])
 
     def _open(self, entry: ArrayFile, n_events: int) -> Array:
         """An array; of a ragged one entries and offsets, together."""

@@ -27,9 +27,10 @@ from pd4ml.storage.lock import one_writer
 from pd4ml.storage.manifest import MANIFEST_NAME, ArrayFile, Manifest
 from pd4ml.storage.pieces import PIECES, join_pieces, piece_bytes, write_piece
 from pd4ml.storage.ragged import entries, is_ragged
+from pd4ml.storage.small import read_json
 from pd4ml.storage.store import Array
 
-__all__ = ["StoreWriter", "check_arrays", "check_ragged"]
+__all__ = ["StoreWriter", "check_arrays", "check_ragged", "tidy"]
 
 _JOURNAL = "journal.jsonl"
 _PLAN = "plan.json"
@@ -97,6 +98,16 @@ def _readable(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def tidy(folder: Path) -> None:
+    """Remove what a kill just after ``folder`` got its name has left in it, and beside it."""
+    for name in (_JOURNAL, _PLAN):
+        if (folder / name).exists():
+            (folder / name).unlink(missing_ok=True)
+    for pieces in folder.glob(f"*/{PIECES}"):
+        shutil.rmtree(pieces, ignore_errors=True)
+    shutil.rmtree(folder.with_name(folder.name + ".old"), ignore_errors=True)
+
+
 class StoreWriter:
     """Writes the arrays of ``card`` for ``splits`` (events of each) into ``folder``.
 
@@ -121,10 +132,11 @@ class StoreWriter:
         self.folder, self.card, self.splits = folder, card, dict(splits)
         self.replace, self.drop_partial, self.wait = replace, drop_partial, wait
         self.already_there = False
-        self._n_done = dict.fromkeys(splits, 0)
         self.partial = folder.with_name(folder.name + ".partial")
         self.plan = json.loads(json.dumps(plan))
-        self._starts: dict[tuple[str, int], int] = {}  # split and number of a chunk -> its first event
+        self._starts: dict[
+            tuple[str, int], tuple[int, int]
+        ] = {}  # split, number of a chunk -> first event, events
         self._files: dict[tuple[str, str], IO[bytes]] = {}
         self._stack = ExitStack()
 
@@ -134,7 +146,9 @@ class StoreWriter:
             self._stack.enter_context(one_writer(self.folder, busy, self.wait))
             try:
                 self.already_there = self.folder.exists() and not self.replace
-                if not self.already_there:
+                if self.already_there:
+                    tidy(self.folder)
+                else:
                     self._resume()
                     self._open_files()
             except BaseException:
@@ -152,7 +166,7 @@ class StoreWriter:
         if start + n_events > self.splits[split]:
             raise DataError(f"chunk {chunk} of {split} ends behind the {self.splits[split]:,} events of the split")
         with _readable(self.folder):
-            digest = hashlib.sha256()
+            digest = _begun_hash(split, chunk, start, n_events)
             for spec in self.card.arrays:
                 if spec.ragged:
                     for part in write_piece(self.partial / split, spec, chunk, arrays[spec.name]):
@@ -170,12 +184,18 @@ class StoreWriter:
                 journal.write(json.dumps(note) + "\n")
                 journal.flush()
                 os.fsync(journal.fileno())
-        self._note_done(split, chunk, start, n_events)
+        self._starts[split, chunk] = start, n_events
 
     def finish(self, source: str, variant: str, provenance: Mapping[str, Any]) -> None:
         """Hash the files, write the manifest, and make the folder visible under its name."""
-        if self._n_done != self.splits:
-            raise StoreError(f"{self.folder} is not whole: {self._n_done} events of {self.splits} are written")
+        for split, n_events in self.splits.items():
+            end = 0
+            for start, n in self._chunks(split):
+                end = start + n if start == end else -1
+            if end != n_events:
+                raise StoreError(
+                    f"{self.folder} is not whole: the chunks of {split} are not its {n_events:,} events"
+                )
         with _readable(self.folder):
             for file in self._files.values():
                 file.close()
@@ -196,16 +216,13 @@ class StoreWriter:
             )
             write_text(self.partial / MANIFEST_NAME, manifest.to_json())
             self._swap()
-            for name in (_JOURNAL, _PLAN):  # last, so that a kill before the renaming loses nothing
-                (self.folder / name).unlink(missing_ok=True)
-            for split in self.splits:
-                shutil.rmtree(self.folder / split / PIECES, ignore_errors=True)
+            tidy(self.folder)  # last, so that a kill before the renaming loses nothing
 
     def _finished(self, split: str, spec: ArraySpec, n_events: int) -> ArrayFile:
         """What the manifest says of an array, all of which is written."""
         folder, extra = self.partial / split, spec in self.card.extras
         if spec.ragged:
-            chunks = sorted((start, chunk) for (of, chunk), start in self._starts.items() if of == split)
+            chunks = sorted((start, chunk) for (of, chunk), (start, _) in self._starts.items() if of == split)
             return join_pieces(folder, spec, [chunk for _, chunk in chunks], extra=extra)
         sha256 = sha256_of(folder / f"{spec.name}.npy")
         file, shape = f"{split}/{spec.name}.npy", spec.full_shape(n_events)
@@ -218,14 +235,13 @@ class StoreWriter:
         if self.folder.exists():
             self.folder.rename(old)
         self.partial.rename(self.folder)
-        shutil.rmtree(old, ignore_errors=True)
 
     def _resume(self) -> None:
         """Continue the partial folder if it follows the same plan; otherwise begin anew or refuse."""
         plan_file = self.partial / _PLAN
         if self.partial.exists():
             try:
-                found = json.loads(plan_file.read_text(encoding="utf-8"))
+                found = read_json(plan_file)
             except (OSError, ValueError):
                 found = None  # killed before the plan was written: nothing of value is there
             if found == self.plan:
@@ -271,10 +287,9 @@ class StoreWriter:
     def _dense(self) -> list[ArraySpec]:
         return [spec for spec in self.card.arrays if not spec.ragged]
 
-    def _note_done(self, split: str, chunk: int, start: int, n_events: int) -> None:
-        if (split, chunk) not in self._starts:
-            self._starts[split, chunk] = start
-            self._n_done[split] += n_events
+    def _chunks(self, split: str) -> list[tuple[int, int]]:
+        """First event and number of events of the chunks that are written, in their order."""
+        return sorted(place for (of, _), place in self._starts.items() if of == split)
 
     def _read_journal(self) -> None:
         """Take the chunks as done that are journalled and whose bytes still have the journalled hash."""
@@ -287,12 +302,12 @@ class StoreWriter:
                 note = json.loads(line)
                 split, chunk, start, n_events = (note[key] for key in ("split", "chunk", "start", "n"))
                 if self._chunk_hash(split, chunk, start, n_events) == note["sha256"]:
-                    self._note_done(split, chunk, start, n_events)
+                    self._starts[split, chunk] = start, n_events
             except (ValueError, KeyError, OSError):
                 continue  # a line cut off by a crash: that chunk is made again
 
     def _chunk_hash(self, split: str, chunk: int, start: int, n_events: int) -> str:
-        digest = hashlib.sha256()
+        digest = _begun_hash(split, chunk, start, n_events)
         for spec in self.card.arrays:
             if spec.ragged:
                 for part in piece_bytes(self.partial / split, spec, chunk, n_events):
@@ -322,6 +337,11 @@ class StoreWriter:
 
     def _header_bytes(self, spec: ArraySpec, n_events: int) -> int:
         return len(self._header(spec, n_events))
+
+
+def _begun_hash(split: str, chunk: int, start: int, n_events: int) -> hashlib._Hash:
+    """The hash of a journal's entry, which has its numbers in it: an entry that was changed is none."""
+    return hashlib.sha256(json.dumps([split, chunk, start, n_events]).encode())
 
 
 def _data_bytes(spec: ArraySpec, n_events: int) -> int:

@@ -19,6 +19,7 @@ from pd4ml.arguments import as_whole
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, missing_extra
 from pd4ml.sample import FeatureView, Sample
+from pd4ml.storage.small import read_text
 from pd4ml.storage.store import Events
 from pd4ml.tasks import Task
 from pd4ml.training.recipe import TREES, Recipe
@@ -193,8 +194,10 @@ def load_fitted(folder: Path, model: nn.Module | None = None) -> Fitted:
             "run, or one of an earlier version, which kept neither; train it again"
         )
     try:
-        view = FeatureView.from_json(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        view = FeatureView.from_json(read_text(file))
+    except DataError:
+        raise
+    except (OSError, ValueError) as error:
         raise DataError(f"{file} cannot be read: {error}") from error
     dataset = Dataset.datasets_register.fitted(view)
     for name, module in MODEL_FILES.items():

@@ -95,7 +95,8 @@ def prepare(
     """Open the sample of the role ``train`` (and ``valid``, if it is given) and check what is to be trained on.
 
     Without a sample for validation a part is held back, as `split_events` says. DataError for targets that do not
-    fit the task, for weights that are not positive, and for what the recipe's method cannot use.
+    fit the task, for weights that are not positive, and for what the recipe's method cannot use; StoreError for
+    files that are not those of the manifest.
     """
     sample = samples["train"]
     card, task = sample.card, task_of(sample.card)
@@ -104,6 +105,9 @@ def prepare(
     valid = samples["valid"].open("train") if "valid" in samples else None
     if valid is None and "valid" in card.splits:
         valid = sample.open("valid")
+    for events in (train, valid):
+        if events is not None:
+            events.verify()
     parts = split_events(train, card, n_events, recipe.validation_fraction, valid)
     trained = Role(train, parts.train)
     validated = Role(train if valid is None else valid, parts.valid)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -33,6 +31,7 @@ from pd4ml.sample import FeatureView, GraphBuilder, Sample
 from pd4ml.storage.atomic import write_bytes
 from pd4ml.storage.store import Events
 from pd4ml.tasks import Task, task_of
+from pd4ml.training.checkpoints import Patience, kept_checkpoint, last_epoch, read_checkpoint
 from pd4ml.training.data import EventOrder, TrainingData
 from pd4ml.training.fitted import FEATURES_NAME, Facts, Fitted, Options
 from pd4ml.training.history import History, read_history
@@ -289,12 +288,12 @@ def _train(
     )
     loss = task_loss(material, recipe)
     module = TrainingModule(model, recipe, material.task, seed, loss)
-    resumed, data.train_order.epoch = _resume(folder / "last.ckpt")
+    resumed, data.train_order.epoch = last_epoch(folder / "last.ckpt")
     with interruptible():
         trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
     leave_group()
     kept = folder / ("last.ckpt" if recipe.method.game else "best.ckpt")
-    state = _read_checkpoint(kept)["state_dict"]
+    state = read_checkpoint(kept)["state_dict"]
     own = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
     _load_state(model, own, kept)
     return recipe.method.finish(model, trainer, data)
@@ -313,7 +312,7 @@ def _load_state(model: nn.Module, state: Any, file: Path) -> None:
 
 def _read_weights(file: Path) -> dict[str, Any]:
     """What `Network.save` wrote; nothing but tensors and plain values is unpickled."""
-    content = _read_checkpoint(file)
+    content = read_checkpoint(file)
     if content.get("format") != _FORMAT:
         raise DataError(f"{file} is of format {content.get('format')}, this version reads {_FORMAT}: train again")
     return content
@@ -342,7 +341,7 @@ def _trainer(
         callbacks=[
             ThreadWatch(threads),
             History(folder / "history.csv", f"training {recipe.name}", threads),
-            EarlyStopping(
+            Patience(
                 **monitored,
                 min_delta=recipe.min_delta,
                 patience=recipe.max_epochs if recipe.method.game else recipe.patience,
@@ -351,8 +350,8 @@ def _trainer(
             ),
             *recipe.method.callbacks(),
             # After the others, whose state is in the checkpoint.
-            _checkpoint(folder, "best", **monitored),
-            _checkpoint(folder, "last"),
+            kept_checkpoint(folder, "best", **monitored),
+            kept_checkpoint(folder, "last"),
         ],
         logger=_tensorboard(folder) if tensorboard else False,
         enable_progress_bar=False,
@@ -367,31 +366,3 @@ def _tensorboard(folder: Path) -> TensorBoardLogger:
     except ImportError as error:
         raise missing_extra("a TensorBoard log", "tensorboard", error) from error
     return TensorBoardLogger(folder, name=None, version="tensorboard")
-
-
-def _checkpoint(folder: Path, name: str, **monitored: Any) -> ModelCheckpoint:
-    """Keeps one checkpoint called ``name``, written at the end of the (best) epoch."""
-    return ModelCheckpoint(
-        dirpath=folder, filename=name, save_on_train_epoch_end=True, enable_version_counter=False, **monitored
-    )
-
-
-def _read_checkpoint(path: Path) -> dict[str, Any]:
-    try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:
-        # torch.load raises anything from EOFError to UnpicklingError on a damaged file.
-        raise DataError(f"checkpoint {path} cannot be read ({type(error).__name__})") from error
-
-
-def _resume(last: Path) -> tuple[Path | None, int]:
-    """The checkpoint to go on from, if there is one that can be read, and the epoch that comes next."""
-    if not last.exists():
-        return None, 0
-    try:
-        epoch = int(_read_checkpoint(last)["epoch"]) + 1
-    except DataError as error:
-        print(f"{error}; starting from the first epoch", file=sys.stderr)
-        return None, 0
-    print(f"going on after epoch {epoch} ({last})", file=sys.stderr)
-    return last, epoch

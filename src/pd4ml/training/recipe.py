@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -15,6 +14,7 @@ from typing import Any, Self
 from pd4ml.arguments import as_path
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, unknown_name
+from pd4ml.storage.small import parse_toml, read_text
 from pd4ml.training.objectives import OBJECTIVES, Objective, Supervised
 
 __all__ = [
@@ -320,17 +320,17 @@ def load_recipe(recipe: str | Path, dataset: type[Dataset] | None = None) -> Rec
             raise unknown_name("recipe", str(recipe), available_recipes(dataset))
         path = known[str(recipe)][0]
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        text = read_text(path) if isinstance(path, Path) else path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise DataError(f"recipe file {path} cannot be read: {reason}") from error
     try:
-        values = {"name": Path(path.name).stem, **tomllib.loads(text)}
+        values = {"name": Path(path.name).stem, **parse_toml(text)}
         own = None if dataset is None or recipe.suffix == ".toml" else dataset.coordinates()
         if own is not None and "coordinates" in values.get("hyperparameters", {}):
             values["hyperparameters"] = {**values["hyperparameters"], "coordinates": list(own)}
         return Recipe.from_dict(values)
-    except (tomllib.TOMLDecodeError, DataError) as error:
+    except ValueError as error:
         raise DataError(f"recipe {recipe}: {error}") from error
 
 

@@ -17,6 +17,7 @@ from pd4ml.collaborate.ledger import COORDINATOR, Signer
 from pd4ml.collaborate.rounds import KEY
 from pd4ml.errors import DataError, missing_extra, one_line
 from pd4ml.storage.atomic import write_text
+from pd4ml.storage.small import read_json
 
 __all__ = ["SERVER", "Kit", "make_kits"]
 
@@ -56,7 +57,7 @@ class Kit:
         """The kit in ``folder``; DataError if there is none."""
         file = folder / _KIT
         try:
-            body = json.loads(file.read_text("utf-8"))
+            body = read_json(file)
             if body.pop("format") != _FORMAT:
                 raise DataError(f"{file} is of another format than {_FORMAT}, which this version reads")
             return cls(folder, **{**body, "sites": tuple(body["sites"])})

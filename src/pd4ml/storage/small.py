@@ -1,0 +1,82 @@
+"""Small text files that somebody else may have written: JSON and TOML of plain files, bounded, in finite numbers.
+
+All that can be wrong with one is an OSError or a ValueError, in one line.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pd4ml.errors import one_line
+
+__all__ = ["parse_json", "parse_toml", "read_json", "read_text", "read_toml"]
+
+MOST_BYTES = 64 << 20
+
+
+def read_text(file: Path, most_bytes: int = MOST_BYTES) -> str:
+    """The text of a plain file in UTF-8; a pipe, which would be waited for without end, is refused."""
+    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file", str(file))
+        content = stream.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise ValueError(f"it has more than the {most_bytes:,} bytes that are read")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise ValueError("it is not text in UTF-8") from None
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What JSON says; ValueError for what is none, for numbers that are not finite, for halves of characters."""
+    try:
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        if "\\u" in (text if isinstance(text, str) else text.decode()):
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is no JSON ({error})") from None
+    except UnicodeError:
+        raise ValueError("it has halves of characters (lone surrogates)") from None
+    return value
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """What TOML says; ValueError for what is none."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(one_line(str(error), 200)) from None
+
+
+def read_json(file: Path, most_bytes: int = MOST_BYTES) -> Any:
+    """What a JSON file says."""
+    return parse_json(read_text(file, most_bytes))
+
+
+def read_toml(file: Path, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+    """What a TOML file says."""
+    return parse_toml(read_text(file, most_bytes))
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{one_line(text)} is too large for a number")
+    return value
