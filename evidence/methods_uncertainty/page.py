@@ -58,7 +58,8 @@ def counted_calibrations(record: dict[str, Any]) -> str:
 
 def counted_ensembles(record: dict[str, Any]) -> str:
     """In a sentence."""
-    seeds, five = [], []
+    seeds: list[bool] = []
+    five: list[bool] = []
     for found in record.values():
         for chosen, of in found["ensembles"]["of"].items():
             (five if chosen == "five" else seeds).append(of["difference"][0] < 0)
