@@ -63,7 +63,7 @@ def test_a_run_is_calibrated_and_the_result_used(runs: list[Run], data: Path, tm
     [
         (("calibrate", "VALUES"), "predicts values, not probabilities: `pd4ml intervals`"),
         (("calibrate", "FIRST", "--method", "temprature"), "did you mean 'temperature'"),
-        (("ensemble", "FIRST"), "two or more runs, all different, found 1 of 1"),
+        (("ensemble", "FIRST"), "two or more runs, all different"),
         (("ensemble", "FIRST", "VALUES"), "were not tested on the same events"),
         (("intervals", "FIRST", "--coverage", "68"), "coverage must be above 0 and below 1"),
         (("intervals", "FIRST", "--by", "nothing"), "unknown quantity 'nothing'"),

@@ -45,11 +45,20 @@ VARIANTS = {
 
 
 def largest(runs: Path, name: str) -> list[Run]:
-    """Finished runs on all training events, validated on enough to calibrate: one of each recipe and seed."""
+    """Finished runs on all training events, one of each recipe and seed; of those that predict the same only one.
+
+    Trees that draw nothing at random are the same for each seed.
+    """
     files = [file for file in find_records(runs) if file.parent.name.startswith(f"{name}-")]
     found = [run for file in files if not (run := Run(read_record(file))).record.parents]
-    most = max(sum(run.record.events[part] for part in ("train", "valid")) for run in found)
-    return [r for r in found if r.record.events["train"] + r.record.events["valid"] == most]
+    most = max(n_events(run) for run in found)
+    by_hash = {run.record.predictions["sha256"]: run for run in reversed(found) if n_events(run) == most}
+    return list(by_hash.values())[::-1]
+
+
+def n_events(run: Run) -> int:
+    """So many events was it trained and validated on."""
+    return int(run.record.events["train"] + run.record.events["valid"])
 
 
 def judged(runs: list[Run], path: Path) -> list[tuple[Judged, Judged]]:
@@ -93,42 +102,43 @@ def losses(output: NDArray[Any], test: Judged) -> NDArray[np.float64]:
 def ensembles(runs: list[Run], pairs: list[tuple[Judged, Judged]]) -> dict[str, Any]:
     """Losses of members and of ensembles; differences from the best member with paired bootstrap errors.
 
-    Members are ranked by their validation losses: the three seeds of the best recipe, and the best two others.
+    The seeds of each recipe, and the five runs of the least validation losses.
     """
     test = pairs[0][1]
     outputs = [np.asarray(pair[1].predictions.output, np.float64) for pair in pairs]
     valid = [float(losses(np.asarray(v.predictions.output, np.float64), v).mean()) for v, _ in pairs]
     recipes = [run.record.recipe["name"] for run in runs]
-    means = {name: np.mean([v for v, of in zip(valid, recipes, strict=True) if of == name]) for name in recipes}
-    best = min(means, key=lambda name: means[name])
-    seeds = [i for i, name in enumerate(recipes) if name == best]
-    others = sorted((i for i in range(len(runs)) if i not in seeds), key=lambda i: valid[i])
-    chosen = {"seeds": seeds, "five": [*seeds, *others[: 5 - len(seeds)]], "all": list(range(len(runs)))}
+    chosen = {name: [i for i, of in enumerate(recipes) if of == name] for name in dict.fromkeys(recipes)}
+    chosen = {name: members for name, members in chosen.items() if len(members) > 1}
+    chosen["five"] = sorted(range(len(runs)), key=lambda i: valid[i])[:5]
     single = np.stack([losses(output, test) for output in outputs])
-    body: dict[str, Any] = {"loss": "mse" if test.truth.task == "regression" else "log_loss", "best_recipe": best}
+    body: dict[str, Any] = {"loss": "mse" if test.truth.task == "regression" else "log_loss", "of": {}}
     for name, members in chosen.items():
         parts = [outputs[i] for i in members]
         joined = losses(np.mean(parts, axis=0) if body["loss"] == "mse" else mean_logits(parts), test)
-        ranked = single[members][np.argmin(single[members].mean(axis=1))]
+        best = single[members][np.argmin(single[members].mean(axis=1))]
         rng = np.random.default_rng(0)
-        drawn = [w @ (joined - ranked) / w.sum() for w in bootstrap_weights(rng, len(joined), 200, test.group)]
-        body[name] = {
+        drawn = [w @ (joined - best) / w.sum() for w in bootstrap_weights(rng, len(joined), 200, test.group)]
+        body["of"][name] = {
             "members": [f"{recipes[i]}, seed {runs[i].record.seed}" for i in members],
             "mean_member": float(single[members].mean()),
-            "best_member": float(ranked.mean()),
+            "best_member": float(best.mean()),
             "ensemble": float(joined.mean()),
-            "difference": [float((joined - ranked).mean()), float(np.std(drawn, ddof=1))],
+            "difference": [float((joined - best).mean()), float(np.std(drawn, ddof=1))],
         }
     return body
 
 
-def coverages(runs: list[Run], pairs: list[tuple[Judged, Judged]]) -> list[dict[str, Any]]:
-    """Of each run and coverage: shares held, in all and in parts."""
-    rows = []
-    for run, (valid, test) in zip(runs, pairs, strict=True):
-        levels = [level(Quantiles.fit(valid, c), valid, test) for c in COVERAGES]
-        rows.append({"recipe": run.record.recipe["name"], "seed": run.record.seed, "levels": levels})
-    return rows
+def coverages(runs: list[Run], pairs: list[tuple[Judged, Judged]]) -> dict[str, Any]:
+    """For each coverage: the share that each run holds, and the parts of the run with the least width or sets."""
+    out: dict[str, Any] = {}
+    for wanted in COVERAGES:
+        levels = [level(Quantiles.fit(valid, wanted), valid, test) for valid, test in pairs]
+        narrow = min(range(len(runs)), key=lambda i: levels[i]["all"]["size"])
+        names = [f"{run.record.recipe['name']}, seed {run.record.seed}" for run in runs]
+        shares = {name: each["all"] for name, each in zip(names, levels, strict=True)}
+        out[f"{wanted:g}"] = {"runs": shares, "narrowest": names[narrow], "parts": levels[narrow]}
+    return out
 
 
 def varied(run: Run, pair: tuple[Judged, Judged], path: Path, name: str) -> dict[str, Any]:

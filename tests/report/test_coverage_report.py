@@ -28,7 +28,7 @@ def part(value: float, size: float = 1.2, **more: Any) -> dict[str, Any]:
 
 
 def example(predictions: str = "a" * 64, variant: str = "scale_up") -> dict[str, Any]:
-    classes = [part(0.67, **{"class": "QCD"}), part(0.7, **{"class": "top"})]
+    classes = [{**part(0.67), "class": "QCD"}, {**part(0.7), "class": "top"}]
     entry = {
         "coverage": 0.68,
         "quantiles": [[0.4, 0.5]],

@@ -179,9 +179,10 @@ PICTURES = {
         "ROC curves of each class",
         "Scores of fcn",
         "Confusion matrix",
+        "How often events are of the class",
     ),
     "ToyVectors": ("Residuals of each component", "Bias and resolution of each component"),
-    "ToyNodes": ("Numbers of each class", "Confusion matrix of graph_net"),
+    "ToyNodes": ("Numbers of each class", "Confusion matrix of graph_net", "How often events are of the class"),
 }
 
 

@@ -1,6 +1,8 @@
 """Benchmark: runs, their records, plans of many. Importing this room does not load torch; training does."""
 
+from pd4ml.benchmark.calibrate import calibrate, ensemble
 from pd4ml.benchmark.execute import Failure, Outcome, State, plan_states, run_plan
+from pd4ml.benchmark.intervals import intervals
 from pd4ml.benchmark.plan import Cell, Plan, available_plans, load_plan
 from pd4ml.benchmark.record import Record, find_records, read_record
 from pd4ml.benchmark.run import Run, evaluate, load_run, train
@@ -16,8 +18,11 @@ __all__ = [
     "Run",
     "State",
     "available_plans",
+    "calibrate",
+    "ensemble",
     "evaluate",
     "find_records",
+    "intervals",
     "load_plan",
     "load_run",
     "plan_states",

@@ -100,12 +100,15 @@ def ensemble(runs: Sequence[Run], path: str | Path = "./datasets", *, runs_dir: 
     Raises
     ------
     DataError
-        For fewer than two different runs, or runs of other events.
+        For fewer than two runs, runs that predict the same, or runs of other events.
     """
-    by_hash = {run.record.sha256: run for run in runs}
+    by_hash = {run.record.predictions["sha256"]: run for run in runs}
     if len(by_hash) < 2 or len(by_hash) < len(runs):
-        raise DataError(f"an ensemble needs two or more runs, all different, found {len(by_hash)} of {len(runs)}")
-    members = [by_hash[key] for key in sorted(by_hash)]
+        raise DataError(
+            f"an ensemble needs two or more runs, all different, and of {len(runs)} only {len(by_hash)} predict "
+            "differently: trees that draw nothing at random are the same for each seed"
+        )
+    members = sorted(runs, key=lambda run: run.record.sha256)
     names = sorted(f"{run.record.recipe['name']}, seed {run.record.seed}" for run in members)
     recipes = {run.record.recipe["name"] for run in members}
     prefix = f"{recipes.pop()}-" if len(recipes) == 1 else ""
