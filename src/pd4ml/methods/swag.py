@@ -70,6 +70,7 @@ class Swag(Supervised):
     samples: int = 20
     kind: ClassVar[str] = "swag"
     readout: ClassVar[str] = "swag"
+    keeps_best: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for name, good, wanted in (

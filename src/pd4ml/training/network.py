@@ -147,11 +147,12 @@ class NetworkEstimator:
                 _load_state(model, content["state"], folder / _WEIGHTS)
                 arrays = content.get("arrays", {})
         rows = read_history(history)
+        losses = [row["valid_loss"] for row in rows]
         facts = Facts(
             n_train=len(material.train.index),
             n_valid=len(material.valid.index),
             epochs=len(rows),
-            best_epoch=1 + int(np.argmin([row["valid_loss"] for row in rows])),
+            best_epoch=1 + int(np.argmin(losses)) if recipe.method.keeps_best else len(rows),
             seconds=sum(row["seconds"] for row in rows),
             valid_split=material.valid_split,
             valid_index=material.valid.index,

@@ -40,6 +40,7 @@ class Objective(abc.ABC):
 
     kind: ClassVar[str]
     readout: ClassVar[str] = "value"  # how predictions are read off the model; see pd4ml.training.readout
+    keeps_best: ClassVar[bool] = True  # whether predictions are those of the best epoch's weights
 
     def check(self, card: Card, task: Task) -> None:  # noqa: B027  most can use any data
         """Raise DataError, in one line and before anything is trained, for data that it is not made for."""
