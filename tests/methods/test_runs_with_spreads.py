@@ -13,10 +13,12 @@ from torch import Tensor, nn
 import pd4ml
 from helpers.learnable import Classes, Nodes, Values, Vectors, Weighted
 from pd4ml.benchmark import Run, evaluate, transform
+from pd4ml.benchmark.leaderboard import add_run, check
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError
 from pd4ml.methods.laplace import Laplace
 from pd4ml.models.batch import GraphBatch
+from pd4ml.report.html import write_report
 from pd4ml.report.table import to_text
 from pd4ml.training import Recipe, load_recipe
 from pd4ml.training.history import read_history
@@ -65,6 +67,13 @@ def test_of_a_value(method: dict[str, Any], metrics: set[str], path: Path, tmp_p
     is_kept_and_recomputed(run, Values, path)
     shown = to_text([run.record])
     assert ("CRPS" if "crps" in metrics else "coverage") in shown
+    if method["kind"] == "gaussian":
+        add_run(run.folder, tmp_path / "board", path)
+        assert [result.problem for result in check(tmp_path / "board", path)] == [""]
+        write_report([run.record], tmp_path / "report.html", path)
+        page = (tmp_path / "report.html").read_text()
+        assert "CRPS" in page
+        assert "left out" not in page
     if "pull_width" in metrics:
         assert 0.6 < run.record.metrics["pull_width"].value < 1.7
     # A copy of what was loaded can be loaded again.
@@ -92,7 +101,7 @@ def test_swag_averages_probabilities_and_finds_norms(path: Path, tmp_path: Path)
 def test_swag_trains_to_the_end_at_its_own_rate(path: Path, tmp_path: Path) -> None:
     run = run_of(Values, path, tmp_path, {**SMALL_SWAG, "rate": 0.3}, patience=1, min_delta=1e9)
     rows = read_history(run.folder / "history.csv")
-    assert len(rows) == 6
+    assert len(rows) == run.record.epochs["best"] == 6
     assert [row["learning_rate"] for row in rows[3:]] == pytest.approx([0.003] * 3)
     assert rows[0]["learning_rate"] != pytest.approx(0.003)
 

@@ -18,12 +18,12 @@ RNG = np.random.default_rng(4)
 
 def test_draws_have_the_mean_and_covariance_of_the_formula() -> None:
     snapshots = torch.tensor(RNG.normal([5, 0, -1], [1, 2, 0.1], (6, 3)), dtype=torch.float32)
-    drawn = torch.stack([drawn_weights(snapshots, seed) for seed in range(20_000)]).numpy()
+    drawn = torch.stack([drawn_weights(snapshots, seed) for seed in range(6000)]).numpy()
     deviations = (snapshots - snapshots.mean(0)).numpy()
     wanted = np.diag((deviations**2).mean(0)) / 2 + deviations.T @ deviations / (2 * 5)
     size = np.sqrt(np.diag(wanted))
-    assert np.abs((drawn.mean(0) - snapshots.mean(0).numpy()) / size).max() < 0.03
-    assert np.abs((np.cov(drawn.T) - wanted) / np.outer(size, size)).max() < 0.03
+    assert np.abs((drawn.mean(0) - snapshots.mean(0).numpy()) / size).max() < 0.05
+    assert np.abs((np.cov(drawn.T) - wanted) / np.outer(size, size)).max() < 0.05
     torch.testing.assert_close(drawn_weights(snapshots, 7), drawn_weights(snapshots, 7))
 
 

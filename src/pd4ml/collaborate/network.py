@@ -77,7 +77,7 @@ class NetworkLearner:
         if len(recipe.method.optimisers()) != 1:
             raise DataError(f"the method {recipe.method.kind} has several optimisers: learners have one")
         if recipe.method.readout != "value":
-            raise DataError(f"learners vote with the task's loss, not with that of {recipe.method.kind}")
+            raise DataError(f"learners vote with the task's loss: choose supervised, found {recipe.method.kind}")
         self.name, self.sample, self.recipe = name, sample, recipe
         self.seed, self.epochs, self.threads = seed, epochs, threads
         material = prepare({"train": sample}, recipe, features=view is None)

@@ -150,7 +150,7 @@ class Pivot(_Decorrelation):
     n_gaussians: int = 5
     width: int = 20
     kind: ClassVar[str] = "pivot"
-    game: ClassVar[bool] = True
+    keeps_best: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

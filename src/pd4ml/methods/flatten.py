@@ -58,9 +58,14 @@ def conditional_rank(
     """
     m = len(background_score)
     if m < LEAST_BACKGROUND:
-        raise DataError(f"flattening needs at least {LEAST_BACKGROUND} background events to rank among, found {m:,}")
+        raise DataError(
+            f"flattening needs at least {LEAST_BACKGROUND} background events to rank among, found {m:,}"
+        )
     order = np.argsort(background_value, kind="stable")
-    values, scores = np.asarray(background_value, np.float64)[order], np.asarray(background_score, np.float64)[order]
+    values, scores = (
+        np.asarray(background_value, np.float64)[order],
+        np.asarray(background_score, np.float64)[order],
+    )
     spread = float(np.std(scores)) or 1.0
     found = []
     for start in range(0, len(score), _AT_ONCE):

@@ -137,7 +137,7 @@ def _last_layer(model: Any, root: Tensor | None = None) -> nn.Module:
 
         def __init__(self) -> None:
             super().__init__()
-            self.model = model
+            self.model, self.training = model, model.training
 
         def forward(self, batch: GraphBatch) -> Tensor:
             x = model.features(batch)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from torch import Tensor, nn
 
+    from pd4ml.models.batch import GraphBatch
     from pd4ml.training.data import TrainingBatch, TrainingData
     from pd4ml.training.network import Network
 
@@ -70,6 +71,7 @@ class Swag(Supervised):
     samples: int = 20
     kind: ClassVar[str] = "swag"
     readout: ClassVar[str] = "swag"
+    keeps_best: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for name, good, wanted in (
@@ -100,18 +102,18 @@ class Swag(Supervised):
             )
         seed = int(trainer.lightning_module.seed)  # type: ignore[arg-type]
         arrays = {"snapshots": torch.stack(taken), "seed": torch.tensor(seed)}
-        norms, outputs = [], []
+        seen, norms = list(islice(data.train_dataloader(), _NORM_BATCHES if _norms(model) else 0)), []
         with torch.random.fork_rng(devices=[]):
             for k in range(self.samples):
                 torch.manual_seed(seed + k)
                 _put(model, drawn_weights(arrays["snapshots"], seed + k))
-                norms.append(_found_norms(model, data.train_dataloader()))
-                outputs.append(_outputs(model, data.val_dataloader()))
+                norms.append(_found_norms(model, seen))
             _put(model, arrays["snapshots"].mean(0))
-            _found_norms(model, data.train_dataloader())
+            _found_norms(model, seen)
         arrays["norms"] = torch.stack(norms)
-        if outputs[0].ndim == 1 and data.valid_batches.task.name == "regression":
-            arrays["noise"] = torch.tensor(_noise(torch.stack(outputs), data.val_dataloader()))
+        task = data.valid_batches.task
+        if task.name == "regression" and task.n_outputs == 1:
+            arrays["noise"] = torch.tensor(_noise(_draws(model, arrays), data.val_dataloader()))
         return arrays
 
 
@@ -141,16 +143,32 @@ def mean_output(outputs: NDArray[np.float32], task: Task) -> NDArray[np.float32]
 
 @register_readout("swag")
 def _averaged(network: Network, apply: Apply) -> dict[str, NDArray[np.float32]]:
-    arrays, model = network.arrays, copy.deepcopy(network.model)
-    outputs = []
-    for k, norms in enumerate(arrays["norms"]):
-        _put(model, drawn_weights(arrays["snapshots"], int(arrays["seed"]) + k), norms)
-        outputs.append(apply(model))
-    stacked = np.stack(outputs)
-    fields = {"output": mean_output(stacked, network.task)}
+    arrays, n_samples = network.arrays, len(network.arrays["norms"])
+    found = apply(_draws(network.model, arrays))
+    outputs = np.moveaxis(found, 1, 0) if len(found) else np.zeros((n_samples, 0), np.float32)
+    fields = {"output": mean_output(outputs, network.task)}
     if "noise" in arrays:
-        fields["spread"] = np.sqrt(stacked.var(axis=0, ddof=1) + np.float32(arrays["noise"]))
+        fields["spread"] = np.sqrt(outputs.var(axis=0, ddof=1) + np.float32(arrays["noise"]))
     return fields
+
+
+def _draws(model: nn.Module, arrays: Mapping[str, Tensor]) -> nn.Module:
+    """A module that gives the outputs of all draws, (B, S) or (B, S, K), so that graphs are built once."""
+    import torch
+
+    class Draws(torch.nn.Module):
+        needs_edges = getattr(model, "needs_edges", True)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.models = torch.nn.ModuleList(copy.deepcopy(model) for _ in arrays["norms"])
+            for k, (drawn, norms) in enumerate(zip(self.models, arrays["norms"], strict=True)):
+                _put(drawn, drawn_weights(arrays["snapshots"], int(arrays["seed"]) + k), norms)
+
+        def forward(self, batch: GraphBatch) -> Tensor:
+            return torch.stack([drawn(batch).float() for drawn in self.models], dim=1)
+
+    return Draws()
 
 
 def _put(model: nn.Module, weights: Tensor, norms: Tensor | None = None) -> None:
@@ -167,7 +185,7 @@ def _put(model: nn.Module, weights: Tensor, norms: Tensor | None = None) -> None
 
 
 def _found_norms(model: nn.Module, batches: Iterable[TrainingBatch]) -> Tensor:
-    """Find the statistics of ``model``'s batch norms, means over some batches, and give them as (B,)."""
+    """Find the statistics of ``model``'s batch norms, means over ``batches``, and give them as (B,)."""
     import torch
 
     norms = _norms(model)
@@ -175,7 +193,7 @@ def _found_norms(model: nn.Module, batches: Iterable[TrainingBatch]) -> Tensor:
         momenta, was_training = [norm.momentum for norm in norms], model.training
         model.train()
         with torch.no_grad():
-            for k, batch in enumerate(islice(batches, _NORM_BATCHES)):
+            for k, batch in enumerate(batches):
                 for norm in norms:
                     norm.momentum = 1 / (k + 1)
                 model(batch.graphs)
@@ -201,24 +219,16 @@ def _split(norms: Tensor, model: nn.Module) -> tuple[Tensor, ...]:
     return torch.split(norms, [s.numel() for s in _statistics(model)]) if len(norms) else ()
 
 
-def _outputs(model: nn.Module, batches: Iterable[TrainingBatch]) -> Tensor:
-    """What ``model`` gives for all events of ``batches``."""
+def _noise(draws: nn.Module, batches: Iterable[TrainingBatch]) -> float:
+    """Mean squared residual of the mean of ``draws``, less their variance."""
     import torch
 
-    was_training = model.training
-    model.eval()
+    total, counts = 0.0, 0.0
+    draws.eval()
     with torch.inference_mode():
-        found = torch.cat([model(batch.graphs).float() for batch in batches])
-    model.train(was_training)
-    return found
-
-
-def _noise(outputs: Tensor, batches: Iterable[TrainingBatch]) -> float:
-    """Mean squared residual of the mean of ``outputs`` (S, N), less the variance of the draws."""
-    import torch
-
-    seen = list(batches)
-    target = torch.cat([batch.target for batch in seen])
-    weight = torch.cat([torch.ones(len(b)) if b.event_weight is None else b.event_weight for b in seen])
-    left = (outputs.mean(0) - target).square() - outputs.var(0)
-    return max(float((weight * left).sum() / weight.sum()), 0.0)
+        for batch in batches:
+            outputs = draws(batch.graphs)
+            left = (outputs.mean(1) - batch.target).square() - outputs.var(1)
+            weight = torch.ones(len(batch)) if batch.event_weight is None else batch.event_weight
+            total, counts = total + float((weight * left).sum()), counts + float(weight.sum())
+    return max(total / counts, 0.0)

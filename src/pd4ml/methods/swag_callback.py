@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
@@ -23,12 +23,6 @@ class Snapshots(Callback):
 
     def __init__(self, method: Swag) -> None:
         self.method, self.taken = method, list[Tensor]()
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Go on to the last epoch, whatever the validation loss does."""
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, EarlyStopping):
-                callback.patience = int(trainer.max_epochs or 0)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Hold the learning rate, which the schedule has changed."""

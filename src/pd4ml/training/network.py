@@ -146,11 +146,12 @@ class NetworkEstimator:
                 _load_state(model, content["state"], folder / _WEIGHTS)
                 arrays = content.get("arrays", {})
         rows = read_history(history)
+        losses = [row["valid_loss"] for row in rows]
         facts = Facts(
             n_train=len(material.train.index),
             n_valid=len(material.valid.index),
             epochs=len(rows),
-            best_epoch=len(rows) if recipe.method.game else 1 + int(np.argmin([r["valid_loss"] for r in rows])),
+            best_epoch=1 + int(np.argmin(losses)) if recipe.method.keeps_best else len(rows),
             seconds=sum(row["seconds"] for row in rows),
             valid_split=material.valid_split,
             valid_index=material.valid.index,
@@ -292,7 +293,7 @@ def _train(
     with interruptible():
         trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
     leave_group()
-    kept = folder / ("last.ckpt" if recipe.method.game else "best.ckpt")
+    kept = folder / ("best.ckpt" if recipe.method.keeps_best else "last.ckpt")
     state = read_checkpoint(kept)["state_dict"]
     own = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
     _load_state(model, own, kept)
@@ -344,7 +345,7 @@ def _trainer(
             Patience(
                 **monitored,
                 min_delta=recipe.min_delta,
-                patience=recipe.max_epochs if recipe.method.game else recipe.patience,
+                patience=recipe.patience if recipe.method.keeps_best else recipe.max_epochs,
                 check_on_train_epoch_end=True,
                 check_finite=False,
             ),

@@ -46,13 +46,14 @@ class Objective(abc.ABC):
 
     ``networks`` that an objective adds to the model are trained with it and are not part of what predicts. One
     whose model gives more numbers than the task asks for, the value first, says so with ``n_outputs``, and with
-    ``readout`` how predictions are made of them. Where losses are against one another, a ``game``, the smallest
-    validation loss says nothing: nothing stops early, and the last epoch's weights are kept.
+    ``readout`` how predictions are made of them. Where the smallest validation loss says nothing, since losses are
+    against one another or weights are averaged, ``keeps_best`` is false: nothing stops early, and the last epoch's
+    weights are kept.
     """
 
     kind: ClassVar[str]
     readout: ClassVar[str] = "value"  # how predictions are read off the model; see pd4ml.training.readout
-    game: ClassVar[bool] = False
+    keeps_best: ClassVar[bool] = True
 
     def check(self, card: Card, task: Task) -> None:  # noqa: B027  most can use any data
         """Raise DataError, in one line and before anything is trained, for data that it is not made for."""
