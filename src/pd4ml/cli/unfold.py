@@ -13,8 +13,6 @@ from pd4ml.cli.app import AsJson, DataPath, DatasetName, app, find, say, width
 
 __all__ = ["unfold"]
 
-_ALL = ("ibu", "omnifold", "spinup")
-
 
 def _several(texts: list[str]) -> list[str]:
     return [name for text in texts for name in text.split(",") if name]
@@ -60,7 +58,7 @@ def unfold(
     """
     from pd4ml.benchmark.run import load_run
     from pd4ml.benchmark.unfold import unfold as compute
-    from pd4ml.methods.unfold.measure import Options
+    from pd4ml.methods.unfold.measure import METHODS, Options
     from pd4ml.report.render import to_text
     from pd4ml.report.unfolding import draw_unfolding, unfolding_table
     from pd4ml.storage.atomic import write_bytes
@@ -72,7 +70,7 @@ def unfold(
         path,
         data=data,
         observables=_several(observables),
-        methods=_ALL if "all" in chosen else tuple(dict.fromkeys(chosen)),
+        methods=tuple(METHODS) if "all" in chosen else tuple(dict.fromkeys(chosen)),
         simulation=simulation,
         run=None if run is None else load_run(run),
         options=Options(iterations, bootstrap, members, seed),
