@@ -32,7 +32,8 @@ EDGES = np.linspace(-4, 5, 41)
 TOY_EVENTS, SMEARING = 100_000, 0.5
 PRIORS = ((0.0, 1.0), (0.8, 1.2))
 SPINUP_SEEDS = (1, 2)
-MOON_EVENTS, MOON_SMEARING = 10_000, 0.35
+# Of no width, any sample but the truth itself would be told apart.
+MOON_EVENTS, MOON_WIDTH, MOON_SMEARING = 10_000, 0.1, 0.35
 # Variant: events and seed. Showers of one seed would be at the same places whatever their primaries.
 JETS = {"default": (20_000, 1), "tune_a14": (4_500, 1)}
 SHOWERS = {"default": (20_000, 1), "proton_iron": (6_000, 2)}
@@ -61,11 +62,12 @@ def toy() -> dict[str, Any]:
 
 
 def half_moons(n: int, seed: int) -> Floats:
-    """Two half circles of radius 1 that reach into each other, without noise."""
+    """Two half circles of radius 1 that reach into each other, of a width of their own."""
     rng = np.random.default_rng(seed)
     angle, upper = rng.uniform(0, np.pi, n), rng.random(n) < 0.5
     x = np.where(upper, np.cos(angle), 1 - np.cos(angle))
-    return np.stack([x, np.where(upper, np.sin(angle), 0.5 - np.sin(angle))], axis=1)
+    line = np.stack([x, np.where(upper, np.sin(angle), 0.5 - np.sin(angle))], axis=1)
+    return np.asarray(line + rng.normal(0, MOON_WIDTH, line.shape))
 
 
 def separation(first: Floats, second: Floats) -> float:
@@ -154,9 +156,9 @@ def main() -> None:
     record: dict[str, Any] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "toy": toy,
-        "moons": moons,
         "jets": lambda: jets(path, ("ibu", "omnifold")),
         "showers": lambda: showers(path, ("ibu", "omnifold")),
+        "moons": moons,
         "jets, spinup": lambda: jets(path, ("spinup",)),
         "showers, spinup": lambda: showers(path, ("spinup",)),
     }

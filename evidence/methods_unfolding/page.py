@@ -30,8 +30,8 @@ def toy(record: dict[str, Any]) -> str:
         rows.append([prior, f"{found['start']:.1f}", *texts, seeds, f"{found['spinup_mean']:.2f}"])
     floor = record["floor"]  # as a chi square of as many degrees of freedom fluctuates
     return (
-        f"{table(rows)}\n\nTwo samples of one truth have {floor:.2f} ± {floor * (2 / (BINS - 1)) ** 0.5:.2f}, which is how "
-        "well all these numbers are known that are not far above."
+        f"{table(rows)}\n\nTwo samples of one truth have {floor:.2f} ± {floor * (2 / (BINS - 1)) ** 0.5:.2f}, "
+        "which is how well numbers near it are known."
     )
 
 
