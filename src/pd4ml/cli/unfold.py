@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pd4ml.cli import complete
-from pd4ml.cli.app import AsJson, DataPath, DatasetName, app, find, say, width
+from pd4ml.cli.app import AsJson, DataPath, DatasetName, app, find, width
 
 __all__ = ["unfold"]
 
@@ -59,9 +60,6 @@ def unfold(
     from pd4ml.benchmark.run import load_run
     from pd4ml.benchmark.unfold import unfold as compute
     from pd4ml.methods.unfold.measure import METHODS, Options
-    from pd4ml.report.render import to_text
-    from pd4ml.report.unfolding import draw_unfolding, unfolding_table
-    from pd4ml.storage.atomic import write_bytes
 
     found, _ = find(dataset, path)
     chosen = _several(method or ["ibu"])
@@ -76,15 +74,21 @@ def unfold(
         options=Options(iterations, bootstrap, members, seed),
         out=out,
     )
+    _show(body, out, as_json)
+
+
+def _show(body: dict[str, Any], out: Path, as_json: bool) -> None:
+    """Plots into the folder ``out``, the table or JSON on the terminal."""
+    from pd4ml.report.render import to_text
+    from pd4ml.report.unfolding import draw_unfolding, unfolding_table
+    from pd4ml.storage.atomic import write_bytes
+
     try:
         pictures = draw_unfolding(body)
     except ImportError:
         pictures = {}
-        say("no plots: matplotlib is not installed (extra `plot`)")
+        print("no plots: matplotlib is not installed (extra `plot`)", file=sys.stderr)
     for name, picture in pictures.items():
         write_bytes(out / f"{name}.png", picture.png)
         write_bytes(out / f"{name}.pdf", picture.pdf)
-    if as_json:
-        print(json.dumps(body, indent=1))
-        return
-    print(to_text(unfolding_table(body), width()))
+    print(json.dumps(body, indent=1) if as_json else to_text(unfolding_table(body), width()))
