@@ -49,12 +49,14 @@ def toy() -> dict[str, Any]:
         data, detector = (v + rng.normal(0, SMEARING, TOY_EVENTS) for v in (truth, particle))
         wanted, prior = counts(truth, EDGES), counts(particle, EDGES)
         response, measured = response_of(particle, detector, EDGES, EDGES), counts(data, EDGES)
-        columns = [v[:, None] for v in (particle, detector, data)]
-        flows = [counts(spinup(*columns, seed=s)[:, 0], EDGES) for s in SPINUP_SEEDS]
+        x, y, measured_y = (v[:, None] for v in (particle, detector, data))
+        flows = [counts(spinup(x, y, measured_y, seed=s)[:, 0], EDGES) for s in SPINUP_SEEDS]
         found[f"N({mean:g}, {spread:g})"] = {
             "start": triangular(prior, wanted),
             "ibu": {k: triangular(ibu(measured, response, prior, k), wanted) for k in (1, 3, 5, 10, 100)},
-            "omnifold": {k: triangular(counts(particle, EDGES, omnifold(*columns, k)), wanted) for k in (1, 3, 5)},
+            "omnifold": {
+                k: triangular(counts(particle, EDGES, omnifold(x, y, measured_y, k)), wanted) for k in (1, 3, 5)
+            },
             "spinup": [triangular(f, wanted) for f in flows],
             "spinup_mean": triangular(np.sum(flows, axis=0), wanted),
         }

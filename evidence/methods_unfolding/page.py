@@ -52,9 +52,8 @@ def variants(*records: dict[str, Any]) -> str:
         for name, found in (item for one in (of, *others) for item in one["methods"].items()):
             after = f"{found['triangular']['value']:.2f} ± {found['triangular']['error']:.2f}"
             tests = (f"{found[t]['before']:.1f} → {found[t]['after']:.1f}" for t in ("closure", "stress"))
-            lines = found["bottom_line"]
-            worst = max(lines, key=lambda one: one["detector"]["value"]) if lines else None
-            bottom = f"{per_bin(worst['detector'])} → {per_bin(worst['particle'])}" if worst else "-"
+            line = found["bottom_line"]
+            bottom = f"{line['detector']['value']:.0f} → {line['particle']['value']:.0f}" if line else "-"
             cells = [f"{of['start']:.1f}", after, per_bin(found["chi2"]), *tests, bottom]
             rows.append([of["name"], name, *cells])
     sizes = " and ".join(
