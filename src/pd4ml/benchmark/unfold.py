@@ -6,6 +6,7 @@ events that were selected at detector level, since no others are kept; those wit
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from pd4ml.errors import DataError
 from pd4ml.methods.unfold.common import Floats, counts, floor, triangular
 from pd4ml.methods.unfold.measure import METHODS, TILT, Axis, Options, Pairs, measure
 from pd4ml.sample import Sample
-from pd4ml.storage.atomic import new_folder, write_text
+from pd4ml.storage.atomic import new_folder, write_bytes, write_text
 from pd4ml.storage.store import Events
 
 __all__ = ["UNFOLDING_NAME", "unfold"]
@@ -88,52 +89,51 @@ def unfold(
     options = _checked(Options() if options is None else options)
     for name in methods:
         as_name("method", name, METHODS)
-    if data == simulation:
-        raise DataError(f"data and simulation are both {data}: choose two variants; closure is tested anyway")
     levels = _levels(dataset, observables, run)
-    config = {
-        k: v
-        for name in (data, simulation)
-        for k, v in dataset.card.variants[as_variant(dataset, name)].config.items()
-    }
-    halves = dataset.simulator().changes_response_only(config)
-    samples = [dataset.at(path, source="generated", variant=v) for v in (data, simulation)]
-    pseudo, simulated = (
-        _pairs(sample, levels, run, part if halves else None, options.seed + part)
-        for part, sample in ((1, samples[0]), (0, samples[1]))
-    )
-    axes = tuple(_axis(name, level, simulated.particle[:, k]) for k, (name, level) in enumerate(levels.items()))
-    results = {name: measure(name, simulated, pseudo, axes, options, _tell) for name in methods}
-    body = {
-        "format": _FORMAT,
-        "created": now(),
-        "dataset": dataset.name,
-        "options": asdict(options),
-        "tilt": TILT,
-        "run": None if run is None else run.record.sha256,
-        "data": {**_facts(samples[0]), "events": len(pseudo.weight)},
-        "simulation": {**_facts(samples[1]), "events": len(simulated.weight)},
-        "observables": [
-            _observable(axis, levels[axis.name], k, pseudo, simulated, results) for k, axis in enumerate(axes)
-        ],
-    }
+    samples = [_sample(dataset, as_path(path), variant) for variant in (data, simulation)]
+    halves = _same_events(dataset, *samples)
     with new_folder(as_path(out, "out")) as folder:
-        write_text(folder / UNFOLDING_NAME, json.dumps(body, indent=1, allow_nan=False) + "\n")
-        np.savez_compressed(
-            folder / _ARRAYS_NAME,
-            **{
-                f"{method}_{axis.name}_{what}": found[k][what]
-                for method, found in results.items()
-                for k, axis in enumerate(axes)
-                for what in ("replicas", "covariance")
-            },
+        pseudo, simulated = (
+            _pairs(sample, levels, run, part if halves else None, options.seed + part)
+            for part, sample in ((1, samples[0]), (0, samples[1]))
         )
+        axes = tuple(_axis(name, levels[name], simulated.particle[:, k]) for k, name in enumerate(levels))
+        results = {name: measure(name, simulated, pseudo, axes, options, _tell) for name in methods}
+        body = {
+            "format": _FORMAT,
+            "created": now(),
+            "dataset": dataset.name,
+            "options": asdict(options),
+            "tilt": TILT,
+            "run": None if run is None else run.record.sha256,
+            "data": {**_facts(samples[0]), "events": len(pseudo.weight)},
+            "simulation": {**_facts(samples[1]), "events": len(simulated.weight)},
+            "observables": [
+                _observable(axis, levels[axis.name], k, pseudo, simulated, results) for k, axis in enumerate(axes)
+            ],
+        }
+        write_text(folder / UNFOLDING_NAME, json.dumps(body, indent=1, allow_nan=False) + "\n")
+        write_bytes(folder / _ARRAYS_NAME, _arrays(axes, results))
     return body
 
 
-def as_variant(dataset: type[Dataset], name: str) -> str:
-    """A variant that the card knows."""
-    return as_name("variant", name, dataset.card.variants)
+def _sample(dataset: type[Dataset], path: Path, variant: str) -> Sample:
+    if not dataset.folder(path, "generated", variant).exists():
+        as_name("variant", variant, dataset.card.variants)
+    return dataset.at(path, source="generated", variant=variant)
+
+
+def _same_events(dataset: type[Dataset], data: Sample, simulation: Sample) -> bool:
+    """Whether both are of one seed and differ only in how events are seen; DataError if they do not differ."""
+    first, second = data.manifest, simulation.manifest
+    if first.fingerprint == second.fingerprint:
+        raise DataError(
+            f"data and simulation are both {data.variant}: choose two variants; closure is tested anyway"
+        )
+    one, other = (m.provenance.get("config", {}) for m in (first, second))
+    changed = {name for name in {*one, *other} if one.get(name) != other.get(name)}
+    same_seed = first.provenance.get("seed") == second.provenance.get("seed")
+    return bool(same_seed and dataset.simulator().changes_response_only(dict.fromkeys(changed)))
 
 
 def _checked(options: Options) -> Options:
@@ -227,6 +227,21 @@ def _axis(name: str, level: Level, particle: Floats) -> Axis:
         low, high = (float(f"{v:.3g}") for v in np.quantile(particle, (0.005, 0.995)))
     edges = np.linspace(low, high, level.bins + 1)
     return Axis(name, level.unit, edges, edges, level.whole)
+
+
+def _arrays(axes: tuple[Axis, ...], results: dict[str, list[dict[str, Any]]]) -> bytes:
+    """Replicas and covariances, as an .npz file."""
+    stream = io.BytesIO()
+    np.savez_compressed(
+        stream,
+        **{
+            f"{method}_{axis.name}_{what}": found[k][what]
+            for method, found in results.items()
+            for k, axis in enumerate(axes)
+            for what in ("replicas", "covariance")
+        },
+    )
+    return stream.getvalue()
 
 
 def _facts(sample: Sample) -> dict[str, Any]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pd4ml.cli import complete
-from pd4ml.cli.app import AsJson, DataPath, DatasetName, app, find, say, width
+from pd4ml.cli.app import AsJson, DataPath, DatasetName, app, find, width
 
 __all__ = ["unfold"]
-
-_ALL = ("ibu", "omnifold", "spinup")
 
 
 def _several(texts: list[str]) -> list[str]:
@@ -60,10 +59,7 @@ def unfold(
     """
     from pd4ml.benchmark.run import load_run
     from pd4ml.benchmark.unfold import unfold as compute
-    from pd4ml.methods.unfold.measure import Options
-    from pd4ml.report.render import to_text
-    from pd4ml.report.unfolding import draw_unfolding, unfolding_table
-    from pd4ml.storage.atomic import write_bytes
+    from pd4ml.methods.unfold.measure import METHODS, Options
 
     found, _ = find(dataset, path)
     chosen = _several(method or ["ibu"])
@@ -72,21 +68,27 @@ def unfold(
         path,
         data=data,
         observables=_several(observables),
-        methods=_ALL if "all" in chosen else tuple(dict.fromkeys(chosen)),
+        methods=tuple(METHODS) if "all" in chosen else tuple(dict.fromkeys(chosen)),
         simulation=simulation,
         run=None if run is None else load_run(run),
         options=Options(iterations, bootstrap, members, seed),
         out=out,
     )
+    _show(body, out, as_json)
+
+
+def _show(body: dict[str, Any], out: Path, as_json: bool) -> None:
+    """Plots into the folder ``out``, the table or JSON on the terminal."""
+    from pd4ml.report.render import to_text
+    from pd4ml.report.unfolding import draw_unfolding, unfolding_table
+    from pd4ml.storage.atomic import write_bytes
+
     try:
         pictures = draw_unfolding(body)
     except ImportError:
         pictures = {}
-        say("no plots: matplotlib is not installed (extra `plot`)")
+        print("no plots: matplotlib is not installed (extra `plot`)", file=sys.stderr)
     for name, picture in pictures.items():
         write_bytes(out / f"{name}.png", picture.png)
         write_bytes(out / f"{name}.pdf", picture.pdf)
-    if as_json:
-        print(json.dumps(body, indent=1))
-        return
-    print(to_text(unfolding_table(body), width()))
+    print(json.dumps(body, indent=1) if as_json else to_text(unfolding_table(body), width()))

@@ -17,8 +17,8 @@ _TESTS = ("closure", "stress")
 _HEADINGS = ("method", "data", "floor", "chi2/bins", *_TESTS, "bottom line")
 _NOTE = (
     "Triangular discriminators x 10^3 against the truth, before -> after; floor: what two samples of one "
-    "spectrum of these sizes have on average. Bottom line: chi square per bin of the alternative most unlike the "
-    "data, at detector level -> after unfolding, which should not be more"
+    "spectrum of these sizes have on average. Bottom line: chi square of the simulation's truth at detector level "
+    "-> after unfolding, which should not be more"
 )
 
 
@@ -42,10 +42,8 @@ def _cells(name: str, of: dict[str, Any], found: dict[str, Any]) -> tuple[Cell, 
         _per_bin(found["chi2"]),
         *(f"{found[test]['before']:.3g} -> {found[test]['after']:.3g}" for test in _TESTS),
     ]
-    lines = found["bottom_line"]
-    if lines:
-        worst = max(lines, key=lambda one: one["detector"]["value"])
-        texts.append(f"{_per_bin(worst['detector'])} -> {_per_bin(worst['particle'])}")
+    if (line := found["bottom_line"]) is not None:
+        texts.append(f"{line['detector']['value']:.3g} -> {line['particle']['value']:.3g}")
     return tuple(Cell(text) for text in (*texts, *[ABSENT] * (len(_HEADINGS) - len(texts))))
 
 

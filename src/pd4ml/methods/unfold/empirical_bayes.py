@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pd4ml.methods.unfold.common import Floats
-from pd4ml.methods.unfold.flows import Climber, Standard, drawn, flow
+from pd4ml.methods.unfold.flows import Climber, Standard, alone, drawn, flow
 
 __all__ = ["gaussian", "neural_empirical_bayes"]
 
@@ -58,8 +58,7 @@ def neural_empirical_bayes(
     n_samples : int
         Size of the sample.
     """
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(seed)
+    with alone(seed):
         y = torch.as_tensor(data, dtype=torch.float32)
         scale, draw = Standard(y), drawn(torch.ones(len(y)))
         source = flow(y.shape[1], 0, transforms=3, bins=8, width=64)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,7 +11,20 @@ from torch import Tensor
 
 from pd4ml.errors import missing_extra
 
-__all__ = ["Climber", "Standard", "drawn", "flow"]
+__all__ = ["Climber", "Standard", "alone", "drawn", "flow"]
+
+
+@contextmanager
+def alone(seed: int) -> Iterator[None]:
+    """Random numbers from ``seed``, and one thread, which suits small networks; then the caller's again."""
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 def flow(features: int, context: int, *, transforms: int, bins: int, width: int) -> Any:

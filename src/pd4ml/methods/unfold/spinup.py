@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from pd4ml.methods.unfold.common import Floats
-from pd4ml.methods.unfold.flows import Climber, Standard, drawn, flow
+from pd4ml.methods.unfold.flows import Climber, Standard, alone, drawn, flow
 
 __all__ = ["source_flow", "spinup"]
 
@@ -58,8 +58,7 @@ def spinup(
     n_samples : int
         Size of the sample.
     """
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(seed)
+    with alone(seed):
         x, y, measured = (torch.as_tensor(v, dtype=torch.float32) for v in (particle, detector, data))
         at_particle, at_detector = Standard(x), Standard(y)
         x, y, measured = at_particle.apply(x), at_detector.apply(y), at_detector.apply(measured)
