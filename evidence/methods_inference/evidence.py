@@ -26,6 +26,8 @@ from pd4ml.training import load_recipe
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1] / "tests"))
+from moons import measure as two_moons  # noqa: E402
+
 from helpers import linear_design, normal_sets  # noqa: E402
 
 RECORD = HERE / "numbers.json"
@@ -48,6 +50,11 @@ def toy(path: Path, out: Path) -> dict[str, Any]:
 def linear(path: Path, out: Path) -> dict[str, Any]:
     """Bounds of a linear and normal experiment, against the exact information."""
     return {str(design): linear_design.measure(design) for design in (0.5, 1.0, 2.0, 3.0)}
+
+
+def moons(path: Path, out: Path) -> dict[str, Any]:
+    """C2ST of two moons from 10,000 simulations, for three observations."""
+    return {"c2st": two_moons()}
 
 
 def showers(path: Path, out: Path) -> dict[str, Any]:
@@ -126,7 +133,14 @@ def _information(events: dict[str, Any]) -> dict[str, Any]:
     return {**plain, "seen": float(seen.mean())}
 
 
-PARTS = {"toy": toy, "linear": linear, "showers": showers, "collisions": collisions, "arrays": arrays}
+PARTS = {
+    "toy": toy,
+    "linear": linear,
+    "moons": moons,
+    "showers": showers,
+    "collisions": collisions,
+    "arrays": arrays,
+}
 
 
 def main() -> None:

@@ -143,7 +143,7 @@ def train(
     seed: int,
     threads: int | None,
 ) -> tuple[Encoder, NDArray[np.float64]]:
-    """Train the recipe's trunk on sets of the role ``encoder``; also (epochs,) the loss on sets of ``posterior``."""
+    """Train the recipe's trunk on sets of the role ``encoder``; also the loss of each epoch on ``posterior``."""
     with _alone(threads):
         graphs = material.graphs(material.train)
         model = make_model(recipe, model_inputs(graphs, material.task), seed)
