@@ -61,7 +61,7 @@ def showers(path: Path, out: Path) -> dict[str, Any]:
     """The share of iron among showers of protons and iron."""
     question = Question("primary", 56.0)
     return _share(
-        pd4ml.Airshower, "filter_net_quick", 12, question, 100, path, out, "primary == 1 or primary == 56"
+        pd4ml.Airshower, "filter_net_quick", 8, question, 100, path, out, "primary == 1 or primary == 56"
     )
 
 

@@ -154,7 +154,7 @@ def train(
             _pairs(material, roles["encoder"], sets["encoder"], trunk.needs_edges),
             _pairs(material, roles["posterior"], sets["posterior"], trunk.needs_edges),
             epochs=recipe.max_epochs,
-            steps=max(1, len(material.train.index) // (2 * recipe.batch_size)),
+            steps=max(1, len(material.train.index) // recipe.batch_size),
             batch=recipe.batch_size,
             learning_rate=recipe.learning_rate,
             seed=seed,
@@ -180,9 +180,9 @@ def _pairs(material: Material, role: Role, sets: Mixtures | Windows, edges: bool
     graphs = material.graphs(role)
     graphs = graphs if edges else graphs.without_edges()
 
-    def draw(rng: np.random.Generator, n: int) -> tuple[Tensor, GraphBatch]:
-        theta, index = sets.draw(rng, n, 2)
-        return _column(theta), GraphBatch.from_packed(graphs[role.index[index.ravel()]])
+    def draw(rng: np.random.Generator, n: int) -> tuple[Tensor, GraphBatch, Tensor]:
+        theta, places, index = sets.batch(rng, n)
+        return _column(theta), GraphBatch.from_packed(graphs[role.index[places]]), torch.from_numpy(index)
 
     return draw
 
