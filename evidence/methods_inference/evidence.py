@@ -103,7 +103,7 @@ def arrays(path: Path, out: Path) -> dict[str, Any]:
         simulator = pd4ml.Airshower.simulator()
         events = simulator.simulate(N_SHOWERS, np.random.SeedSequence(1), simulator.config(settings), "train")
         for trigger in TRIGGERS:
-            seen = _silenced(events, trigger)
+            seen = _silenced(dict(events), trigger)
             rows.append({"spacing": spacing, "trigger": trigger, **_information(seen)})
     return {"showers": N_SHOWERS, "rows": rows}
 
@@ -150,10 +150,10 @@ def main() -> None:
     parser.add_argument("--path", type=Path, default=HERE.parents[1] / "demo" / "datasets")
     parser.add_argument("--out", type=Path, default=HERE.parents[1] / "demo" / "inferences")
     options = parser.parse_args()
-    record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     for name in options.parts or PARTS:
-        record[name] = PARTS[name](options.path, options.out)
-        RECORD.write_text(json.dumps(record, indent=1) + "\n")
+        found = PARTS[name](options.path, options.out)
+        record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+        RECORD.write_text(json.dumps({**record, name: found}, indent=1) + "\n")
     subprocess.run([sys.executable, str(HERE / "page.py")], check=True)
 
 

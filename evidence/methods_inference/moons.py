@@ -20,7 +20,7 @@ def _on_a_moon(rng: np.random.Generator, n: int) -> Floats:
 
 def _simulate(rng: np.random.Generator, theta: Floats) -> Floats:
     shift = np.column_stack([-np.abs(theta.sum(1)), theta[:, 1] - theta[:, 0]]) / np.sqrt(2)
-    return _on_a_moon(rng, len(theta)) + shift
+    return np.asarray(_on_a_moon(rng, len(theta)) + shift)
 
 
 def _exact(rng: np.random.Generator, x: Floats, n: int) -> Floats:

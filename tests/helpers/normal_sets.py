@@ -28,8 +28,8 @@ def exact(mean: Floats, x: Floats) -> Floats:
     n, m, v = x.shape[1], x.mean(1)[:, None], x.var(1)[:, None]
     reach = 8 * np.sqrt(v / n)
     grid = np.linspace(np.maximum(LOW[0], m - reach)[:, 0], np.minimum(HIGH[0], m + reach)[:, 0], 200, axis=1)
-    near = (np.clip(np.sqrt(v)[:, 0] * factor, LOW[1], HIGH[1]) for factor in (0.75, 1.35))
-    width = np.linspace(*near, 100)[:, :, None]
+    least, most = (np.clip(np.sqrt(v)[:, 0] * factor, LOW[1], HIGH[1]) for factor in (0.75, 1.35))
+    width = np.linspace(least, most, 100)[:, :, None]
 
     def log_likelihood(at: Floats) -> Floats:
         """(n, k) at means ``at`` (n, k), but for a factor."""

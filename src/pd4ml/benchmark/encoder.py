@@ -60,10 +60,10 @@ class Encoder:
         self.network, self.trunk, self.prior, self.threads = network, trunk, prior, threads
         self.heads: dict[int, Posterior] = {}
 
-    def encode(self, events: Events) -> NDArray[np.float32]:
+    def encode(self, events: Events) -> Floats:
         """(N, 12) numbers of each event."""
         graphs = LazyGraphs(events, GraphBuilder(self.network.dataset, self.network.view))
-        return predict_graphs(self.trunk, graphs, threads=self.threads)
+        return predict_graphs(self.trunk, graphs, threads=self.threads).astype(np.float64)
 
     def head(self, size: int) -> Posterior:
         """The posterior of sets of ``size``, which has learnt nothing where it is new."""

@@ -114,10 +114,12 @@ class Posterior(nn.Module):
     @torch.no_grad()
     def sample(self, context: Tensor, n: int) -> Tensor:
         """(n, B, D) draws of theta for each ``context`` (B, C)."""
-        return self.low + self.span * torch.special.ndtr(self.density.sample(context, n))
+        found: Tensor = self.low + self.span * torch.special.ndtr(self.density.sample(context, n))
+        return found
 
     def _deviate(self, theta: Tensor) -> Tensor:
-        return torch.special.ndtri(((theta - self.low) / self.span).clamp(1e-6, 1 - 1e-6))
+        found: Tensor = torch.special.ndtri(((theta - self.low) / self.span).clamp(1e-6, 1 - 1e-6))
+        return found
 
 
 def fit(
