@@ -16,7 +16,7 @@ from pd4ml.progress import progress
 
 __all__ = ["Density", "Posterior", "fit"]
 
-_FAR = 8.0  # standard deviations beyond which contexts are taken as no farther: a rare event must not upset a training
+_FAR = 8.0  # standard deviations beyond which contexts are no farther: a rare event must not upset a training
 _MOST = 4.0  # by which ln of the width may differ from that of the guess
 _FLAT = 1e-7  # of the largest variance: directions of context that vary less are rounding
 
