@@ -28,8 +28,8 @@ def exact(mean: Floats, x: Floats) -> Floats:
     n, m, v = x.shape[1], x.mean(1)[:, None], x.var(1)[:, None]
     reach = 8 * np.sqrt(v / n)
     grid = np.linspace(np.maximum(LOW[0], m - reach)[:, 0], np.minimum(HIGH[0], m + reach)[:, 0], 200, axis=1)
-    near = (np.clip(np.sqrt(v)[:, 0] * factor, LOW[1], HIGH[1]) for factor in (0.75, 1.35))
-    width = np.linspace(*near, 100)[:, :, None]
+    least, most = (np.clip(np.sqrt(v)[:, 0] * factor, LOW[1], HIGH[1]) for factor in (0.75, 1.35))
+    width = np.linspace(least, most, 100)[:, :, None]
 
     def log_likelihood(at: Floats) -> Floats:
         """(n, k) at means ``at`` (n, k), but for a factor."""
@@ -56,12 +56,12 @@ def measure(
     torch.manual_seed(seed)
     encode = nn.Sequential(nn.Linear(1, 48), nn.SiLU(), nn.Linear(48, 48), nn.SiLU(), nn.Linear(48, 8))
 
-    def two(rng: np.random.Generator, n: int) -> tuple[Tensor, Tensor]:
-        mean, x = draw_sets(rng, n, 2)
-        return _tensor(mean), _tensor(x.reshape(-1, 1))
+    def two(rng: np.random.Generator, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        mean, x = draw_sets(rng, n // 2, 2)
+        return _tensor(mean), _tensor(x.reshape(-1, 1)), torch.arange(n).view(-1, 2)
 
     first, head = (Posterior(LOW[:1], HIGH[:1], n_context) for n_context in (9, 8))
-    train_pairs(encode, first, two, two, epochs=4, steps=100, batch=256, learning_rate=4e-3, seed=seed)
+    train_pairs(encode, first, two, two, epochs=4, steps=100, batch=512, learning_rate=4e-3, seed=seed)
     theta, x = draw_sets(np.random.default_rng(seed + 10), n_sets + n_test, size)
     with torch.no_grad():
         parts = [encode(_tensor(part.reshape(-1, 1))).view(-1, size, 8).mean(1) for part in np.array_split(x, 100)]

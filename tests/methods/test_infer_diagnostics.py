@@ -42,7 +42,7 @@ def test_a_score_that_knows_the_kind_is_as_good_as_knowing_it() -> None:
     n_members = rng.integers(5, 45, 30)
     sets = np.where(np.arange(50) < n_members[:, None], 1.0, 0.0) + 0.01 * rng.standard_normal((30, 50))
     grid, density = template_posteriors(member + 0.01 * rng.standard_normal(5000), member, sets, n_bins=2)
-    average = np.trapezoid(density * grid, grid, axis=1)
+    average = np.asarray(np.trapezoid(density * grid, grid, axis=1))
     width = np.sqrt(np.trapezoid(density * (grid - average[:, None]) ** 2, grid, axis=1))
     assert width == pytest.approx(known_kinds(n_members, 50), rel=0.02)
     assert average == pytest.approx((n_members + 1) / 52, abs=0.003)

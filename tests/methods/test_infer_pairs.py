@@ -66,6 +66,16 @@ def test_mixtures_have_the_share_that_they_say() -> None:
     assert pull.std() == pytest.approx(1, abs=0.15)
 
 
+def test_many_shares_have_the_same_events() -> None:
+    member = np.arange(1000) % 4 == 0
+    theta, places, index = Mixtures(member).batch(np.random.default_rng(1), 64)
+    assert len(places) == 64
+    assert member[places].sum() == 32
+    assert len(theta) == len(index) == 16 * 64
+    kinds = member[places[index]].mean(1)
+    assert np.polyfit(theta, kinds, 1) == pytest.approx([1, 0], abs=0.1)
+
+
 def test_events_of_large_groups_come_as_often_as_those_of_small_ones() -> None:
     """A group is drawn, then one of its events: a group with ninety events counts as one with one."""
     group = np.r_[np.zeros(90, np.int64), np.arange(1, 11), 11]

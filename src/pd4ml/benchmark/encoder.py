@@ -60,10 +60,10 @@ class Encoder:
         self.network, self.trunk, self.prior, self.threads = network, trunk, prior, threads
         self.heads: dict[int, Posterior] = {}
 
-    def encode(self, events: Events) -> NDArray[np.float32]:
+    def encode(self, events: Events) -> Floats:
         """(N, 12) numbers of each event."""
         graphs = LazyGraphs(events, GraphBuilder(self.network.dataset, self.network.view))
-        return predict_graphs(self.trunk, graphs, threads=self.threads)
+        return predict_graphs(self.trunk, graphs, threads=self.threads).astype(np.float64)
 
     def head(self, size: int) -> Posterior:
         """The posterior of sets of ``size``, which has learnt nothing where it is new."""
@@ -143,7 +143,7 @@ def train(
     seed: int,
     threads: int | None,
 ) -> tuple[Encoder, NDArray[np.float64]]:
-    """Train the recipe's trunk on sets of the role ``encoder``; also (epochs,) the loss on sets of ``posterior``."""
+    """Train the recipe's trunk on sets of the role ``encoder``; also the loss of each epoch on ``posterior``."""
     with _alone(threads):
         graphs = material.graphs(material.train)
         model = make_model(recipe, model_inputs(graphs, material.task), seed)
@@ -154,7 +154,7 @@ def train(
             _pairs(material, roles["encoder"], sets["encoder"], trunk.needs_edges),
             _pairs(material, roles["posterior"], sets["posterior"], trunk.needs_edges),
             epochs=recipe.max_epochs,
-            steps=max(1, len(material.train.index) // (2 * recipe.batch_size)),
+            steps=max(1, len(material.train.index) // recipe.batch_size),
             batch=recipe.batch_size,
             learning_rate=recipe.learning_rate,
             seed=seed,
@@ -180,9 +180,9 @@ def _pairs(material: Material, role: Role, sets: Mixtures | Windows, edges: bool
     graphs = material.graphs(role)
     graphs = graphs if edges else graphs.without_edges()
 
-    def draw(rng: np.random.Generator, n: int) -> tuple[Tensor, GraphBatch]:
-        theta, index = sets.draw(rng, n, 2)
-        return _column(theta), GraphBatch.from_packed(graphs[role.index[index.ravel()]])
+    def draw(rng: np.random.Generator, n: int) -> tuple[Tensor, GraphBatch, Tensor]:
+        theta, places, index = sets.batch(rng, n)
+        return _column(theta), GraphBatch.from_packed(graphs[role.index[places]]), torch.from_numpy(index)
 
     return draw
 

@@ -188,7 +188,8 @@ def _made(
     entries, arrays = [], dict[str, NDArray[Any]]()
     score = _score(numbers["posterior"], sets["posterior"]) if question.value is not None else None
     for size in sizes:
-        trained.fit(size, *((sets[name], numbers[name]) for name in ("posterior", "check")), seed=seed)
+        learn_from, check_on = ((sets[name], numbers[name]) for name in ("posterior", "check"))
+        trained.fit(size, learn_from, check_on, seed)
         rng = np.random.default_rng([seed, size])
         theta, index = sets["test"].draw(rng, asked["sets"], size)
         told = trained.tell(size, numbers["test"][index].mean(1), theta, seed)
@@ -288,8 +289,8 @@ def _references(
     values = {name: score.decision_function(of) for name, of in numbers.items()}
     of_test = values["test"][index]
     grid, density = bounds.template_posteriors(values["posterior"], pools["posterior"].member, of_test)
-    average = np.trapezoid(density * grid, grid, axis=1)
-    width = np.sqrt(np.trapezoid(density * (grid - average[:, None]) ** 2, grid, axis=1))
+    average = np.asarray(np.trapezoid(density * grid, grid, axis=1))
+    width = np.asarray(np.sqrt(np.trapezoid(density * (grid - average[:, None]) ** 2, grid, axis=1)))
     at_truth = np.array([np.interp(t, grid, d) for t, d in zip(theta, density, strict=True)])
     return {
         "known": {

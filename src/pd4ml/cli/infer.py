@@ -76,8 +76,7 @@ def infer(
     """
     from pd4ml.benchmark.infer import INFERENCE_NAME, Question, observe
     from pd4ml.benchmark.infer import infer as learn
-    from pd4ml.report import render
-    from pd4ml.report.inference import inference_picture, inference_table
+    from pd4ml.report.inference import inference_picture
     from pd4ml.training.recipe import load_recipe
 
     found, source = find(dataset, path, source)
@@ -99,10 +98,19 @@ def infer(
         write_text(folder / f"observed-{observed}.json", json.dumps(seen, indent=1) + "\n")
     with suppress(ImportError):  # the numbers need no picture
         write_bytes(folder / "inference.png", inference_picture(body).png)
+    _show(body, seen, folder, as_json)
+
+
+def _show(body: dict[str, Any], seen: dict[str, Any] | None, folder: Path, as_json: bool) -> None:
+    from pd4ml.report import render
+    from pd4ml.report.inference import inference_table
+
     if as_json:
         print(json.dumps({**body, **({"observed": seen} if seen else {})}, indent=1))
         return
-    print(render.to_text(inference_table(body), width()))
+    table = inference_table(body)
+    say(table.title)
+    print(render.to_text(table, width()))
     if seen is not None:
         say("\n".join(_observed_lines(seen)))
     say(f"{folder} has all numbers, the posteriors and the networks.")

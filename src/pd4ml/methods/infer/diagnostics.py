@@ -63,4 +63,5 @@ def coverage(
 
 def mean(values: Floats) -> Measurement:
     """The mean of ``values`` (B,), and its error."""
-    return Measurement(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
+    average, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+    return Measurement(average, error if error > 1e-12 * abs(average) else 0.0)  # else it is rounding

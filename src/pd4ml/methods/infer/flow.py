@@ -16,6 +16,10 @@ from pd4ml.progress import progress
 
 __all__ = ["Density", "Posterior", "fit"]
 
+_FAR = 8.0  # standard deviations beyond which contexts are no farther: a rare event must not upset a training
+_MOST = 4.0  # by which ln of the width may differ from that of the guess
+_FLAT = 1e-7  # of the largest variance: directions of context that vary less are rounding
+
 
 class Density(nn.Module):
     """q(y | context): a neural spline flow (arXiv:1906.04032) of y, moved and scaled as the context says.
@@ -52,8 +56,8 @@ class Density(nn.Module):
         centred = (context - context.mean(0)).double()
         variance, axes = torch.linalg.eigh(centred.T @ centred / len(centred))
         self.centre.copy_(context.mean(0))
-        self.whiten.copy_(axes * variance.clamp_min(1e-10 * float(variance.max())) ** -0.5)
-        x = self._second_order((context - self.centre) @ self.whiten).double()
+        self.whiten.copy_(axes * variance.clamp_min(_FLAT * float(variance.max())) ** -0.5)
+        x = self._second_order(((context - self.centre) @ self.whiten).clamp(-_FAR, _FAR)).double()
         x = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], 1)
         ridge = 1e-4 * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
         solved = torch.linalg.solve(x.T @ x + ridge, x.T @ values.double())
@@ -74,10 +78,10 @@ class Density(nn.Module):
         return found
 
     def _parts(self, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x = (context - self.centre) @ self.whiten
+        x = ((context - self.centre) @ self.whiten).clamp(-_FAR, _FAR)
         move, widen = self.affine(x).chunk(2, -1)
         place = self.guess(self._second_order(x)) + move * self.log_spread.exp()
-        return x, place, self.log_spread + widen
+        return x, place, self.log_spread + _MOST * torch.tanh(widen / _MOST)
 
     def _second_order(self, x: Tensor) -> Tensor:
         first, second = self.get_buffer("pairs")
@@ -114,10 +118,12 @@ class Posterior(nn.Module):
     @torch.no_grad()
     def sample(self, context: Tensor, n: int) -> Tensor:
         """(n, B, D) draws of theta for each ``context`` (B, C)."""
-        return self.low + self.span * torch.special.ndtr(self.density.sample(context, n))
+        found: Tensor = self.low + self.span * torch.special.ndtr(self.density.sample(context, n))
+        return found
 
     def _deviate(self, theta: Tensor) -> Tensor:
-        return torch.special.ndtri(((theta - self.low) / self.span).clamp(1e-6, 1 - 1e-6))
+        found: Tensor = torch.special.ndtri(((theta - self.low) / self.span).clamp(1e-6, 1 - 1e-6))
+        return found
 
 
 def fit(

@@ -21,9 +21,8 @@ from pd4ml.methods.infer.flow import Posterior, fit
 
 __all__ = ["Means", "Sets", "fit_head", "of_size", "train_pairs"]
 
-# Draws n sets of two events: theta (n, D), and the 2 n events, those of a set side by side, as the encoder takes
-# them.
-Sets = Callable[[np.random.Generator, int], tuple[Tensor, Any]]
+# Draws sets of two of n events: theta (m, D), the n events as the encoder takes them, which two (m, 2) are a set.
+Sets = Callable[[np.random.Generator, int], tuple[Tensor, Any, Tensor]]
 # Draws n sets: theta (n, D), and the mean of the numbers of each set's events (n, C).
 Means = Callable[[np.random.Generator, int], tuple[Tensor, Tensor]]
 
@@ -42,29 +41,26 @@ def train_pairs(
     epochs: int,
     steps: int,
     batch: int = 128,
-    n_valid: int = 1024,
+    n_valid: int = 2048,
     learning_rate: float = 1e-3,
     seed: int = 1,
 ) -> NDArray[np.float64]:
-    """Train ``encode`` (events -> (n, C)) and ``head`` on sets of one and of two, each counting half.
+    """Train ``encode`` (events -> (n, C)) and ``head`` on sets of one and of two of ``batch`` events.
 
     The context of ``head`` is that of `of_size`. Gives (epochs,) the validation loss: minus the mean
     ln posterior, in nats.
     """
 
-    def loss(drawn: tuple[Tensor, Any]) -> Tensor:
-        theta, events = drawn
-        numbers = encode(events).unflatten(0, (-1, 2))
-        contexts = torch.stack([of_size(numbers[:, 0], 1), of_size(numbers.mean(1), 2)])
+    def loss(drawn: tuple[Tensor, Any, Tensor]) -> Tensor:
+        theta, events, index = drawn
+        numbers = encode(events)
+        contexts = torch.stack([of_size(numbers[index[:, 0]], 1), of_size(numbers[index].mean(1), 2)])
         found: Tensor = -head(theta.expand(2, *theta.shape), contexts).mean()
         return found
 
     def valid() -> float:
-        rng, n_left, total = np.random.default_rng(seed + 1), n_valid, 0.0
-        while n_left > 0:
-            n = min(batch, n_left)
-            total, n_left = total + n * float(loss(draw_valid(rng, n))), n_left - n
-        return total / n_valid
+        rng, n = np.random.default_rng(seed + 1), max(1, n_valid // batch)
+        return sum(float(loss(draw_valid(rng, batch))) for _ in range(n)) / n
 
     return fit(
         (encode, head),

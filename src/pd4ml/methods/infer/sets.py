@@ -13,6 +13,8 @@ from pd4ml.errors import DataError
 __all__ = ["Mixtures", "Windows"]
 
 Drawn = tuple[NDArray[np.float64], NDArray[np.int64]]
+Batch = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]
+_SETS_OF_AN_EVENT = 16  # the encoder takes most of the time, and learns less from one share than from many
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,17 @@ class Mixtures:
         theta = rng.uniform(self.low, self.high, n)
         chosen = [kind.draw(rng, 0, len(kind), (n, size)) for kind in self._kinds]
         return theta, np.where(rng.random((n, size)) < theta[:, None], *chosen)
+
+    def batch(self, rng: np.random.Generator, n_events: int) -> Batch:
+        """Sixteen sets of two for each of ``n_events``, half of each kind: many shares have the same events.
+
+        Gives the shares (n,), the places of the events, and which two of them (n, 2) are a set.
+        """
+        half = max(1, n_events // 2)
+        places = np.concatenate([kind.draw(rng, 0, len(kind), (1, half))[0] for kind in self._kinds])
+        theta = rng.uniform(self.low, self.high, _SETS_OF_AN_EVENT * n_events)
+        other = rng.random((len(theta), 2)) >= theta[:, None]
+        return theta, places, rng.integers(half, size=(len(theta), 2)) + half * other
 
 
 @dataclass(frozen=True)
@@ -90,6 +103,11 @@ class Windows:
             raise DataError(
                 f"windows of {self.width:g} of the range have no event: use more events, or wider windows"
             )
+
+    def batch(self, rng: np.random.Generator, n_events: int) -> Batch:
+        """Sets of two of ``n_events``: the values (n,), the places of the events, which two (n, 2) are a set."""
+        theta, places = self.draw(rng, max(1, n_events // 2), 2)
+        return theta, places.ravel(), np.arange(places.size).reshape(-1, 2)
 
     @property
     def range(self) -> tuple[float, float]:
