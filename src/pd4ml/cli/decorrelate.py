@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["decorrelate"]
 
-_PLOTS = (".png", ".pdf", ".svg")
+_PLOTS = (".png", ".pdf")
 Found = dict[str, dict[str, "Measurement"]]
 
 
@@ -43,9 +43,7 @@ def decorrelate(
         str, typer.Option("--from", help="An array, a summary feature, or an expression over both.")
     ] = "",
     measure: Annotated[bool, typer.Option("--measure", help="Only measure: make no flattened run.")] = False,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="Rejection against 1/JSD: .png, .pdf or .svg.")
-    ] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Rejection against 1/JSD: .png or .pdf.")] = None,
     predictions: Annotated[
         Path | None, typer.Option("--predictions", help="Instead of RUN: predictions of any tool.")
     ] = None,
@@ -141,12 +139,13 @@ def _of_file(
 def _show(found: Found, quantity: str, plot: Path | None, as_json: bool) -> None:
     from pd4ml.report.decorrelation import sculpting_picture, sculpting_table
     from pd4ml.report.render import to_text
+    from pd4ml.report.style import house_style
 
     if plot is not None:
-        drawn = sculpting_picture("sculpting", found, quantity)
-        written = {".svg": drawn.svg.encode(), ".pdf": drawn.pdf, ".png": drawn.png}
+        with house_style():
+            drawn = sculpting_picture("sculpting", found, quantity)
         plot.parent.mkdir(parents=True, exist_ok=True)
-        plot.write_bytes(written[plot.suffix.lower()])
+        plot.write_bytes(drawn.png if plot.suffix.lower() == ".png" else drawn.pdf)
     if as_json:
         body = {label: {name: asdict(value) for name, value in each.items()} for label, each in found.items()}
         print(json.dumps({"quantity": quantity, "scores": body}, indent=1))
