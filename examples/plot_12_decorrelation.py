@@ -2,14 +2,14 @@
 A score against a nuisance
 ==========================
 
-A cut on a tagger's score sculpts the mass spectrum of what passes, and a score moves with every setting of the detector
-that nobody measured. These are two problems, with two ways out (:doc:`/how_to/decorrelation`). Here both are shown on
-events that take no time to make; on a dataset the first is ``pd4ml decorrelate RUN --from mass``.
+A cut on a tagger's score sculpts the mass spectrum of what passes, and a score moves with every setting of the
+detector that nobody measured. These are two problems, with two ways out (:doc:`/how_to/decorrelation`). Here both
+are shown on events that take no time to make; on a dataset the first is ``pd4ml decorrelate RUN --from mass``.
 
 An observed quantity
 --------------------
-Background has a falling mass spectrum and signal a peak. The network sees a number that tells of the class, and one that
-tells of the mass.
+Background has a falling mass spectrum and signal a peak. The network sees a number that tells of the class, and
+one that tells of the mass.
 """
 
 import matplotlib.pyplot as plt
@@ -37,8 +37,8 @@ plain = pd4ml.train(jets, small, runs_dir="runs/bump")
 flat = flatten_run(plain, "datasets", of="mass")
 
 # %%
-# The flattened score is a rank among background of the same mass, taken from the validation events. What it costs in
-# rejection, and what it leaves of the background's shape, is measured on test events.
+# The flattened score is a rank among background of the same mass, taken from the validation events. What it costs
+# in rejection, and what it leaves of the background's shape, is measured on test events.
 
 for name, run in {"plain": plain, "flattened": flat}.items():
     found = sculpting_of_run(run, "datasets", of="mass")
@@ -59,8 +59,8 @@ _ = ax.legend()
 # %%
 # A nuisance that is not observed
 # -------------------------------
-# The toy of arXiv:1611.01046: class 1 lies around (1, 1 + z), and z is known in training only. The score of any network
-# that uses x2 moves with z; ``disco`` takes the squared distance correlation of score and z into the loss.
+# The toy of arXiv:1611.01046: class 1 lies around (1, 1 + z), and z is known in training only. The score of a
+# network that uses x2 moves with z; ``disco`` takes the squared distance correlation of score and z into the loss.
 
 label = rng.integers(0, 2, 40_000)
 z = rng.normal(size=40_000)
@@ -84,5 +84,5 @@ for ax, strength in zip(axes, (0.0, 5.0), strict=True):
 _ = axes[0].legend()
 
 # %%
-# The area that is lost was bought with x2: no score that does not depend on z at all can have more than 0.764, which is
-# known exactly, and one that may has 0.859.
+# What is lost came from x2: no score that does not depend on z at all can have an area of more than 0.764, which
+# is known exactly, and one that may has 0.859.

@@ -28,24 +28,23 @@ from pd4ml.training import Recipe
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1] / "tests"))
 RECORD = HERE / "numbers.json"
-N_EVENTS, SEEDS, N_RESAMPLES = 20_000, (1, 2), 200
+N_EVENTS, SEEDS, N_RESAMPLES = 20_000, (1,), 200
 
 JETS: dict[str, dict[str, Any]] = {
     "plain": {"kind": "supervised"},
     "planing": {"kind": "planing", "quantity": "mass"},
-    **{f"DisCo, strength {s:g}": {"kind": "disco", "nuisance": "mass", "strength": s} for s in (1.0, 2.0, 4.0)},
-    **{f"adversary, strength {s:g}": {"kind": "pivot", "nuisance": "mass", "strength": s} for s in (0.5, 2.0)},
+    **{f"DisCo, strength {s:g}": {"kind": "disco", "nuisance": "mass", "strength": s} for s in (2.0, 10.0, 30.0)},
+    **{f"adversary, strength {s:g}": {"kind": "pivot", "nuisance": "mass", "strength": s} for s in (2.0, 10.0)},
 }
 SHOWERS: dict[str, dict[str, Any]] = {
     "plain": {"kind": "supervised"},
-    **{f"DisCo, strength {s:g}": {"kind": "disco", "nuisance": "primary", "strength": s} for s in (0.3, 3.0)},
+    **{f"DisCo, strength {s:g}": {"kind": "disco", "nuisance": "primary", "strength": s} for s in (300.0, 3000.0)},
 }
 _OF_TOY: dict[str, Any] = {"nuisance": "z", "classes": [1]}
 TOY: dict[str, dict[str, Any]] = {
     "plain": {"kind": "supervised"},
-    **{f"DisCo, strength {s:g}": {"kind": "disco", "strength": s, **_OF_TOY} for s in (1.0, 2.0, 5.0, 20.0)},
+    **{f"DisCo, strength {s:g}": {"kind": "disco", "strength": s, **_OF_TOY} for s in (2.0, 5.0, 20.0)},
     "adversary, strength 5": {"kind": "pivot", "strength": 5.0, **_OF_TOY},
-    "adversary, strength 5, 4 steps": {"kind": "pivot", "strength": 5.0, "steps": 4, **_OF_TOY},
 }
 
 
@@ -148,7 +147,7 @@ def of_toy(path: Path, runs: Path) -> dict[str, Any]:
         for name, method in TOY.items():
             settings: dict[str, Any] = {"width": 20, "learning_rate": 2e-2, "max_epochs": 20, "batch_size": 1024}
             if method["kind"] == "pivot":  # which needs smaller steps
-                settings |= {"learning_rate": 5e-3, "batch_size": 512, "max_epochs": 20 * method.get("steps", 1)}
+                settings |= {"learning_rate": 5e-3, "batch_size": 512}
             run = train(sample, name, method, runs, seed, **settings)
             scores = [run.predict(each).output for each in shifted]
             found.setdefault(name, []).append([auc(run.predict(every).output, label), largest_ks(scores)])
