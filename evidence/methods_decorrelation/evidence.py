@@ -138,7 +138,7 @@ def of_toy(path: Path, runs: Path) -> dict[str, Any]:
     sample, every, shifted = make_toy(path), every_toy(path), shifted_toys(path)
     events = every.open("test")
     label = np.asarray(events.y)
-    x, fixed = np.asarray(events["event"]), [np.asarray(s.open("test")["event"]) for s in shifted]
+    x, fixed = np.asarray(events["x"]), [np.asarray(s.open("test")["x"]) for s in shifted]
     found: dict[str, Any] = {
         name: [[auc(score(x), label), largest_ks([score(each) for each in fixed])]]
         for name, score in (("best without a pivot, exact", best_score), ("best pivot, exact", best_pivot))

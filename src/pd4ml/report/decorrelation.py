@@ -19,6 +19,8 @@ _COLUMNS = {
     "ks_1": "KS, signal",
 }
 
+_DISTINCT = 6  # colours and shapes; points of further scores are open
+
 Sculpting = Mapping[str, Mapping[str, Measurement]]
 
 
@@ -39,12 +41,13 @@ def sculpting_picture(name: str, measured: Sculpting, quantity: str) -> Picture:
         for i, (label, found) in enumerate(measured.items()):
             x, y = found.get(f"inverse_jsd_{at}"), found.get(f"rejection_{at}")
             if x is not None and y is not None:
-                style = {**points(i), "ms": 5, "lw": 1.2}
+                style = {**points(i), "ms": 5, "lw": 1.2, **({"mfc": "none"} if i >= _DISTINCT else {})}
                 ax.errorbar(x.value, y.value, y.error, x.error, **style, label=plain_text(label))
         limits = [limit.value for found in measured.values() if (limit := found.get(f"inverse_jsd_limit_{at}"))]
         if limits:
             ax.axvline(sum(limits) / len(limits), color="#8a8a8a", linestyle=":", linewidth=1)
         ax.set(xscale="log", yscale="log", xlabel=plain_text(f"1/JSD of {quantity} [1/bit]"))
+        ax.xaxis.set_minor_formatter("")
         ax.set(ylabel="background rejection 1/ε$_\\mathrm{B}$", title=f"ε$_\\mathrm{{S}}$ = {at}")
     axes[-1].legend(loc="best")
     text = (
