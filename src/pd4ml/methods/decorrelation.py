@@ -89,7 +89,7 @@ class Disco(_Decorrelation):
     nuisance : str
         An array, a summary feature, or an expression over both.
     strength : float
-        Not negative; 0 is supervised training.
+        In units of the loss, which of a regression is the square of the target's; 0 is supervised training.
     classes : tuple[int, ...]
         Of a classification: the output is decorrelated for events of these, the background by default.
 
@@ -133,7 +133,7 @@ class Pivot(_Decorrelation):
     nuisance : str
         An array, a summary feature, or an expression over both.
     strength : float
-        Not negative; 0 is supervised training.
+        In units of the loss per nat; 0 is supervised training.
     classes : tuple[int, ...]
         Of a classification: the adversary sees events of these, the background by default.
     steps : int

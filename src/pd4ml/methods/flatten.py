@@ -1,4 +1,4 @@
-"""Flattening: a finished score made independent of an observed quantity, by its rank among background like the event.
+"""Flattening: a score made independent of an observed quantity, by its rank among background like the event.
 
 The new score is the share of background events with nearly the same value of the quantity that score lower: the
 conditional quantile. Its distribution for background is the same at every value of the quantity, and events of one
@@ -36,8 +36,8 @@ def conditional_rank(
 ) -> NDArray[np.float64]:
     """Share of the background nearest in the quantity that scores lower, strictly between 0 and 1.
 
-    Between the scores of two background events it is interpolated, beyond the last it goes on rising, so that events
-    are not tied. It tells nothing of background efficiencies below 1 / 100.
+    Between the scores of two background events it is interpolated, beyond the last it goes on rising, so that
+    events are not tied. It tells nothing of background efficiencies below 1 / 100.
 
     Parameters
     ----------

@@ -98,8 +98,11 @@ class TrainingModule(LightningModule):
         for names in self.recipe.method.optimisers().values():
             parameters = [p for name in names for p in self.networks[name].parameters()]
             optimisers.append(make_optimiser(self.recipe, parameters))
-        steps = int(self.trainer.estimated_stepping_batches)
-        self.schedules = [Schedule(self.recipe, optimiser, steps) for optimiser in optimisers]
+        steps, every = int(self.trainer.estimated_stepping_batches), self.recipe.method.every()
+        self.schedules = [
+            Schedule(self.recipe, optimiser, max(steps // every.get(name, 1), 1))
+            for name, optimiser in zip(self.recipe.method.optimisers(), optimisers, strict=True)
+        ]
         return optimisers
 
     def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
@@ -122,10 +125,12 @@ class TrainingModule(LightningModule):
         self._note("train_loss", losses["model"], batch)
         if self.automatic_optimization:
             return losses["model"] * batch.weight
-        every = self.recipe.method.every()
-        due = {name: loss for name, loss in losses.items() if self._batch_number % every.get(name, 1) == 0}
-        self._step_each({name: loss * batch.weight for name, loss in due.items()})
+        self._step_each({name: loss * batch.weight for name, loss in losses.items() if self._is_due(name)})
         return None
+
+    def _is_due(self, name: str) -> bool:
+        """Whether an optimiser steps in this batch."""
+        return self._batch_number % self.recipe.method.every().get(name, 1) == 0
 
     def _step_each(self, losses: dict[str, Tensor]) -> None:
         """Step the optimisers of ``losses``, each with gradients of its own, taken before any of them steps."""
@@ -159,9 +164,10 @@ class TrainingModule(LightningModule):
         self.log(name, loss, on_step=False, on_epoch=True, batch_size=n_events, sync_dist=True)
 
     def on_train_batch_end(self, *_: object) -> None:
-        """Step the schedules."""
-        for schedule in self.schedules:
-            schedule.after_step()
+        """Step the schedules of the optimisers that have stepped."""
+        for name, schedule in zip(self.recipe.method.optimisers(), self.schedules, strict=True):
+            if self._is_due(name):
+                schedule.after_step()
 
     def on_train_epoch_end(self) -> None:
         """Step the schedules, before callbacks write a checkpoint."""
