@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ def test_bounds_of_the_exact_densities_are_the_information(design: float) -> Non
     y = design * theta + rng.standard_normal((N, 1))
     variance = 1 / (1 + design**2)
     log_posterior = -0.5 * (theta - variance * design * y) ** 2 / variance - 0.5 * np.log(2 * np.pi * variance)
-    found = posterior_bound(log_posterior[:, 0], 0.5 * np.log(2 * np.pi * np.e))
+    found = posterior_bound(log_posterior[:, 0], 0.5 * math.log(2 * math.pi * math.e))
     assert found.error is not None
     assert found.value == pytest.approx(exact_information(design), abs=3 * found.error)
     log_likelihood = -0.5 * (y - design * np.hstack([theta, others])) ** 2
