@@ -33,3 +33,28 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_python_in_pages_parses(page: Path) -> None:
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
         compile(block, str(page), "exec")
+
+
+ITEMS = [
+    [cell.strip() for cell in line.strip("|").split(" | ")]
+    for line in (ROOT / "docs" / "explanations" / "white_papers.md").read_text().splitlines()
+    if re.match(r"\| .* \| (ML|GNN|Sim|UQ)[^|]* \| (yes|in part|not yet) \|", line)
+]
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: str(item[0])[:40])
+def test_what_white_papers_ask_for_is_shown_or_not_claimed(item: list[str]) -> None:
+    """Each item leads to a page or a test that is there, or says that it is not done."""
+    _, _, here, shown = (*item, "")[:4]
+    tests = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", shown)
+    assert bool(shown.strip(" |")) == (here != "not yet")
+    assert here == "not yet" or tests or "](" in shown
+    assert ("not yet" in shown) <= (here == "in part" or "hypergraphs" in shown)
+    for file, name in tests:
+        assert f"def {name}" in (ROOT / file).read_text(), f"{file}: {name}"
+
+
+def test_all_items_of_white_papers_are_looked_at() -> None:
+    rows = (ROOT / "docs" / "explanations" / "white_papers.md").read_text().count("\n| ")
+    assert len(ITEMS) == 33
+    assert rows == len(ITEMS) + (2 + 4) + 4 * 2  # the reports and their header, four headers of two lines
