@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -110,8 +111,7 @@ def derive(
         The new model with its record.
     """
     first, records = parents[0], [run.record for run in parents]
-    content = [*(record.sha256 for record in records), method]
-    content = content if len(records) > 1 else [records[0].sha256, dict(method)]
+    content = [*(record.sha256 for record in records), dict(method)]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
     facts, name = records[0].dataset, first.folder.name.rpartition("-")[0] + f"-{method['kind']}"
     if len(records) > 1:
@@ -121,7 +121,12 @@ def derive(
         if (folder / RECORD_NAME).exists():
             return Run(read_record(folder), first.model, first.threads)
         folder.mkdir(parents=True, exist_ok=True)
-        fitted = make(folder)
+        try:
+            fitted = make(folder)
+        except DataError:
+            with suppress(OSError):  # nothing is left of what was refused
+                folder.rmdir()
+            raise
         fitted.threads = first.threads
         fitted.save(folder)
         seeds = {record.seed for record in records}
