@@ -27,6 +27,7 @@ from pd4ml.metrics.measurement import Floats, require_scikit_learn
 from pd4ml.sample import Sample
 from pd4ml.storage.atomic import write_bytes, write_text
 from pd4ml.storage.lock import one_writer
+from pd4ml.storage.small import read_json
 from pd4ml.storage.store import Events
 from pd4ml.training.material import Role, prepare
 from pd4ml.training.recipe import TREES, Recipe
@@ -153,7 +154,7 @@ def infer(
 def read_inference(folder: Path) -> dict[str, Any]:
     """What a finished inference left; DataError for anything else."""
     try:
-        body = json.loads((folder / INFERENCE_NAME).read_text(encoding="utf-8"))
+        body = read_json(folder / INFERENCE_NAME)
         if body["format"] == _FORMAT:
             return dict(body)
     except (OSError, ValueError, KeyError, TypeError):

@@ -24,6 +24,7 @@ from pd4ml.requirements import version
 from pd4ml.text import wrapped
 
 __all__ = [
+    "PANELS",
     "App",
     "AsJson",
     "ColumnNames",
@@ -43,11 +44,26 @@ __all__ = [
 ]
 
 
+# What the help puts together, in this order; all commands are here.
+PANELS = {
+    "Events": "list info cite download import generate convert plot audit export verify",
+    "Models": "recipes train predict benchmark collaborate",
+    "Numbers": "evaluate results report shift leaderboard compete",
+    "Methods": "calibrate ensemble intervals laplace decorrelate unfold infer",
+    "Around": "doctor new check",
+}
 _MOST_OF_A_MESSAGE = 2000  # long names and lists of hostile files end here
 
 
 class _Group(TyperGroup):
     """Prints what a user can act on as one line and exits with 2; a traceback is a bug of ours."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """In the order of the help, each with its part of it."""
+        parts = {name: title for title, names in PANELS.items() for name in names.split()}
+        for name, command in self.commands.items():
+            command.rich_help_panel = parts[name]  # type: ignore[attr-defined]
+        return sorted(self.commands, key=list(parts).index)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """With --plugin moved to the front, which is an option of all subcommands."""
@@ -125,6 +141,7 @@ app = App(
     pd4ml train TopTagging --recipe fcn_quick      train on them, leave a record
     pd4ml results runs                             compare the records
     pd4ml shift runs/NAME -n 20000                 what variations do to it
+    pd4ml intervals runs/NAME                      how far off it may be
     pd4ml predict runs/NAME --out scores.npz       apply it to other events
     pd4ml benchmark quick                          or all datasets at once
     pd4ml convert FILES --name MyData              your own files as a dataset, for all of these

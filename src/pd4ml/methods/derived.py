@@ -23,6 +23,7 @@ from pd4ml.errors import DataError, one_line, unknown_name
 from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.atomic import write_bytes, write_text
 from pd4ml.storage.npz import read_npz
+from pd4ml.storage.small import read_json
 from pd4ml.storage.store import Events
 from pd4ml.training.fitted import FEATURES_NAME, MODEL_FILES, Fitted, Options, load_fitted
 from pd4ml.training.recipe import Recipe
@@ -136,7 +137,7 @@ class DerivedEstimator:
     def load(self, folder: Path, dataset: type[Dataset], view: FeatureView, model: nn.Module | None) -> Derived:
         """The members, the rule and its numbers; a ``model`` of the user's takes the weights of each member."""
         try:
-            body = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+            body = read_json(folder / _FILE)
             if body["format"] != _FORMAT or not 0 < body["members"] <= _MOST_MEMBERS:
                 raise ValueError(f"format {body['format']!r}, {body['members']!r} members")
             kind, members, options = str(body["kind"]), int(body["members"]), dict(body["options"])
