@@ -76,7 +76,7 @@ def test_a_quantile_for_each_bin_covers_each_bin(data: Path, tmp_path: Path) -> 
     assert widths[0] > 1.2 * widths[-1]
     with pytest.raises(pd4ml.Pd4mlError, match="unknown quantity 'nn'; did you mean 'n'"):
         intervals(run, data, by="nn")
-    with pytest.raises(DataError, match="points is no number of each event"):
+    with pytest.raises(DataError, match="is no finite number of each event"):
         intervals(run, data, by="points")
 
 

@@ -24,11 +24,11 @@ from pd4ml.benchmark.outcome import VALID_PREDICTIONS
 from pd4ml.benchmark.record import now
 from pd4ml.benchmark.run import Run
 from pd4ml.benchmark.shift import make_variants, variants_of
-from pd4ml.dataset import Dataset
-from pd4ml.errors import DataError, unknown_name
+from pd4ml.errors import DataError
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.truth import Truth, events_truth
 from pd4ml.methods.conformal import Cells, Values, class_scores, coverage_error, effective_number, pulls
+from pd4ml.quantity import quantity
 from pd4ml.storage.atomic import write_bytes, write_text
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.store import Events
@@ -38,7 +38,6 @@ __all__ = ["INTERVALS_NAME", "Judged", "Quantiles", "intervals", "level"]
 INTERVALS_NAME, _BOUNDS = "intervals.json", "intervals.npz"
 _FORMAT = 1
 _BINS = 4
-_AT_ONCE = 10_000
 
 Codes = NDArray[np.int64]
 
@@ -72,9 +71,8 @@ class Judged:
         """What is predicted, of a regression."""
         if self.truth.task != "regression":
             return None
-        more = (getattr(self.predictions, name, None) for name in ("spread", "lower", "upper"))
-        spread, lower, upper = (None if a is None else np.asarray(a, np.float64) for a in more)
-        return Values(np.asarray(self.predictions.output, np.float64), spread, lower, upper)
+        more = {name: np.asarray(array, np.float64) for name, array in self.predictions.spreads.items()}
+        return Values(np.asarray(self.predictions.output, np.float64), **more)
 
     @property
     def likely(self) -> NDArray[np.float64]:
@@ -175,11 +173,11 @@ def intervals(
     dataset = run.fitted.dataset
     if dataset.card.target.shape and run.record.dataset["task"] == "regression":
         raise DataError(f"{dataset.name} asks for vectors: intervals are for one value or for classes")
-    inner = _edges(_quantity(dataset, material.valid, by)) if by else np.zeros(0)
+    inner = _edges(quantity(dataset, material.valid, by)) if by else np.zeros(0)
 
     def judged(predictions: Predictions, events: Events) -> Judged:
         truth = events_truth(dataset.card, events)
-        bins = _codes(inner, _quantity(dataset, events, by)) if by else None
+        bins = _codes(inner, quantity(dataset, events, by)) if by else None
         if bins is not None and truth.node is not None:
             bins = bins[np.searchsorted(events.places, truth.event_id)]
         return Judged.of(predictions, truth, bins)
@@ -320,19 +318,3 @@ def _edges(values: NDArray[Any]) -> NDArray[np.float64]:
 
 def _codes(inner: NDArray[Any], values: NDArray[Any]) -> Codes:
     return np.searchsorted(inner, np.asarray(values, np.float64), side="right").astype(np.int64)
-
-
-def _quantity(dataset: type[Dataset], events: Events, name: str) -> NDArray[np.float64]:
-    """(N,) an array of the events, or a summary feature."""
-    if name in events:
-        values = np.asarray(events[name])
-        if values.ndim != 1 or values.dtype.kind not in "buif":
-            raise DataError(f"{name} is no number of each event, found {values.dtype} {values.shape}")
-        return values.astype(np.float64)
-    parts = []
-    for low in range(0, len(events), _AT_ONCE):
-        names, found = dataset.summary_features(events.take(slice(low, low + _AT_ONCE)))
-        if name not in names:
-            raise unknown_name("quantity", name, [*names, *dict(events.items())])
-        parts.append(found[:, names.index(name)])
-    return np.concatenate(parts).astype(np.float64)
