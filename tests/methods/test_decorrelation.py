@@ -224,10 +224,10 @@ def test_on_the_toy_distance_correlation_comes_near_the_optimum(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_on_the_toy_no_strength_is_none_and_much_of_it_ends_at_the_optimum(tmp_path: Path) -> None:
+def test_on_the_toy_no_strength_is_none_and_much_of_it_is_not_above_the_optimum(tmp_path: Path) -> None:
     score, ks = trained_on_toy(tmp_path, kind="disco", strength=0.0)
     assert score == pytest.approx(0.8589, abs=0.003)
     assert ks == pytest.approx(0.26, abs=0.02)
-    score, ks = trained_on_toy(tmp_path, kind="disco", strength=50.0)
-    assert ks < 0.015
-    assert score < 0.7638 + 0.015  # at this KS a little more is possible than of a pivot
+    score, ks = trained_on_toy(tmp_path, kind="disco", strength=20.0)
+    assert ks <= 0.03
+    assert 0.73 < score < 0.785  # a pivot has 0.7638 at most, and at this KS some more is possible
