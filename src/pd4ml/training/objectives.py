@@ -63,7 +63,7 @@ class Objective(abc.ABC):
         return ()
 
     def quantities(self) -> tuple[str, ...]:
-        """Arrays, summary features or expressions over both that `prepare` sees; see `pd4ml.quantity`."""
+        """Arrays, summary features or expressions over both that `prepare` sees; see ``pd4ml.quantity``."""
         return ()
 
     def prepare(self, part: Quantities, training: Quantities) -> Mapping[str, NDArray[Any]]:
