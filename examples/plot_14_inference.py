@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from pd4ml import Airshower
-from pd4ml.benchmark.infer import Question, infer, observe
+from pd4ml.benchmark import Question, infer, observe
 from pd4ml.training import load_recipe
 
 Airshower.generate("datasets", n_events=2000, seed=14, variant="proton_iron")

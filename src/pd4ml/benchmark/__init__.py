@@ -1,6 +1,7 @@
 """Benchmark: runs, their records, plans of many. Importing this room does not load torch; training does."""
 
 from pd4ml.benchmark.execute import Failure, Outcome, State, plan_states, run_plan
+from pd4ml.benchmark.infer import Question, infer, observe
 from pd4ml.benchmark.plan import Cell, Plan, available_plans, load_plan
 from pd4ml.benchmark.record import Record, find_records, read_record
 from pd4ml.benchmark.run import Run, evaluate, load_run, train
@@ -12,14 +13,17 @@ __all__ = [
     "Failure",
     "Outcome",
     "Plan",
+    "Question",
     "Record",
     "Run",
     "State",
     "available_plans",
     "evaluate",
     "find_records",
+    "infer",
     "load_plan",
     "load_run",
+    "observe",
     "plan_states",
     "read_record",
     "run_plan",
