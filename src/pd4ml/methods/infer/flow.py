@@ -92,8 +92,8 @@ class Density(nn.Module):
 class Posterior(nn.Module):
     """q(theta | context) of parameters that the prior has uniform between ``low`` (D,) and ``high`` (D,).
 
-    The flow sees theta's place in the prior as a normal deviate: nothing lies outside. A thousandth of each posterior
-    is the prior, so that no single event can rule out what it cannot.
+    The flow sees theta's place in the prior as a normal deviate: nothing lies outside. A thousandth of each
+    posterior is the prior, so that no single event can rule out what it cannot.
     """
 
     low: Tensor
