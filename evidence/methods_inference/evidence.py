@@ -49,7 +49,7 @@ def toy(path: Path, out: Path) -> dict[str, Any]:
 
 def linear(path: Path, out: Path) -> dict[str, Any]:
     """Bounds of a linear and normal experiment, against the exact information."""
-    sizes = {"n_train": 12_000, "n_test": 6000}
+    sizes = {"n_train": 12_000, "n_test": 2000, "n_others": 255}
     return {str(design): linear_design.measure(design, **sizes) for design in (0.5, 1.0, 2.0, 3.0)}
 
 
