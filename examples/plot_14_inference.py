@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from pd4ml import Airshower
-from pd4ml.benchmark.infer import Question, infer, observe
+from pd4ml.benchmark import Question, infer, observe
 from pd4ml.training import load_recipe
 
 Airshower.generate("datasets", n_events=2000, seed=14, variant="proton_iron")
@@ -44,8 +44,10 @@ left.legend()
 # %%
 # Whether that is right
 # ---------------------
-# Among samples of its posterior the true share has a rank, which is uniform if posteriors are right. Few showers
-# stand behind the sets here: ``pool`` says how far that may move a posterior, in units of its width.
+# Among samples of its posterior the true share has a rank, which is uniform if posteriors are right. With so few
+# showers they come out too narrow, and this is how one sees it; with ten times as many (:doc:`/how_to/inference`)
+# regions hold what they say. ``pool`` says how far the finite number of showers may move a posterior, in units of
+# its width.
 
 last = found["sizes"][-1]
 right.stairs(last["calibration"]["counts"], np.linspace(0, 1, 21))

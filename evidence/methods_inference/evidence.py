@@ -49,7 +49,8 @@ def toy(path: Path, out: Path) -> dict[str, Any]:
 
 def linear(path: Path, out: Path) -> dict[str, Any]:
     """Bounds of a linear and normal experiment, against the exact information."""
-    return {str(design): linear_design.measure(design) for design in (0.5, 1.0, 2.0, 3.0)}
+    sizes = {"n_train": 12_000, "n_test": 2000, "n_others": 255}
+    return {str(design): linear_design.measure(design, **sizes) for design in (0.5, 1.0, 2.0, 3.0)}
 
 
 def moons(path: Path, out: Path) -> dict[str, Any]:
@@ -85,7 +86,9 @@ def _share(
     sample = sample.select(select) if select else sample
     chosen = load_recipe(recipe, dataset).override(max_epochs=epochs)
     found = infer(sample, chosen, question, n_events=n_events, folder=out / dataset.name)
-    write_bytes(HERE / f"{dataset.name}.png", inference_picture(found).png)
+    write_bytes(
+        HERE.parents[1] / "docs" / "figures" / f"inference_{dataset.name}.png", inference_picture(found).png
+    )
     kept = {name: found[name] for name in ("parameter", "asked", "events", "independent", "valid_loss", "sizes")}
     truth = float((np.asarray(sample.open("test")[question.array]) == question.value).mean())
     return {**kept, "observed": observe(out / dataset.name, sample), "observed_share": truth}

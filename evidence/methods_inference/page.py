@@ -90,7 +90,7 @@ def main() -> None:
     text = PAGE.read_text()
     record = json.loads((HERE / "numbers.json").read_text())
     for name, table in TABLES.items():
-        if name in record:
+        if name in record and BEGIN.format(name) in text:
             heading, *rows = table(record[name])
             lines = [heading, ["---"] * len(heading), *rows]
             written = "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -2,6 +2,7 @@
 
 from pd4ml.benchmark.calibrate import calibrate, ensemble
 from pd4ml.benchmark.execute import Failure, Outcome, State, plan_states, run_plan
+from pd4ml.benchmark.infer import Question, infer, observe
 from pd4ml.benchmark.intervals import intervals
 from pd4ml.benchmark.plan import Cell, Plan, available_plans, load_plan
 from pd4ml.benchmark.record import Record, find_records, read_record
@@ -14,6 +15,7 @@ __all__ = [
     "Failure",
     "Outcome",
     "Plan",
+    "Question",
     "Record",
     "Run",
     "State",
@@ -22,9 +24,11 @@ __all__ = [
     "ensemble",
     "evaluate",
     "find_records",
+    "infer",
     "intervals",
     "load_plan",
     "load_run",
+    "observe",
     "plan_states",
     "read_record",
     "run_plan",

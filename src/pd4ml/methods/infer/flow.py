@@ -18,6 +18,7 @@ __all__ = ["Density", "Posterior", "fit"]
 
 _FAR = 8.0  # standard deviations beyond which contexts are no farther: a rare event must not upset a training
 _MOST = 4.0  # by which ln of the width may differ from that of the guess
+_OF_PRIOR = 1e-3
 _FLAT = 1e-7  # of the largest variance: directions of context that vary less are rounding
 
 
@@ -91,7 +92,8 @@ class Density(nn.Module):
 class Posterior(nn.Module):
     """q(theta | context) of parameters that the prior has uniform between ``low`` (D,) and ``high`` (D,).
 
-    The flow sees theta's place in the prior as a normal deviate: nothing lies outside.
+    The flow sees theta's place in the prior as a normal deviate: nothing lies outside. A thousandth of each
+    posterior is the prior, so that no single event can rule out what it cannot.
     """
 
     low: Tensor
@@ -112,13 +114,16 @@ class Posterior(nn.Module):
         """The density's logarithm, (B,), of ``theta`` (B, D), in nats; the prior's is minus that of its volume."""
         deviate = self._deviate(theta)
         log_normal = (-0.5 * deviate**2 - 0.5 * math.log(2 * math.pi)).sum(-1)
-        found: Tensor = self.density(deviate, context) - log_normal - self.span.log().sum()
-        return found
+        log_ratio = self.density(deviate, context) - log_normal + math.log(1 - _OF_PRIOR)
+        found: Tensor = torch.logaddexp(log_ratio, torch.full_like(log_ratio, math.log(_OF_PRIOR)))
+        return found - self.span.log().sum()
 
     @torch.no_grad()
     def sample(self, context: Tensor, n: int) -> Tensor:
         """(n, B, D) draws of theta for each ``context`` (B, C)."""
-        found: Tensor = self.low + self.span * torch.special.ndtr(self.density.sample(context, n))
+        share = torch.special.ndtr(self.density.sample(context, n))
+        of_prior = torch.rand(share.shape[:2], device=share.device)[..., None] < _OF_PRIOR
+        found: Tensor = self.low + self.span * torch.where(of_prior, torch.rand_like(share), share)
         return found
 
     def _deviate(self, theta: Tensor) -> Tensor:
