@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from pd4ml.errors import DataError, Pd4mlError
 from pd4ml.models import available
 from pd4ml.models.registry import model_class
 from pd4ml.sample import Sample
+from pd4ml.storage.hashing import sha256_of
+from pd4ml.storage.manifest import MANIFEST_NAME, Manifest
 from pd4ml.storage.memory import memory_events
 from pd4ml.storage.ragged import entries, is_ragged, ragged
 from pd4ml.storage.store import Events
@@ -163,7 +166,7 @@ Change = Callable[[dict[str, NDArray[Any]], str], None]
 
 
 def damaged(sample: Sample, folder: Path, change: Change) -> Sample:
-    """A copy of the events on disk with something changed in the arrays of the train split."""
+    """A copy of the events on disk with something else in the target of the train split, and in its manifest."""
     dataset: type[Dataset] = sample.dataset
     target = dataset.folder(folder, "generated")
     shutil.copytree(dataset.folder(sample.path, "generated"), target)
@@ -172,6 +175,11 @@ def damaged(sample: Sample, folder: Path, change: Change) -> Sample:
     arrays = {"target": values}
     change(arrays, dataset.task)
     np.save(file, arrays["target"].astype(values.dtype))
+    manifest = Manifest.read(target)
+    train = dict(manifest.arrays["train"])
+    train[manifest.target] = replace(train[manifest.target], sha256=sha256_of(file))
+    made = replace(manifest, arrays={**manifest.arrays, "train": train})
+    (target / MANIFEST_NAME).write_text(made.to_json())
     return dataset.at(folder, source="generated")
 
 
