@@ -33,7 +33,7 @@ N_EVENTS, SEEDS, N_RESAMPLES = 20_000, (1,), 200
 JETS: dict[str, dict[str, Any]] = {
     "plain": {"kind": "supervised"},
     "planing": {"kind": "planing", "quantity": "mass"},
-    **{f"DisCo, strength {s:g}": {"kind": "disco", "nuisance": "mass", "strength": s} for s in (2.0, 10.0, 30.0)},
+    **{f"DisCo, strength {s:g}": {"kind": "disco", "nuisance": "mass", "strength": s} for s in (2.0, 4.0, 10.0, 30.0)},
     **{f"adversary, strength {s:g}": {"kind": "pivot", "nuisance": "mass", "strength": s} for s in (2.0, 10.0)},
 }
 SHOWERS: dict[str, dict[str, Any]] = {
