@@ -165,7 +165,7 @@ def of_spectra(path: Path, runs: Path) -> dict[str, Any]:
     """AUC, and KS of each class between low and high freeze-out, there and by chance, for each seed."""
     sample = summaries(pd4ml.EOSL, path, "SpectrumNumbers", freeze_out="freeze_out", group="event_id")
     truth = events_truth(sample.dataset.card, sample.open("test"))
-    _, first, collision = np.unique(truth.group, return_index=True, return_inverse=True)
+    _, first, collision = np.unique(np.asarray(truth.group), return_index=True, return_inverse=True)
     of_collision = np.asarray(sample.open("test")["freeze_out"])[first]
     found: dict[str, Any] = {}
     for seed in SEEDS:
