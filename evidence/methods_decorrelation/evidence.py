@@ -61,6 +61,7 @@ TOY: dict[str, dict[str, Any]] = {
     "plain": {"kind": "supervised"},
     **{f"DisCo, strength {s:g}": {"kind": "disco", "strength": s, **_OF_TOY} for s in (2.0, 5.0, 20.0)},
     "adversary, strength 5": {"kind": "pivot", "strength": 5.0, **_OF_TOY},
+    "told z": {"kind": "parametrised", "nuisance": "z"},
 }
 
 
@@ -186,7 +187,16 @@ def of_spectra(path: Path, runs: Path) -> dict[str, Any]:
 
 def of_toy(path: Path, runs: Path) -> dict[str, Any]:
     """AUC of all z, and the largest KS distance between the scores at z of -1, 0 and 1; the exact optimum."""
-    from helpers.pivot_toy import auc, best_pivot, best_score, every_toy, largest_ks, make_toy, shifted_toys
+    from helpers.pivot_toy import (
+        auc,
+        best_given,
+        best_pivot,
+        best_score,
+        every_toy,
+        largest_ks,
+        make_toy,
+        shifted_toys,
+    )  # fmt: skip
 
     sample, every, shifted = make_toy(path), every_toy(path), shifted_toys(path)
     events = every.open("test")
@@ -196,6 +206,8 @@ def of_toy(path: Path, runs: Path) -> dict[str, Any]:
         name: [[auc(score(x), label), largest_ks([score(each) for each in fixed])]]
         for name, score in (("best without a pivot, exact", best_score), ("best pivot, exact", best_pivot))
     }
+    given = [best_given(each, np.asarray(s.open("test")["z"])) for each, s in zip(fixed, shifted, strict=True)]
+    found["best that knows z, exact"] = [[auc(best_given(x, np.asarray(events["z"])), label), largest_ks(given)]]
     for seed in SEEDS:
         for name, method in TOY.items():
             settings: dict[str, Any] = {"width": 20, "learning_rate": 2e-2, "max_epochs": 20, "batch_size": 1024}

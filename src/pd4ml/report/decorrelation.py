@@ -52,7 +52,7 @@ def sculpting_picture(name: str, measured: Sculpting, quantity: str) -> Picture:
         ax.set(ylabel="background rejection 1/ε$_\\mathrm{B}$", title=f"ε$_\\mathrm{{S}}$ = {at}")
     axes[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5))  # beside, where no point is
     text = (
-        "Rejection against what a cut leaves of the background's shape. Errors: bootstrap. Dotted: the limit of so "
-        "many events, where the quantity is shuffled; each score has its own, this is their mean."
+        "Rejection against what a cut leaves of the background's shape. Errors: bootstrap. Dotted: the limit of "
+        "so many events, where the quantity is shuffled; each score has its own, this is their mean."
     )
     return picture(figure, name, text, wide=True)
