@@ -52,6 +52,25 @@ def of_jets(record: dict[str, Any]) -> str:
     return table(("score", *COLUMNS.values()), rows)
 
 
+def of_shift(record: dict[str, Any]) -> str:
+    """Nominal efficiencies in percent, and by how much variants change them."""
+    cuts = [f"{side}_efficiency_at_{at}" for at in (0.5, 0.8) for side in ("signal", "background")]
+    rows = []
+    for score, by_variant in record.items():
+        for variant, metrics in by_variant.items():
+            percent = (Measurement(100 * metrics[cut]["value"], 100 * metrics[cut]["error"]) for cut in cuts)
+            rows.append([score, variant if variant == "nominal" else f"{variant}: change", *percent])
+    return table(("score", "jets", *(f"{side} at {at} [%]" for at in (0.5, 0.8) for side in ("ε_S", "ε_B"))), rows)
+
+
+def of_spectra(record: dict[str, Any]) -> str:
+    """AUC and KS of each class."""
+    columns = {"auc": "AUC", "ks_0": "KS, cross-over", "ks_0_by_chance": "by chance"}
+    columns |= {"ks_1": "KS, first order", "ks_1_by_chance": "by chance"}
+    rows = ([name, *(averaged(runs)[key] for key in columns)] for name, runs in record.items())
+    return table(("score", *columns.values()), rows)
+
+
 def of_showers(record: dict[str, Any]) -> str:
     """Resolution and biases in g/cm2."""
     headings = (
@@ -77,10 +96,13 @@ def of_toy(record: dict[str, Any]) -> str:
     return table(("score", "AUC", "KS"), rows)
 
 
+PARTS = {"toy": of_toy, "jets": of_jets, "shift": of_shift, "showers": of_showers, "spectra": of_spectra}
+
+
 def main() -> None:
     """Put each table between its markers, and the plot into its file."""
     text, record = PAGE.read_text(), json.loads((HERE / "numbers.json").read_text())
-    for part, write in (("toy", of_toy), ("jets", of_jets), ("showers", of_showers)):
+    for part, write in PARTS.items():
         begin, end = f"<!-- {part}: evidence/methods_decorrelation/evidence.py -->", f"<!-- end of {part} -->"
         if part in record:
             before, _, rest = text.partition(begin)

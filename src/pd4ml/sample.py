@@ -44,12 +44,14 @@ class FeatureView:
     """What features were fitted to: ``values``, plain JSON, that belong to a ``dataset``.
 
     ``fitted_on`` is the fingerprint of the sample whose train split they come from. A model keeps the view it was
-    trained with: on another variant or split its features are not fitted again.
+    trained with: on another variant or split its features are not fitted again. ``beside`` are quantities of
+    events that a model takes besides its features; see `pd4ml.training.beside`.
     """
 
     dataset: str
     values: Mapping[str, Any]
     fitted_on: str = ""
+    beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         values = one_line(", ".join(self.values) or "nothing")
@@ -58,12 +60,14 @@ class FeatureView:
     @property
     def sha256(self) -> str:
         """Hash of what features depend on: equal views make equal features."""
-        text = json.dumps([self.dataset, dict(self.values)], sort_keys=True)
+        facts = [self.dataset, dict(self.values), *([dict(self.beside)] if self.beside else [])]
+        text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_json(self) -> str:
         """The view as JSON text; floating-point numbers survive to the last bit."""
         body = {"format": _FORMAT, "dataset": self.dataset, "fitted_on": self.fitted_on}
+        body |= {"beside": dict(self.beside)} if self.beside else {}
         return json.dumps({**body, "values": dict(self.values)}, indent=1) + "\n"
 
     @classmethod
@@ -73,12 +77,13 @@ class FeatureView:
             body = parse_json(text)
             if body["format"] != _FORMAT:
                 raise DataError(f"features of format {body['format']!r}, this version reads {_FORMAT}")
-            return cls(str(body["dataset"]), MappingProxyType(dict(body["values"])), str(body["fitted_on"]))
+            values, beside = MappingProxyType(dict(body["values"])), dict(body.get("beside", {}))
+            return cls(str(body["dataset"]), values, str(body["fitted_on"]), beside)
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"these are no fitted features ({one_line(repr(error), 200)}): train again") from error
 
     def __reduce__(self) -> tuple[Any, ...]:  # a read-only mapping cannot be pickled
-        return type(self), (self.dataset, dict(self.values), self.fitted_on)
+        return type(self), (self.dataset, dict(self.values), self.fitted_on, dict(self.beside))
 
 
 class CarriesDataset:

@@ -18,7 +18,17 @@ from scipy.stats import ks_2samp, rankdata
 import pd4ml
 from pd4ml.sample import Sample
 
-__all__ = ["auc", "best_pivot", "best_score", "every_toy", "largest_ks", "make_toy", "shifted_toys", "toy_events"]
+__all__ = [
+    "auc",
+    "best_given",
+    "best_pivot",
+    "best_score",
+    "every_toy",
+    "largest_ks",
+    "make_toy",
+    "shifted_toys",
+    "toy_events",
+]
 
 Floats = NDArray[np.floating]
 SHIFTS = (-1, 0, 1)
@@ -41,6 +51,13 @@ def best_score(x: Floats) -> Floats:
     Class 1 is then normal around (1, 1) with variances 1 and 2.
     """
     of_1 = -0.5 * ((x[:, 0] - 1) ** 2 + (x[:, 1] - 1) ** 2 / 2) - 0.5 * np.log(2)
+    of_0 = -0.5 * (x[:, 0] ** 2 + x[:, 0] * x[:, 1] + x[:, 1] ** 2) / 0.75 - 0.5 * np.log(0.75)
+    return np.asarray(of_1 - of_0)
+
+
+def best_given(x: Floats, z: Floats) -> Floats:
+    """The best score where the nuisance is known: class 1 is then normal around (1, 1 + z) with unit variances."""
+    of_1 = -0.5 * ((x[:, 0] - 1) ** 2 + (x[:, 1] - 1 - z) ** 2)
     of_0 = -0.5 * (x[:, 0] ** 2 + x[:, 0] * x[:, 1] + x[:, 1] ** 2) / 0.75 - 0.5 * np.log(0.75)
     return np.asarray(of_1 - of_0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pd4ml
 from helpers.learnable import Classes, Nodes, Values, Weighted
 from helpers.pivot_toy import (
     auc,
+    best_given,
     best_pivot,
     best_score,
     every_toy,
@@ -22,13 +24,14 @@ from helpers.pivot_toy import (
     shifted_toys,
     toy_events,
 )
-from pd4ml.benchmark.run import Run
+from pd4ml.benchmark.run import Run, load_run
 from pd4ml.errors import DataError, UnknownNameError
 from pd4ml.methods.decorrelation import Disco, Pivot, Planing
 from pd4ml.methods.dependence import NORMAL_ENTROPY, Adversary, distance_correlation
-from pd4ml.sample import Sample
+from pd4ml.sample import FeatureView, Sample
 from pd4ml.tasks import Binary, Regression
 from pd4ml.training import Recipe
+from pd4ml.training.beside import graphs_of
 from pd4ml.training.objectives import Quantities
 
 RECIPE: dict[str, Any] = {
@@ -150,6 +153,8 @@ def test_what_cannot_be_trained_is_refused_in_a_line(tmp_path: Path) -> None:
         ({"kind": "pivot", "nuisance": "z", "classes": 1}, "method.classes of pivot must be a list of labels"),
         ({"kind": "pivot", "nuisance": "z", "width": 0}, "method.width of pivot must be at least 1"),
         ({"kind": "planing"}, "method.quantity of planing must be the name"),
+        ({"kind": "parametrised"}, "method.nuisance of parametrised must be the name of a quantity"),
+        ({"kind": "parametrised", "nuisance": "z", "at": "1"}, "method.at of parametrised must be a number"),
     ):
         with pytest.raises(DataError, match=said):
             recipe(**method)
@@ -159,6 +164,12 @@ def test_what_cannot_be_trained_is_refused_in_a_line(tmp_path: Path) -> None:
         train(Nodes.at(tmp_path, source="generated"), recipe(kind="disco", nuisance="n_points"), tmp_path)
     with pytest.raises(DataError, match="planing is for classes of events, and LearnValues is a regression"):
         train(Values.at(tmp_path, source="generated"), recipe(kind="planing", quantity="x"), tmp_path)
+    with pytest.raises(DataError, match=r"method.nuisance of parametrised is made of \w+, the target itself"):
+        told = recipe(kind="parametrised", nuisance=f"2 * {Values.card.target.name}")
+        train(Values.at(tmp_path, source="generated"), told, tmp_path)
+    with pytest.raises(DataError, match="n_points - n_points is the same for all training events"):
+        same = recipe(kind="parametrised", nuisance="n_points - n_points")
+        train(Classes.at(tmp_path, source="generated"), same, tmp_path)
     with pytest.raises(DataError, match=r"no event of the training part is of method.classes"):
         three = recipe(kind="disco", nuisance="n_points", classes=[7])
         train(Classes.at(tmp_path, source="generated"), three, tmp_path)
@@ -221,6 +232,41 @@ def test_on_the_toy_distance_correlation_comes_near_the_optimum(tmp_path: Path) 
     score, ks = trained_on_toy(tmp_path, kind="disco", strength=5.0)
     assert ks <= 0.03
     assert score >= 0.785
+
+
+def test_on_the_toy_a_network_that_is_told_the_nuisance_comes_near_what_can_be_known(tmp_path: Path) -> None:
+    changed = {**RECIPE, "max_epochs": 10, "method": {"kind": "parametrised", "nuisance": "z"}}
+    run = train(make_toy(tmp_path), Recipe.from_dict(changed), tmp_path)
+    every = every_toy(tmp_path)
+    events = every.open("test")
+    label = np.asarray(events.y)
+    best = auc(best_given(np.asarray(events["x"]), np.asarray(events["z"])), label)
+    assert best > auc(best_score(np.asarray(events["x"])), label) + 0.02
+    assert best - 0.003 < auc(run.predict(every).output, label) <= best
+    _, _, at_1 = shifted_toys(tmp_path)
+    own = load_run(run.folder).predict(at_1).output
+    np.testing.assert_array_equal(own, run.predict(at_1).output)
+    for at, same in ((1.0, True), (0.0, False)):
+        run.fitted.view = replace(run.view, beside={"z": {**run.view.beside["z"], "at": at}})
+        assert np.array_equal(run.predict(at_1).output, own) == same
+
+
+def test_nodes_carry_what_a_network_is_told(tmp_path: Path) -> None:
+    for dataset in (Classes, Values, Nodes):
+        dataset.generate(tmp_path, 100, seed=1, workers=1)
+        sample = dataset.at(tmp_path, source="generated")
+        told_3 = {"model": "graph_net", "method": {"kind": "parametrised", "nuisance": "n_points", "at": 3}}
+        run = train(sample, Recipe.from_dict({**RECIPE, **told_3, "hyperparameters": {}}), tmp_path)
+        events, fit = sample.open("train"), run.view.beside["n_points"]
+        plain = sample.graphs("train", run.view)[5:9]
+        told = graphs_of(dataset, run.view, events)[5:9]
+        own = graphs_of(dataset, run.view, events, own=True)[5:9]
+        np.testing.assert_array_equal(told.nodes[:, :-1], plain.nodes)
+        np.testing.assert_allclose(told.nodes[:, -1], (3 - fit["mean"]) / fit["spread"], rtol=1e-6)
+        expected = (np.asarray(events["n_points"])[5:9] - fit["mean"]) / fit["spread"]
+        np.testing.assert_allclose(own.nodes[:, -1], np.repeat(expected, plain.sizes), rtol=1e-6)
+        assert FeatureView.from_json(run.view.to_json()).sha256 == run.view.sha256
+        assert run.view.sha256 != sample.view().sha256
 
 
 @pytest.mark.slow

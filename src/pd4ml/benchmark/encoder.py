@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError
-from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.methods.infer.diagnostics import ranks
 from pd4ml.methods.infer.flow import Posterior
 from pd4ml.methods.infer.pairs import Means, Sets, fit_head, train_pairs
@@ -23,9 +22,9 @@ from pd4ml.methods.infer.sets import Mixtures, Windows
 from pd4ml.metrics.measurement import Floats
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
-from pd4ml.sample import GraphBuilder
 from pd4ml.storage.atomic import write_bytes
 from pd4ml.storage.store import Events
+from pd4ml.training.beside import graphs_of
 from pd4ml.training.fitted import load_fitted
 from pd4ml.training.material import Material, Role
 from pd4ml.training.network import Network, make_model, model_inputs, predict_graphs
@@ -62,7 +61,7 @@ class Encoder:
 
     def encode(self, events: Events) -> Floats:
         """(N, 12) numbers of each event."""
-        graphs = LazyGraphs(events, GraphBuilder(self.network.dataset, self.network.view))
+        graphs = graphs_of(self.network.dataset, self.network.view, events)
         return predict_graphs(self.trunk, graphs, threads=self.threads).astype(np.float64)
 
     def head(self, size: int) -> Posterior:

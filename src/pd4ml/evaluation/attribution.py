@@ -7,11 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from pd4ml.errors import DataError
-from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
-from pd4ml.sample import GraphBuilder
 from pd4ml.storage.store import Events
+from pd4ml.training.beside import graphs_of
 from pd4ml.training.fitted import Fitted
 from pd4ml.training.network import Network
 
@@ -45,9 +44,8 @@ def attributions(fitted: Fitted, events: Events, batch_size: int = 128) -> NDArr
         raise DataError(f"expected a network with outputs of events, found {fitted!r}")
     if fitted.task.n_outputs > 1 and fitted.task.name != "classification":
         raise DataError(f"expected one output or classes, found a {fitted.task.name} of {fitted.task.n_outputs}")
-    graphs = LazyGraphs(
-        events, GraphBuilder(fitted.dataset, fitted.view), edges=bool(getattr(fitted.model, "needs_edges", True))
-    )
+    graphs = graphs_of(fitted.dataset, fitted.view, events)
+    graphs = graphs if getattr(fitted.model, "needs_edges", True) else graphs.without_edges()
     grid = graphs[:1].grid
     if grid is None:
         return None

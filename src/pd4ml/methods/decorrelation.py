@@ -1,4 +1,4 @@
-"""Objectives that make a network's output independent of a nuisance, or of a quantity. Nothing here loads torch.
+"""Objectives that make a network's output independent of a nuisance, or tell it. Nothing here loads torch.
 
     [method]
     kind = "disco"
@@ -21,15 +21,16 @@ from numpy.typing import NDArray
 
 from pd4ml.card import Card
 from pd4ml.errors import DataError
+from pd4ml.expression import Expression
 from pd4ml.tasks import Task
-from pd4ml.training.objectives import Loss, Objective, Quantities, register_objective
+from pd4ml.training.objectives import Loss, Objective, Quantities, Supervised, register_objective
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from pd4ml.training.data import TrainingBatch
 
-__all__ = ["Disco", "Pivot", "Planing"]
+__all__ = ["Disco", "Parametrised", "Pivot", "Planing"]
 
 _NUISANCE = "nuisance"  # what batches call it; NaN for events that it is not taken out of
 _BINS = 20
@@ -192,6 +193,47 @@ class Pivot(_Decorrelation):
         each = networks["adversary"](score, nuisance)
         guessed = each.mean() if weight is None else (each * weight).sum() / weight.sum()
         return {"model": total + self.strength * (NORMAL_ENTROPY - guessed), "adversary": guessed}
+
+
+@register_objective
+@dataclass(frozen=True)
+class Parametrised(Supervised):
+    """Supervised training of a network that is told the nuisance: one more feature of each node.
+
+    The best output at each value of the nuisance is learnt, not one that is best on average over the values.
+
+    Parameters
+    ----------
+    nuisance : str
+        An array, a summary feature, or an expression over both; it must vary among the training events.
+    at : float, optional
+        Predictions take this value for all events, as where nobody knows it; by default each event's own.
+
+    References
+    ----------
+    arXiv:1601.07913
+    """
+
+    nuisance: str = ""
+    at: float | None = None
+    kind: ClassVar[str] = "parametrised"
+
+    def __post_init__(self) -> None:
+        _require(
+            isinstance(self.nuisance, str) and self.nuisance != "", self, "nuisance", "the name of a quantity"
+        )
+        good = self.at is None or (type(self.at) in (int, float) and np.isfinite(self.at))
+        _require(good, self, "at", "a number")
+
+    def check(self, card: Card, task: Task) -> None:
+        """There must be a target, which is not what the network is told."""
+        super().check(card, task)
+        if card.target.name in Expression(self.nuisance).columns:
+            raise DataError(f"method.nuisance of parametrised is made of {card.target.name}, the target itself")
+
+    def beside(self) -> Mapping[str, float | None]:
+        """The nuisance."""
+        return {self.nuisance: self.at}
 
 
 @register_objective

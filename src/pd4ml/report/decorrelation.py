@@ -45,12 +45,14 @@ def sculpting_picture(name: str, measured: Sculpting, quantity: str) -> Picture:
                 ax.errorbar(x.value, y.value, y.error, x.error, **style, label=plain_text(label))
         limits = [limit.value for found in measured.values() if (limit := found.get(f"inverse_jsd_limit_{at}"))]
         if limits:
-            ax.axvline(sum(limits) / len(limits), color="#8a8a8a", linestyle=":", linewidth=1)
+            mean = sum(limits) / len(limits)
+            ax.axvline(mean, color="#8a8a8a", linestyle=":", linewidth=1, label="limit, mean of the scores")
         ax.set(xscale="log", yscale="log", xlabel=plain_text(f"1/JSD of {quantity} [1/bit]"))
         ax.xaxis.set_minor_formatter("")
         ax.set(ylabel="background rejection 1/ε$_\\mathrm{B}$", title=f"ε$_\\mathrm{{S}}$ = {at}")
-    axes[-1].legend(loc="best")
+    axes[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5))  # beside, where no point is
     text = (
         "Rejection against what a cut leaves of the background's shape. Errors: bootstrap. Dotted: the limit of "
+        "so many events, where the quantity is shuffled; each score has its own, this is their mean."
     )
-    return picture(figure, name, text + "so many events, where the quantity is shuffled.", wide=True)
+    return picture(figure, name, text, wide=True)

@@ -14,9 +14,10 @@ from pd4ml.errors import DataError
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.metrics.by_task import checked_weight
 from pd4ml.quantity import quantity
-from pd4ml.sample import FeatureView, GraphBuilder, Sample
+from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.store import Events
 from pd4ml.tasks import Task, task_of
+from pd4ml.training.beside import graphs_of, with_quantities
 from pd4ml.training.objectives import Objective, Quantities
 from pd4ml.training.recipe import Recipe
 from pd4ml.training.split import split_events
@@ -62,7 +63,7 @@ class Material:
         """The graphs of all events in which the role has places."""
         if self.view is None:
             raise DataError("features were not fitted: prepare with features=True")
-        return LazyGraphs(role.events, GraphBuilder(self.dataset, self.view))
+        return graphs_of(self.dataset, self.view, role.events, own=True)
 
     def columns(self, method: Objective) -> tuple[dict[str, NDArray[np.float32]], ...]:
         """What ``method`` prepares of training and validation part, (N,) of their split, NaN elsewhere."""
@@ -120,6 +121,8 @@ def prepare(
         if name not in train:
             raise DataError(f"the method {recipe.method.kind} needs the array {name}, which these events lack")
     view = sample.view() if features else None
+    if view is not None and recipe.method.beside():
+        view = with_quantities(view, sample.dataset, train.choose(parts.train), recipe.method.beside())
     return Material(card, sample.dataset, task, trained, validated, parts.valid_split, view, weight)
 
 

@@ -31,6 +31,7 @@ from pd4ml.sample import FeatureView, GraphBuilder, Sample
 from pd4ml.storage.atomic import write_bytes
 from pd4ml.storage.store import Events
 from pd4ml.tasks import Task, task_of
+from pd4ml.training.beside import graphs_of
 from pd4ml.training.checkpoints import Patience, kept_checkpoint, last_epoch, read_checkpoint
 from pd4ml.training.data import EventOrder, TrainingData
 from pd4ml.training.fitted import FEATURES_NAME, Facts, Fitted, Options
@@ -95,7 +96,7 @@ class Network(Fitted):
 
     def apply(self, model: nn.Module, events: Events, batch_size: int = 512) -> NDArray[np.float32]:
         """What ``model``, this network's or one made of it, gives for all ``events``."""
-        graphs = LazyGraphs(events, GraphBuilder(self.dataset, self.view))
+        graphs = graphs_of(self.dataset, self.view, events)
         expected = 1 if self._facts is None else self._facts.threads
         return predict_graphs(model, graphs, batch_size, threads=self.threads, expected=expected)
 

@@ -66,6 +66,10 @@ class Objective(abc.ABC):
         """Arrays, summary features or expressions over both that `prepare` sees; see ``pd4ml.quantity``."""
         return ()
 
+    def beside(self) -> Mapping[str, float | None]:
+        """Quantities that nodes carry besides features, with what predictions take; None: each event's own."""
+        return {}
+
     def prepare(self, part: Quantities, training: Quantities) -> Mapping[str, NDArray[Any]]:
         """Further numbers (n,) of the events of ``part`` that batches carry; what is fitted is to ``training``."""
         return {}
