@@ -29,7 +29,7 @@ def test_it_loads_in_silence_and_asks_for_nothing(browser: Browser, page: Path) 
     asked = browser.requests()
     assert page.as_uri() in asked
     assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
-    assert browser.run("return document.querySelectorAll('figure svg').length") == 9
+    assert browser.run("return document.querySelectorAll('figure svg').length") == 10
     assert browser.run("return window.hacked === undefined")
     # The page's policy holds even for a script that got in.
     browser.run("document.body.append(Object.assign(document.createElement('script'), {text: 'window.hacked=1'}))")

@@ -53,11 +53,11 @@ class Outline(HTMLParser):
 def test_all_parts_are_there(text: str) -> None:
     outline = Outline(text)
     assert outline.open == []
-    # Rejection, ROC, training; scores and confusion of two models; an example of each class.
-    assert outline.count("figure") == outline.count("svg") == 3 + 4 + 2
+    # Rejection, ROC, reliability, training; scores and confusion of two models; an example of each class.
+    assert outline.count("figure") == outline.count("svg") == 4 + 4 + 2
     downloads = [a["href"] or "" for tag, a in outline.elements if tag == "a" and "download" in a]
-    assert sum(href.startswith("data:application/pdf;base64,JVBERi0") for href in downloads) == 9
-    assert sum(href.startswith("data:image/png;base64,iVBORw0KGgo") for href in downloads) == 9
+    assert sum(href.startswith("data:application/pdf;base64,JVBERi0") for href in downloads) == 10
+    assert sum(href.startswith("data:image/png;base64,iVBORw0KGgo") for href in downloads) == 10
     assert outline.count("table") == 2
     for part in ("spread 0.", r"\begin{tabular}", "fingerprint", "validation_fraction", "Seed 2"):
         assert part in text

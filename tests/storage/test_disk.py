@@ -97,6 +97,8 @@ def test_a_colleagues_dataset_is_not_called_damaged(
             return real(self, *args, **options)
 
         monkeypatch.setattr(Path, function, guarded)
+    opened = os.open
+    monkeypatch.setattr("os.open", lambda path, *a: guarded(path) if path == file else opened(path, *a))
     load = __import__("numpy").load
     monkeypatch.setattr("numpy.load", lambda path, **k: guarded(path) if path == file else load(path, **k))
     with pytest.raises(Pd4mlError, match=r"cannot be read: Permission denied: .*ask its owner") as error:
