@@ -21,11 +21,11 @@ from pd4ml import Airshower, Belle
 from pd4ml.benchmark import calibrate, ensemble, intervals
 from pd4ml.training import load_recipe
 
-Belle.generate("datasets", n_events=4000, seed=1)
-sample = Belle.at("datasets", source="generated")
+Belle.generate("datasets/larger", n_events=4000, seed=1)
+sample = Belle.at("datasets/larger", source="generated")
 recipe = load_recipe("gbdt").override(max_epochs=10, hyperparameters={"max_features": 0.5})
 run = pd4ml.train(sample, recipe)
-calibrated = calibrate(run, "datasets")
+calibrated = calibrate(run, "datasets/larger")
 print(f"T = {calibrated.record.method['temperature']:.2f} ± {calibrated.record.method['error']:.2f}")
 for each in (run, calibrated):
     print({name: str(each.record.metrics[name]) for name in ("auc", "log_loss", "calibration_error")})
@@ -53,7 +53,7 @@ ax.legend()
 # log-loss that is never above their mean; whether it is below the best of them is to be seen.
 
 runs = [run, *(pd4ml.train(sample, recipe, seed=seed) for seed in (2, 3))]
-mean = ensemble(runs, "datasets")
+mean = ensemble(runs, "datasets/larger")
 for each in (*runs, mean):
     print(f"{each.record.recipe['name']:36} log-loss {each.record.metrics['log_loss']}")
 
