@@ -35,6 +35,12 @@ def linear(found: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
+def moons(found: dict[str, Any]) -> list[list[str]]:
+    """A column for each observation."""
+    values = found["c2st"]
+    return [[f"observation {i + 1}" for i in range(len(values))], [f"{value:.3f}" for value in values]]
+
+
 def share(found: dict[str, Any]) -> list[list[str]]:
     """A row for each number of events, and below what the observed ones are."""
     rows = [
@@ -82,7 +88,7 @@ def arrays(found: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-TABLES = {"toy": toy, "linear": linear, "showers": share, "collisions": share, "arrays": arrays}
+TABLES = {"toy": toy, "moons": moons, "linear": linear, "showers": share, "collisions": share, "arrays": arrays}
 
 
 def main() -> None:
