@@ -6,7 +6,6 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pd4ml.dataset import Dataset
-from pd4ml.errors import DataError
 from pd4ml.methods.infer.diagnostics import ranks
 from pd4ml.methods.infer.flow import Posterior
 from pd4ml.methods.infer.pairs import Means, Sets, fit_head, train_pairs
@@ -25,6 +23,7 @@ from pd4ml.models.batch import GraphBatch
 from pd4ml.storage.atomic import write_bytes
 from pd4ml.storage.store import Events
 from pd4ml.training.beside import graphs_of
+from pd4ml.training.checkpoints import read_checkpoint
 from pd4ml.training.fitted import load_fitted
 from pd4ml.training.material import Material, Role
 from pd4ml.training.network import Network, make_model, model_inputs, predict_graphs
@@ -120,10 +119,7 @@ def load(folder: Path, dataset: type[Dataset]) -> Encoder:
     assert isinstance(network, Network)
     assert isinstance(network.model, Model)
     network.dataset = dataset
-    try:
-        content: Mapping[str, Any] = torch.load(folder / _HEADS, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file raises anything
-        raise DataError(f"{folder / _HEADS} cannot be read ({type(error).__name__}): infer again") from error
+    content = read_checkpoint(folder / _HEADS)
     trunk = Trunk(network.model)
     trunk.few.load_state_dict(content["few"])
     found = Encoder(network, trunk.eval(), (content["prior"][0], content["prior"][1]), 1)

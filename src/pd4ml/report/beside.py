@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pd4ml.benchmark.record import Record
 from pd4ml.card import Measurement
 from pd4ml.errors import DataError
 from pd4ml.report.escape import one_line
 from pd4ml.storage.small import read_json
 
-__all__ = ["count", "is_a", "measurement", "number", "read_beside", "text"]
+__all__ = ["beside_records", "count", "is_a", "measurement", "number", "read_beside", "text"]
 
 Found = TypeVar("Found")
 
@@ -34,6 +35,25 @@ def read_beside(file: Path, what: str, read: Callable[[Any], Found]) -> Found:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{file} is no {what}: {one_line(reason)[:200]}") from error
+
+
+def beside_records(
+    labelled: Mapping[str, Sequence[Record]], file_name: str, what: str, read: Callable[[Path, Record], Found]
+) -> tuple[dict[str, Found], list[str]]:
+    """What ``read`` makes of the files beside records, by label and seed; a sentence for each that it refuses."""
+    found: dict[str, Found] = {}
+    notes = []
+    for label, records in labelled.items():
+        for record in records:
+            file = (record.folder or Path()) / file_name
+            if record.folder is None or not file.exists():
+                continue
+            name = label if record.seed is None or len(records) == 1 else f"{label}, seed {record.seed}"
+            try:
+                found[name] = read(file, record)
+            except DataError as error:
+                notes.append(f"The {what} of {name} are left out: {error}.")
+    return found, notes
 
 
 def measurement(body: Any) -> Measurement:

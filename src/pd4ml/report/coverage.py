@@ -14,7 +14,7 @@ from pd4ml.benchmark.intervals import INTERVALS_NAME
 from pd4ml.benchmark.record import Record
 from pd4ml.card import Measurement
 from pd4ml.errors import DataError
-from pd4ml.report.beside import count, is_a, measurement, number, read_beside, text
+from pd4ml.report.beside import beside_records, count, is_a, measurement, number, read_beside, text
 from pd4ml.report.numbers import format_measurement
 from pd4ml.report.rows import Cell, Column, Row, Table, count_cell
 
@@ -100,24 +100,14 @@ def coverage_table(title: str, found: Mapping[str, Coverage], *, bins: bool = Tr
 
 def coverages_of(labelled: Mapping[str, Sequence[Record]]) -> tuple[dict[str, Coverage], list[str]]:
     """What records have beside them, by label and seed; and a sentence for each file that cannot be used."""
-    found: dict[str, Coverage] = {}
-    notes = []
-    for label, records in labelled.items():
-        for record in records:
-            file = (record.folder or Path()) / INTERVALS_NAME
-            if record.folder is None or not file.exists():
-                continue
-            name = label if record.seed is None or len(records) == 1 else f"{label}, seed {record.seed}"
-            try:
-                each = read_coverage(file, record.predictions["sha256"])
-            except DataError as error:
-                notes.append(f"The intervals of {name} are left out: {error}.")
-                continue
-            if each.task != record.dataset["task"]:
-                notes.append(f"The intervals of {name} are left out: they are of another task.")
-            else:
-                found[name] = each
-    return found, notes
+
+    def read(file: Path, record: Record) -> Coverage:
+        found = read_coverage(file, record.predictions["sha256"])
+        if found.task != record.dataset["task"]:
+            raise DataError("they are of another task")
+        return found
+
+    return beside_records(labelled, INTERVALS_NAME, "intervals", read)
 
 
 def _cells(level: Level, part: Part) -> tuple[Cell, ...]:

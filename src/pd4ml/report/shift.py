@@ -15,7 +15,7 @@ from pd4ml.benchmark.record import Record
 from pd4ml.benchmark.shift import SHIFT_NAME
 from pd4ml.card import Measurement
 from pd4ml.errors import DataError
-from pd4ml.report.beside import count, is_a, measurement, number, read_beside, text
+from pd4ml.report.beside import beside_records, count, is_a, measurement, number, read_beside, text
 from pd4ml.report.rows import ABSENT, Cell, Column, Row, Table, count_cell, measured_cell, metric_columns
 
 __all__ = [
@@ -169,21 +169,11 @@ def _metrics(body: Any) -> Metrics:
 
 def shifts_of(labelled: Mapping[str, Sequence[Record]]) -> tuple[dict[str, Shifts], list[str]]:
     """What records have beside them, by label and seed; and a sentence for each file that cannot be used."""
-    found: dict[str, Shifts] = {}
-    notes = []
-    for label, records in labelled.items():
-        for record in records:
-            file = (record.folder or Path()) / SHIFT_NAME
-            if record.folder is None or not file.exists():
-                continue
-            name = label if record.seed is None or len(records) == 1 else f"{label}, seed {record.seed}"
-            try:
-                shifts = read_shift(file, record.predictions["sha256"])
-            except DataError as error:
-                notes.append(f"The shifts of {name} are left out: {error}.")
-                continue
-            if shifts.task != record.dataset["task"] or not shifts.variants:
-                notes.append(f"The shifts of {name} are left out: they are of another task, or of no variant.")
-            else:
-                found[name] = shifts
-    return found, notes
+
+    def read(file: Path, record: Record) -> Shifts:
+        found = read_shift(file, record.predictions["sha256"])
+        if found.task != record.dataset["task"] or not found.variants:
+            raise DataError("they are of another task, or of no variant")
+        return found
+
+    return beside_records(labelled, SHIFT_NAME, "shifts", read)
