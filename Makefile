@@ -3,6 +3,7 @@
 # make shift  what systematic variations of jets do to the demo's boosted trees
 # make test   lint, types and tests, those of the package in empty environments included
 # make bench  speed and memory against other packages, written to benchmarks/results.json
+# make hold   what kills, hostile files, many at once and a year of records do to it (an hour), to hold/results.json
 # make compare  train the shared models for equal times, written to benchmarks/shared_models.json
 # make docs   the site, into docs/_build/html; the first time it generates the tutorials' events
 # make evidence  the plots and numbers of the datasets' READMEs, from evidence/
@@ -18,7 +19,7 @@ PD4ML := $(BIN)/pd4ml
 # Modules are compiled when they are first imported, and kept: most of what is installed never is.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo shift test lint types bench compare docs evidence clean
+.PHONY: demo shift test lint types bench hold compare docs evidence clean
 .DELETE_ON_ERROR:
 
 demo: .venv/generate,train,plot.stamp
@@ -47,6 +48,9 @@ types: .venv/dev.stamp
 bench: .venv/dev.stamp
 	$(BIN)/python -m pip install --quiet --no-deps weaver-core==0.5.3
 	$(BIN)/python benchmarks/run.py
+
+hold: .venv/dev.stamp
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m hold
 
 compare: .venv/all.stamp
 	$(BIN)/python benchmarks/shared_models.py --path $(DEMO)/shared_datasets --runs $(DEMO)/shared_models

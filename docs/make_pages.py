@@ -28,6 +28,7 @@ __all__ = ["card_page", "pages", "speed_page"]
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
+HELD = ROOT / "hold" / "results.json"
 COMPARISON = ROOT / "benchmarks" / "shared_models.json"
 RECORDS = ROOT / "docs" / "results"
 SHIFT = RECORDS / "shift" / "shift.json"  # of the run whose shifts the README shows
@@ -108,6 +109,31 @@ def speed_page(results: dict[str, object]) -> str:
             f"| {row['name']} | {ours} | {row['other_name']} | {other} | {row['ratio']:.3g} | {row['target']} |"
         )
     return "\n".join([*lines, ""])
+
+
+def hold_page(results: dict[str, Any]) -> str:
+    """The tables of what ``make hold`` tried."""
+    parts = results["parts"]
+    rows = [row for part in parts.values() for row in part["rows"]]
+    cases, held = (sum(row[key] for row in rows) for key in ("cases", "held"))
+    minutes = sum(part["seconds"] for part in parts.values()) / 60
+    lines = [_NOTE, "", "# What holds", "", "What is promised stands in `SECURITY.md`; here it is tried.", ""]
+    lines += [
+        f"{held:,} of {cases:,} cases ended as promised. Tried by `make hold` in {minutes:.0f} minutes on "
+        f"{results['machine']}, Python {results['python']}; tests run the same parts with fewer cases.",
+        "",
+    ]
+    for name, part in parts.items():
+        lines += [f"## {name.replace('_', ' ').capitalize()}", ""]
+        lines += ["| what was tried | cases | held | measured | limit |", "| --- | --- | --- | --- | --- |"]
+        for row in part["rows"]:
+            measured, limit = (
+                f"{row[key]:.3g} {row['unit']}" if row[key] is not None else "" for key in ("value", "limit")
+            )
+            lines.append(f"| {row['name']} | {row['cases']:,} | {row['held']:,} | {measured} | {limit} |")
+        failed = [text for row in part["rows"] for text in row["failed"]]
+        lines += ["", *(["What did not hold:", "", *(f"- {text}" for text in failed), ""] if failed else [])]
+    return "\n".join(lines)
 
 
 def models_page() -> str:
@@ -228,6 +254,8 @@ def pages() -> dict[Path, str]:
     found |= {docs / name: f"{_NOTE}\n\n{text}" for name, text in listed.items()}
     if RESULTS.exists():
         found[docs / "speed.md"] = speed_page(json.loads(RESULTS.read_text()))
+    if HELD.exists():
+        found[docs / "explanations" / "hold.md"] = hold_page(json.loads(HELD.read_text()))
     found[docs / "models.md"] = models_page()
     found[ROOT / "README.md"] = readme()
     return found
