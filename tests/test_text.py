@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pd4ml import TopTagging
-from pd4ml.text import html_facts, wrapped
+from pd4ml.text import html_facts, put_between, wrapped
 
 PATH = "/a/folder/that/is/longer/than/thirty/characters/record.json"
 
@@ -44,3 +44,13 @@ def test_facts_are_escaped() -> None:
     assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 3
     assert "\x1b" not in text
     assert len(text) < 2000
+
+
+def test_text_between_markers_is_replaced() -> None:
+    assert put_between("a [ old ] b ]", "[", "new", "]") == "a [\n\nnew\n\n] b ]"
+
+
+@pytest.mark.parametrize("text", ["a ]", "a [", "] a ["])
+def test_without_markers_nothing_is_replaced(text: str) -> None:
+    with pytest.raises(ValueError, match="no text between"):
+        put_between(text, "[", "new", "]")

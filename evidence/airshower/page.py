@@ -12,6 +12,8 @@ import numpy as np
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+from pd4ml.text import put_between
+
 HERE = Path(__file__).parent
 ROOM = HERE.parents[1] / "src" / "pd4ml" / "datasets" / "airshower"
 BEGIN, END = "<!-- numbers: evidence/airshower/evidence.py -->", "<!-- end of numbers -->"
@@ -213,9 +215,7 @@ def main() -> None:
         figure.savefig(folder / f"{name}.png", dpi=80)
         plt.close(figure)
     readme = ROOM / "README.md"
-    before, _, rest = readme.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    readme.write_text(f"{before}{BEGIN}\n\n{numbers(record)}\n\n{END}{after}")
+    readme.write_text(put_between(readme.read_text(), BEGIN, numbers(record), END))
 
 
 if __name__ == "__main__":

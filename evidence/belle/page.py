@@ -12,6 +12,8 @@ import numpy as np
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+from pd4ml.text import put_between
+
 HERE = Path(__file__).parent
 ROOM = HERE.parents[1] / "src" / "pd4ml" / "datasets" / "belle"
 BEGIN, END = "<!-- numbers: evidence/belle/evidence.py -->", "<!-- end of numbers -->"
@@ -149,9 +151,8 @@ def numbers(record: dict[str, Any]) -> str:
 def write_readme(record: dict[str, Any]) -> None:
     """Put the numbers between their markers."""
     readme = ROOM / "README.md"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    readme.write_text(f"{before}{BEGIN}\n\n{numbers(record)}\n\n{END}{after}", encoding="utf-8")
+    text = readme.read_text(encoding="utf-8")
+    readme.write_text(put_between(text, BEGIN, numbers(record), END), encoding="utf-8")
 
 
 def _draw_candidates(axes: Any, histogram: dict[str, Any], label: str) -> None:

@@ -11,6 +11,8 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+from pd4ml.text import put_between
+
 HERE = Path(__file__).parent
 ROOM = HERE.parents[1] / "src" / "pd4ml" / "datasets" / "calo_test_beam"
 PAGE = ROOM / "README.md"
@@ -207,9 +209,7 @@ def main() -> None:
     ]
     if (networks := HERE / "networks.json").exists():
         parts.append(_networks(json.loads(networks.read_text())))
-    text = PAGE.read_text()
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    PAGE.write_text(before + BEGIN + "\n\n" + "\n\n".join(parts) + "\n\n" + END + after)
+    PAGE.write_text(put_between(PAGE.read_text(), BEGIN, "\n\n".join(parts), END))
 
 
 if __name__ == "__main__":

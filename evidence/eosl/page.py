@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pd4ml.datasets.eosl.config import Config
+from pd4ml.text import put_between
 
 HERE = Path(__file__).parent
 README = HERE.parents[1] / "src" / "pd4ml" / "datasets" / "eosl" / "README.md"
@@ -163,8 +164,7 @@ def _grids(found: list[dict[str, Any]]) -> list[str]:
 def main() -> None:
     """Put the numbers between their markers."""
     record = json.loads((HERE / "numbers.json").read_text())
-    before, _, rest = README.read_text().partition(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n\n{page(record)}\n\n{END}{rest.partition(END)[2]}")
+    README.write_text(put_between(README.read_text(), BEGIN, page(record), END))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pd4ml.text import put_between
+
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "how_to" / "geant4.md"
 BEGIN, END = "<!-- numbers: evidence/geant4/evidence.py -->", "<!-- end of numbers -->"
@@ -88,9 +90,7 @@ def numbers(record: dict[str, Any], yardstick: dict[str, Any]) -> str:
 def main() -> None:
     """Put the numbers between their markers."""
     record, yardstick = (json.loads((HERE / f"{name}.json").read_text()) for name in ("numbers", "yardstick"))
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n\n{numbers(record, yardstick)}\n\n{END}{after}")
+    PAGE.write_text(put_between(PAGE.read_text(), BEGIN, numbers(record, yardstick), END))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+from pd4ml.text import put_between
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 README = ROOT / "src" / "pd4ml" / "datasets" / "jet_images" / "README.md"
@@ -135,9 +137,7 @@ def main() -> None:
     figure = draw(record)
     figure.savefig(FIGURE, dpi=80)
     plt.close(figure)
-    before, _, rest = README.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    README.write_text(f"{before}{BEGIN}\n\n{numbers(record)}\n\n{END}{after}")
+    README.write_text(put_between(README.read_text(), BEGIN, numbers(record), END))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pd4ml.text import put_between
+
 HERE = Path(__file__).parent
 README = HERE.parents[1] / "src" / "pd4ml" / "datasets" / "lar_tpc" / "README.md"
 BEGIN, END = "<!-- numbers: evidence/lar_tpc/evidence.py -->", "<!-- end of numbers -->"
@@ -147,6 +149,4 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    before, _, rest = README.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    README.write_text(f"{before}{BEGIN}\n\n{text()}\n\n{END}{after}")
+    README.write_text(put_between(README.read_text(), BEGIN, text(), END))

@@ -12,6 +12,7 @@ import numpy as np
 from pd4ml.card import Measurement
 from pd4ml.report.decorrelation import sculpting_picture
 from pd4ml.report.style import house_style
+from pd4ml.text import put_between
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs"
@@ -105,8 +106,7 @@ def main() -> None:
     for part, write in PARTS.items():
         begin, end = f"<!-- {part}: evidence/methods_decorrelation/evidence.py -->", f"<!-- end of {part} -->"
         if part in record:
-            before, _, rest = text.partition(begin)
-            text = f"{before}{begin}\n\n{write(record[part])}\n\n{end}{rest.partition(end)[2]}"
+            text = put_between(text, begin, write(record[part]), end)
     PAGE.write_text(text)
     scores = {name: averaged(runs) for name, runs in record["jets"].items()}
     with house_style():

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from pd4ml.text import put_between
+
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "how_to" / "inference.md"
 BEGIN, END = "<!-- numbers: evidence/methods_inference/evidence.py, {} -->", "<!-- end of numbers -->"
@@ -68,6 +70,21 @@ def share(found: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
+def value(found: dict[str, Any]) -> list[list[str]]:
+    """A row for each number of events."""
+    rows = [["events", "width [%]", "error [%]", "information", "68 %", "90 %", "p", "pool"]]
+    for entry in found["sizes"]:
+        cells = [
+            "{:.2f} ± {:.2f}".format(*(100 * entry[k][v] for v in ("value", "error"))) for k in ("width", "error")
+        ]
+        rest = [entry["information"], *(entry["coverage"][level] for level in ("0.68", "0.9"))]
+        cells += [f"{of['value']:.3f} ± {of['error']:.3f}" for of in rest]
+        rows.append(
+            [str(entry["events"]), *cells, f"{entry['calibration']['p_value']:.2g}", f"{entry['pool']:.2f}"]
+        )
+    return rows
+
+
 def arrays(found: dict[str, Any]) -> list[list[str]]:
     """A row for each spacing and trigger."""
     rows = [
@@ -88,7 +105,15 @@ def arrays(found: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-TABLES = {"toy": toy, "moons": moons, "linear": linear, "showers": share, "collisions": share, "arrays": arrays}
+TABLES = {
+    "toy": toy,
+    "moons": moons,
+    "linear": linear,
+    "showers": share,
+    "collisions": share,
+    "jets": value,
+    "arrays": arrays,
+}
 
 
 def main() -> None:
@@ -96,12 +121,11 @@ def main() -> None:
     text = PAGE.read_text()
     record = json.loads((HERE / "numbers.json").read_text())
     for name, table in TABLES.items():
-        if name in record and BEGIN.format(name) in text:
+        if name in record:
             heading, *rows = table(record[name])
             lines = [heading, ["---"] * len(heading), *rows]
             written = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-            before, marker, rest = text.partition(BEGIN.format(name))
-            text = f"{before}{marker}\n\n{written}\n\n{END}{rest.partition(END)[2]}"
+            text = put_between(text, BEGIN.format(name), written, END)
     PAGE.write_text(text)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pd4ml.metrics.measurement import Measurement
+from pd4ml.text import put_between
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "how_to" / "predicted_uncertainty.md"
@@ -64,10 +65,8 @@ def _cell(name: str, found: dict[str, Any]) -> str:
 
 def main() -> None:
     """Put the tables between their markers."""
-    text = PAGE.read_text()
-    before, _, rest = text.partition(BEGIN)
     record = json.loads((HERE / "numbers.json").read_text())
-    PAGE.write_text(f"{before}{BEGIN}\n\n{page(record)}\n\n{END}{rest.partition(END)[2]}")
+    PAGE.write_text(put_between(PAGE.read_text(), BEGIN, page(record), END))
 
 
 if __name__ == "__main__":

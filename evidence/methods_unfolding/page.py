@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pd4ml.text import put_between
+
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "how_to" / "unfolding.md"
 BEGIN, END = "<!-- numbers: evidence/methods_unfolding/evidence.py, {} -->", "<!-- end of {} -->"
@@ -76,9 +78,8 @@ def main() -> None:
     for name, made in tables.items():
         if name in record:
             begin, end = BEGIN.format(name), END.format(name)
-            before, _, rest = text.partition(begin)
             parts = [record[part] for part in (name, f"{name}, spinup") if part in record]
-            text = f"{before}{begin}\n\n{made(*parts)}\n\n{end}{rest.partition(end)[2]}"
+            text = put_between(text, begin, made(*parts), end)
     PAGE.write_text(text)
 
 

@@ -14,6 +14,8 @@ import matplotlib.pyplot as plt
 import mplhep
 from published_jets import shares
 
+from pd4ml.text import put_between
+
 HERE = Path(__file__).parent
 ROOM = HERE.parents[1] / "src" / "pd4ml" / "datasets" / "top_tagging"
 BEGIN, END = "<!-- numbers: evidence/top_tagging/evidence.py -->", "<!-- end of numbers -->"
@@ -212,9 +214,7 @@ Means by variant, with the statistical errors of these samples:
 def write_readme(record: dict[str, Any]) -> None:
     """Put the numbers between their markers."""
     readme = ROOM / "README.md"
-    before, _, rest = readme.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    readme.write_text(f"{before}{BEGIN}\n\n{numbers(record)}\n\n{END}{after}")
+    readme.write_text(put_between(readme.read_text(), BEGIN, numbers(record), END))
 
 
 def draw(record: dict[str, Any], name: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from pd4ml.errors import one_line
 
-__all__ = ["digits", "html_facts", "rounded", "wrapped"]
+__all__ = ["digits", "html_facts", "put_between", "rounded", "wrapped"]
 
 # Prose in longer lines is hard to read, however wide the terminal is.
 _PROSE = 100
@@ -57,3 +57,18 @@ def html_facts(title: str, facts: Iterable[tuple[str, object]]) -> str:
 
 def _cell(value: str) -> str:
     return f'<td style="text-align:left">{value}</td></tr>'
+
+
+def put_between(text: str, begin: str, content: str, end: str) -> str:
+    """``text`` with ``content``, blank lines around it, in place of what stands between two markers.
+
+    Raises
+    ------
+    ValueError
+        If they are not there.
+    """
+    before, begun, rest = text.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (begun and ended):
+        raise ValueError(f"no text between {begin} and {end} to be replaced")
+    return f"{before}{begin}\n\n{content}\n\n{end}{after}"
