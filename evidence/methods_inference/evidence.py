@@ -21,6 +21,7 @@ from pd4ml.benchmark.infer import Question, infer, observe
 from pd4ml.dataset import Dataset
 from pd4ml.methods.infer.design import posterior_bound
 from pd4ml.report.inference import inference_picture
+from pd4ml.sample import Sample
 from pd4ml.storage.atomic import write_bytes
 from pd4ml.training import load_recipe
 
@@ -60,38 +61,41 @@ def moons(path: Path, out: Path) -> dict[str, Any]:
 
 def showers(path: Path, out: Path) -> dict[str, Any]:
     """The share of iron among showers of protons and iron."""
-    question = Question("primary", 56.0)
-    return _share(
-        pd4ml.Airshower, "filter_net_quick", 8, question, 100, path, out, "primary == 1 or primary == 56"
-    )
+    question, select = Question("primary", 56.0), "primary == 1 or primary == 56"
+    return _inferred(_generated(pd4ml.Airshower, path).select(select), "filter_net_quick", 8, question, 100, out)
 
 
 def collisions(path: Path, out: Path) -> dict[str, Any]:
     """The share of collisions with a transition of first order."""
-    return _share(pd4ml.EOSL, "eosl_cnn_quick", 2, Question("label", 1.0), 50, path, out)
+    return _inferred(_generated(pd4ml.EOSL, path), "eosl_cnn_quick", 2, Question("label", 1.0), 50, out)
 
 
-def _share(
-    dataset: type[Dataset],
-    recipe: str,
-    epochs: int,
-    question: Question,
-    n_events: int,
-    path: Path,
-    out: Path,
-    select: str = "",
-) -> dict[str, Any]:
-    dataset.generate(path, 20_000, seed=1)
-    sample = dataset.at(path, source="generated")
-    sample = sample.select(select) if select else sample
-    chosen = load_recipe(recipe, dataset).override(max_epochs=epochs)
-    found = infer(sample, chosen, question, n_events=n_events, folder=out / dataset.name)
-    write_bytes(
-        HERE.parents[1] / "docs" / "figures" / f"inference_{dataset.name}.png", inference_picture(found).png
+def jets(path: Path, out: Path) -> dict[str, Any]:
+    """The energy scale of a calorimeter, from jets of which half are of top quarks."""
+    sample = _generated(
+        pd4ml.TopTagging, path, variant="drawn_energy_scale", draw={"energy_scale": "uniform:0.95,1.05"}
     )
+    return _inferred(sample, "filter_net_quick", 8, Question("energy_scale"), 200, out)
+
+
+def _generated(dataset: type[Dataset], path: Path, variant: str = "default", **options: Any) -> Sample:
+    dataset.generate(path, 20_000, seed=1, variant=variant, **options)
+    return dataset.at(path, source="generated", variant=variant)
+
+
+def _inferred(
+    sample: Sample, recipe: str, epochs: int, question: Question, n_events: int, out: Path
+) -> dict[str, Any]:
+    dataset = sample.dataset
+    chosen, folder = load_recipe(recipe, dataset).override(max_epochs=epochs), out / dataset.name
+    found = infer(sample, chosen, question, n_events=n_events, folder=folder)
+    figure = HERE.parents[1] / "docs" / "figures" / f"inference_{dataset.name}.png"
+    write_bytes(figure, inference_picture(found).png)
     kept = {name: found[name] for name in ("parameter", "asked", "events", "independent", "valid_loss", "sizes")}
+    if question.value is None:
+        return kept
     truth = float((np.asarray(sample.open("test")[question.array]) == question.value).mean())
-    return {**kept, "observed": observe(out / dataset.name, sample), "observed_share": truth}
+    return {**kept, "observed": observe(folder, sample), "observed_share": truth}
 
 
 def arrays(path: Path, out: Path) -> dict[str, Any]:
@@ -142,6 +146,7 @@ PARTS = {
     "moons": moons,
     "showers": showers,
     "collisions": collisions,
+    "jets": jets,
     "arrays": arrays,
 }
 
