@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from helpers.toy import Toy
 from pd4ml import Airshower, TopTagging
+from pd4ml.benchmark import train
 from pd4ml.card import ArraySpec, Level, Variant
 from pd4ml.cli import app
 from pd4ml.dataset import Dataset
@@ -113,6 +114,21 @@ def test_a_variant_is_unfolded_and_judged(path: Path, tmp_path: Path) -> None:
     again = unfold(path, out, "--data", "moved", "--observables", "x")
     assert again.exit_code == 2
     assert "is there already" in again.stderr
+
+
+def test_the_report_shows_it(path: Path, tmp_path: Path) -> None:
+    unfold(path, tmp_path / "unfolded", "--data", "moved", "--observables", "x")
+    train(Smeared, "gbdt", path=path, source="generated", runs_dir=tmp_path / "runs")
+    page = tmp_path / "report.html"
+    report = ["report", tmp_path / "runs", "--path", path, "--out", page, "--analyses"]
+    for folder in (tmp_path / "unfolded", tmp_path):
+        done = CliRunner().invoke(app, [str(argument) for argument in (*report, folder)])
+        assert done.exit_code == 0, done.output
+        assert "Smeared, unfolded" in page.read_text()
+        assert "bottom line" in page.read_text()
+    refused = CliRunner().invoke(app, [str(argument) for argument in (*report, tmp_path / "runs")])
+    assert refused.exit_code == 2
+    assert "holds nothing that" in refused.stderr
 
 
 def test_the_same_seed_gives_the_same_numbers(path: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from helpers.learnable import Values
 from pd4ml.benchmark.infer import Question, infer, observe
 from pd4ml.cli import app
 from pd4ml.errors import DataError, StoreError, UnknownNameError
+from pd4ml.report.asides import of_analysis
 from pd4ml.report.inference import inference_picture, inference_table
 from pd4ml.training import load_recipe
 
@@ -77,6 +78,20 @@ def test_it_is_a_table_and_a_picture(found: tuple[Path, dict[str, Any]]) -> None
     assert [row.name for row in table.rows] == ["1", "10"]
     assert len(table.rows[0].cells) == len(table.columns)
     assert inference_picture(found[1]).png[:4] == b"\x89PNG"
+
+
+def test_the_report_shows_it_and_refuses_what_is_not_whole(
+    found: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    shown = of_analysis("a1", found[0])
+    assert shown.name == "LearnValues, value"
+    assert [row.name for row in shown.table.rows] == ["1", "10"]
+    assert len(shown.pictures) == 1
+    (tmp_path / "inference.json").write_text('{"format": 1}')
+    with pytest.raises(DataError, match=r"inference.json is not whole"):
+        of_analysis("a1", tmp_path)
+    with pytest.raises(DataError, match=r"has neither"):
+        of_analysis("a1", tmp_path / "nothing")
 
 
 def test_a_share_on_the_command_line(data: Path, tmp_path: Path) -> None:

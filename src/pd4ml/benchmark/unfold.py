@@ -26,9 +26,10 @@ from pd4ml.methods.unfold.common import Floats, counts, floor, triangular
 from pd4ml.methods.unfold.measure import METHODS, TILT, Axis, Options, Pairs, measure
 from pd4ml.sample import Sample
 from pd4ml.storage.atomic import new_folder, write_bytes, write_text
+from pd4ml.storage.small import read_json
 from pd4ml.storage.store import Events
 
-__all__ = ["UNFOLDING_NAME", "unfold"]
+__all__ = ["UNFOLDING_NAME", "read_unfolding", "unfold"]
 
 UNFOLDING_NAME = "unfolding.json"
 _ARRAYS_NAME = "replicas.npz"
@@ -115,6 +116,17 @@ def unfold(
         write_text(folder / UNFOLDING_NAME, json.dumps(body, indent=1, allow_nan=False) + "\n")
         write_bytes(folder / _ARRAYS_NAME, _arrays(axes, results))
     return body
+
+
+def read_unfolding(folder: Path) -> dict[str, Any]:
+    """What a finished unfolding left; DataError for anything else."""
+    try:
+        body = read_json(folder / UNFOLDING_NAME)
+        if body["format"] == _FORMAT:
+            return dict(body)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise DataError(f"{folder} holds no unfolding of format {_FORMAT}: `pd4ml unfold DATASET` makes one")
 
 
 def _sample(dataset: type[Dataset], path: Path, variant: str) -> Sample:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pd4ml.cli.app import DataPath, DatasetName, SourceName, VariantName, app, find
-from pd4ml.errors import missing_extra
+from pd4ml.errors import DataError, missing_extra
 
 __all__ = ["plot", "report"]
 
@@ -21,6 +21,13 @@ def report(
     collaborations: Annotated[
         Path, typer.Option("--collaborations", help="The folder that holds collaborations, which are shown, too.")
     ] = Path("collaborations"),
+    analyses: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--analyses",
+            help="A folder that infer or unfold left, or one that holds such; repeatable. [default: inferences]",
+        ),
+    ] = None,
 ) -> None:
     """Compare finished runs on one page: tables, curves with bands, example events, provenance. Works offline.
 
@@ -30,10 +37,14 @@ def report(
     """
     from pd4ml.cli.training import read_runs
     from pd4ml.collaborate.together import COLLABORATION_NAME, read_collaboration
+    from pd4ml.report.asides import analyses_in
     from pd4ml.report.html import write_report
 
     together = [read_collaboration(file.parent) for file in sorted(collaborations.glob(f"*/{COLLABORATION_NAME}"))]
-    write_report(read_runs(runs), out, path, together)
+    found = {folder: analyses_in(folder) for folder in analyses or [Path("inferences")]}
+    if analyses and (empty := [folder for folder, inside in found.items() if not inside]):
+        raise DataError(f"{empty[0]} holds nothing that `pd4ml infer` or `pd4ml unfold` made")
+    write_report(read_runs(runs), out, path, together, [each for inside in found.values() for each in inside])
     print(out)
 
 

@@ -22,7 +22,7 @@ from pd4ml.collaborate.together import Collaboration
 from pd4ml.dataset import Dataset
 from pd4ml.errors import missing_extra
 from pd4ml.progress import progress
-from pd4ml.report.collaboration import collaboration_picture, collaboration_table
+from pd4ml.report.asides import of_analysis, of_collaboration
 from pd4ml.report.comparison import by_class, compare
 from pd4ml.report.coverage import coverage_table, coverages_of
 from pd4ml.report.groups import Section, sections
@@ -61,28 +61,18 @@ class Part:
     examples: list[Any] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Together:
-    """What the page shows of a collaboration."""
-
-    anchor: str
-    name: str
-    settings: list[tuple[str, Any]]
-    table: Table
-    pictures: list[Any]
-
-
 def write_report(
     records: Sequence[Record],
     out: str | Path,
     path: str | Path | None = None,
     collaborations: Sequence[Collaboration] = (),
+    analyses: Sequence[Path] = (),
 ) -> None:
     """Write the report of ``records`` to ``out``, whole or not at all.
 
     ``path`` is the folder that holds the datasets: truth and example events come from there. What is not there,
-    or other events than those of the records, leaves its plots out, and the page says so. ``collaborations`` have
-    sections of their own.
+    or other events than those of the records, leaves its plots out, and the page says so. ``collaborations``
+    and ``analyses``, folders of `pd4ml infer` and `pd4ml unfold`, have sections of their own.
     """
     try:
         import jinja2  # noqa: F401
@@ -102,7 +92,10 @@ def write_report(
         .render(
             title=_TITLE,
             parts=parts,
-            collaborations=[_together(f"c{i + 1}", each) for i, each in enumerate(collaborations)],
+            asides=[
+                *(of_collaboration(f"c{i + 1}", each) for i, each in enumerate(collaborations)),
+                *(of_analysis(f"a{i + 1}", as_path(each)) for i, each in enumerate(analyses)),
+            ],
             records=records,
             newest=max(record.created for record in records),
             script=script,
@@ -164,16 +157,6 @@ def _part(anchor: str, section: Section, path: Path | None, advance: Any) -> Par
         part.coverage_pictures += coverage_pictures(anchor, coverages) if coverages else ()
     advance(len(section.records))
     return part
-
-
-def _together(anchor: str, found: Collaboration) -> Together:
-    settings = found.settings
-    learners = {name: f"{facts['source']} {facts['variant']}" for name, facts in settings["learners"].items()}
-    strategy = ", ".join(f"{name} {value}" for name, value in settings["strategy"].items())
-    facts = [("recipe", settings["recipe"]["name"]), ("strategy", strategy), ("rounds", settings["rounds"])]
-    facts += [("epochs of a proposal", settings["epochs"]), ("seed", settings["seed"]), ("learners", learners)]
-    picture = collaboration_picture(found, f"{anchor}-rounds")
-    return Together(anchor, f"{settings['dataset']}, together", facts, collaboration_table(found), [picture])
 
 
 def _outputs(part: Part, section: Section, dataset: type[Dataset], events: Events) -> dict[str, list[Outputs]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pd4ml.card import Measurement
@@ -22,7 +23,7 @@ _NOTE = (
 )
 
 
-def unfolding_table(body: dict[str, Any]) -> Table:
+def unfolding_table(body: Mapping[str, Any]) -> Table:
     """A row for each observable and method of what ``pd4ml unfold`` wrote."""
     rows = [
         Row(f"{of['name']} [{of['unit']}]", _cells(name, of, found))
@@ -51,7 +52,7 @@ def _per_bin(found: dict[str, Any] | None) -> str:
     return ABSENT if found is None else f"{found['value'] / found['bins']:.3g}"
 
 
-def draw_unfolding(body: dict[str, Any]) -> dict[str, Picture]:
+def draw_unfolding(body: Mapping[str, Any], prefix: str = "unfolding-") -> dict[str, Picture]:
     """A picture for each observable: truth, prior and what each method found, and its ratio to the truth."""
     import numpy as np
 
@@ -79,7 +80,7 @@ def draw_unfolding(body: dict[str, Any]) -> dict[str, Picture]:
             unit = "" if of["unit"] == "1" else f" [{of['unit']}]"
             lower.set(ylabel="ratio to truth", ylim=(0.5, 1.5), xlabel=plain_text(of["name"] + unit))
             text = "Bars: the spread of replicas of data and simulation. The truth is that of pseudo-data."
-            pictures[of["name"]] = picture(figure, f"unfolding-{of['name']}", text)
+            pictures[of["name"]] = picture(figure, f"{prefix}{of['name']}", text)
     return pictures
 
 
