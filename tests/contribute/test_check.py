@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from helpers.learnable import LEARNABLE
 from helpers.toy import Toy, ToyConfig, simulate
-from pd4ml.card import ArraySpec, Citation, PublishedFile, PublishedSource, Variant
+from pd4ml.card import ArraySpec, Citation, Level, PublishedFile, PublishedSource, Variant
 from pd4ml.cli import app
 from pd4ml.contribute import Check, check_dataset
 from pd4ml.dataset import Dataset
@@ -177,6 +177,26 @@ def test_what_is_wrong_with_graphs_is_found(
     monkeypatch.setattr(Toy, "build_graphs", graphs(change))
     found = checked()["use: graphs"]
     assert found.state == "failed"
+    assert said in found.found
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),
+        ({"particle": "points"}, "the card has no array points of one number an event in 1"),
+        ({"unit": "GeV"}, "the card has no array label of one number an event in GeV"),
+        ({"detector": "mass"}, "there is no summary feature mass"),
+        ({"high": 0.0}, "8 bins from 0 to 0 are none"),
+    ],
+)
+def test_levels_name_what_is_there(changes: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    level = replace(Level("label", "seen", "1", 0, 1, 8), **changes)
+    seen = classmethod(lambda cls, arrays: {"seen": np.asarray(arrays["points"])[:, 0, 0]})
+    monkeypatch.setattr(Toy, "summary", seen)
+    monkeypatch.setattr(Toy, "levels", classmethod(lambda cls: {"x": level}))
+    found = checked()["use: levels"]
+    assert found.state == ("failed" if said else "passed")
     assert said in found.found
 
 

@@ -94,6 +94,23 @@ def summary(subject: Subject) -> Said:
     return passed(f"{len(names)}: {', '.join(names)}")
 
 
+def levels(subject: Subject) -> Said:
+    """Each observable before the detector is an array of one number, in its unit; after it a summary feature."""
+    if not (known := subject.dataset.levels()):
+        return skipped("the room has no levels.py: nothing can be unfolded but what a regression predicts")
+    arrays = {spec.name: spec for spec in (*subject.card.arrays, *subject.card.extras)}
+    features, _ = subject.dataset.summary_features(subject.sample.open("train").take(slice(0, 1)))
+    for name, level in known.items():
+        spec = arrays.get(level.particle)
+        if spec is None or spec.shape != () or spec.unit != level.unit:
+            return failed(f"{name}: the card has no array {level.particle} of one number an event in {level.unit}")
+        if level.detector not in features:
+            return failed(f"{name}: there is no summary feature {level.detector}, but {', '.join(features)}")
+        if not (level.low < level.high and level.bins > 1):
+            return failed(f"{name}: {level.bins} bins from {level.low:g} to {level.high:g} are none")
+    return passed(f"before and after the detector: {', '.join(known)}")
+
+
 def drawing(subject: Subject) -> Said:
     """An event is drawn, observables are finite."""
     events = subject.sample.open("train")
@@ -176,6 +193,7 @@ USE_CHECKS: dict[str, Checker] = {
     "use: features": features,
     "use: graphs": graphs,
     "use: summary": summary,
+    "use: levels": levels,
     "use: drawing": drawing,
 }
 TRAINING_CHECKS: dict[str, Checker] = {"use: training": training}
