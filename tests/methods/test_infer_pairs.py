@@ -56,6 +56,21 @@ def test_a_posterior_is_a_density_within_the_prior() -> None:
     )
 
 
+def test_a_posterior_of_what_was_never_seen_has_a_width() -> None:
+    """Contexts far from all that were learnt must not drive every draw to one number at an end of the prior."""
+    import torch
+
+    from pd4ml.methods.infer.flow import Posterior
+
+    torch.manual_seed(1)
+    theta = torch.rand(500, 1)
+    head = Posterior([0.0], [1.0], 3)
+    head.start(theta, torch.cat([theta, theta**2, torch.randn(500, 1)], 1) + 0.1 * torch.randn(500, 3))
+    samples = head.sample(50 * torch.randn(200, 3), 400)[..., 0]
+    assert float(samples.std(0).min()) > 0
+    assert torch.isfinite(head(samples[0][:, None], 50 * torch.randn(200, 3))).all()
+
+
 def test_mixtures_have_the_share_that_they_say() -> None:
     member = np.arange(1000) % 4 == 0
     mixtures = Mixtures(member)

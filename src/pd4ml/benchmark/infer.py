@@ -247,14 +247,15 @@ def _entry(
     width, as far as that falls with the root of the number of events.
     """
     found = diagnostics.calibration(told["rank"])
-    prior = float(np.log(sets["posterior"].high - sets["posterior"].low))
-    pull = (told["mean"] - theta) / told["width"]
+    span = sets["posterior"].high - sets["posterior"].low
+    # A posterior at an end of the prior can be as narrow as numbers are apart.
+    pull = (told["mean"] - theta) / np.maximum(told["width"], 1e-6 * span)
     pool = sum(size / sets[name].n_independent for name in ("posterior", "test"))
     return {
         "events": size,
         "width": _plain(told["width"]),
         "error": _plain((told["mean"] - theta) ** 2, root=True),
-        "information": _plain(told["log_density"] + prior),
+        "information": _plain(told["log_density"] + float(np.log(span))),
         "pull": {"mean": _plain(pull), "spread": float(pull.std(ddof=1))},
         "calibration": {"counts": found.counts.tolist(), "chi2": found.chi2, "p_value": found.p_value},
         "coverage": {

@@ -26,11 +26,13 @@ class Density(nn.Module):
     """q(y | context): a neural spline flow (arXiv:1906.04032) of y, moved and scaled as the context says.
 
     A spline alone has no place for densities that are a hundredth as wide as where they may lie. `start` gives it
-    the best guess of second order, and brings contexts (.., C) to order one, without correlations.
+    the best guess of second order, and brings contexts (.., C) to order one, without correlations. A guess lies
+    where values have been: beyond contexts that were seen, a second order leads anywhere.
     """
 
     centre: Tensor
     whiten: Tensor
+    ends: Tensor
 
     def __init__(self, n_values: int, n_context: int, width: int = 64) -> None:
         super().__init__()
@@ -50,6 +52,7 @@ class Density(nn.Module):
         self.register_buffer("centre", torch.zeros(n_context))
         self.register_buffer("whiten", torch.eye(n_context))
         self.register_buffer("pairs", torch.triu_indices(n_context, n_context))
+        self.register_buffer("ends", torch.tensor([[-math.inf] * n_values, [math.inf] * n_values]))
 
     @torch.no_grad()
     def start(self, values: Tensor, context: Tensor) -> None:
@@ -64,6 +67,7 @@ class Density(nn.Module):
         solved = torch.linalg.solve(x.T @ x + ridge, x.T @ values.double())
         self.guess.weight.copy_(solved[:-1].T)
         self.guess.bias.copy_(solved[-1])
+        self.ends.copy_(torch.stack([values.min(0).values, values.max(0).values]))
         self.log_spread.copy_((values.double() - x @ solved).std(0).clamp_min(1e-6).log())
 
     def forward(self, values: Tensor, context: Tensor) -> Tensor:
@@ -81,7 +85,8 @@ class Density(nn.Module):
     def _parts(self, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x = ((context - self.centre) @ self.whiten).clamp(-_FAR, _FAR)
         move, widen = self.affine(x).chunk(2, -1)
-        place = self.guess(self._second_order(x)) + move * self.log_spread.exp()
+        guess = self.guess(self._second_order(x)).clamp(*self.ends)
+        place = guess + move * self.log_spread.exp()
         return x, place, self.log_spread + _MOST * torch.tanh(widen / _MOST)
 
     def _second_order(self, x: Tensor) -> Tensor:
@@ -121,14 +126,15 @@ class Posterior(nn.Module):
     @torch.no_grad()
     def sample(self, context: Tensor, n: int) -> Tensor:
         """(n, B, D) draws of theta for each ``context`` (B, C)."""
-        share = torch.special.ndtr(self.density.sample(context, n))
+        # In double precision: near an end of the prior single draws are all alike.
+        share = torch.special.ndtr(self.density.sample(context, n).double())
         of_prior = torch.rand(share.shape[:2], device=share.device)[..., None] < _OF_PRIOR
         found: Tensor = self.low + self.span * torch.where(of_prior, torch.rand_like(share), share)
         return found
 
     def _deviate(self, theta: Tensor) -> Tensor:
         found: Tensor = torch.special.ndtri(((theta - self.low) / self.span).clamp(1e-6, 1 - 1e-6))
-        return found
+        return found.to(self.low.dtype)
 
 
 def fit(
