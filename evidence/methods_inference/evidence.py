@@ -75,7 +75,7 @@ def jets(path: Path, out: Path) -> dict[str, Any]:
     sample = _generated(
         pd4ml.TopTagging, path, variant="drawn_energy_scale", draw={"energy_scale": "uniform:0.95,1.05"}
     )
-    return _inferred(sample, "filter_net_quick", 8, Question("energy_scale"), 200, out)
+    return _inferred(sample, "gbdt", None, Question("energy_scale", window=0.1), 100, out)
 
 
 def _generated(dataset: type[Dataset], path: Path, variant: str = "default", **options: Any) -> Sample:
@@ -84,10 +84,11 @@ def _generated(dataset: type[Dataset], path: Path, variant: str = "default", **o
 
 
 def _inferred(
-    sample: Sample, recipe: str, epochs: int, question: Question, n_events: int, out: Path
+    sample: Sample, recipe: str, epochs: int | None, question: Question, n_events: int, out: Path
 ) -> dict[str, Any]:
     dataset = sample.dataset
-    chosen, folder = load_recipe(recipe, dataset).override(max_epochs=epochs), out / dataset.name
+    chosen, folder = load_recipe(recipe, dataset), out / dataset.name
+    chosen = chosen.override(max_epochs=epochs) if epochs else chosen
     found = infer(sample, chosen, question, n_events=n_events, folder=folder)
     figure = HERE.parents[1] / "docs" / "figures" / f"inference_{dataset.name}.png"
     write_bytes(figure, inference_picture(found).png)

@@ -51,6 +51,19 @@ def test_more_events_tell_more(found: tuple[Path, dict[str, Any]]) -> None:
     assert 0.5 < ten["coverage"]["0.68"]["value"] < 0.85
 
 
+@pytest.mark.parametrize("question", [Question("value", None, 0.1), Question("n_points", 6.0)])
+def test_trees_are_encoders_too(question: Question, data: Path, tmp_path: Path) -> None:
+    sample = Values.at(data, source="generated").select("value > 690 and value < 710")
+    trees = load_recipe("gbdt").override(max_epochs=40)
+    body = infer(sample, trees, question, n_events=10, folder=tmp_path / "trees", n_sets=300)
+    one, ten = body["sizes"]
+    assert ten["width"]["value"] < 0.75 * one["width"]["value"]
+    assert ten["error"]["value"] < 1.6 * ten["width"]["value"]
+    assert 0.5 < ten["coverage"]["0.68"]["value"] < 0.85
+    seen = observe(tmp_path / "trees", sample)
+    assert np.isfinite(seen["quantiles"]).all()
+
+
 def test_a_finished_inference_is_not_made_again(found: tuple[Path, dict[str, Any]], data: Path) -> None:
     folder, body = found
     sample = Values.at(data, source="generated").select("value > 690 and value < 710")

@@ -1,4 +1,7 @@
-"""The encoder of an inference, a trunk with few outputs, and its posteriors for sets of each size. Loads torch."""
+"""The encoder of an inference, a trunk with few outputs or trees, and its posteriors for sets of each size.
+
+Loads torch.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,6 +24,7 @@ from pd4ml.methods.infer.sets import Mixtures, Windows
 from pd4ml.metrics.measurement import Floats
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
+from pd4ml.sample import FeatureView
 from pd4ml.storage.atomic import write_bytes
 from pd4ml.storage.store import Events
 from pd4ml.training.beside import graphs_of
@@ -27,14 +32,15 @@ from pd4ml.training.checkpoints import read_checkpoint
 from pd4ml.training.fitted import load_fitted
 from pd4ml.training.material import Material, Role
 from pd4ml.training.network import Network, make_model, model_inputs, predict_graphs
-from pd4ml.training.recipe import Recipe
+from pd4ml.training.recipe import TREES, Recipe
+from pd4ml.training.trees import BoostedTrees, grown_on
 
-__all__ = ["Encoder", "Trunk", "load", "train"]
+__all__ = ["Encoder", "Trunk", "TrunkNumbers", "load", "train"]
 
 _NUMBERS = 12  # of an event, of which a set has the mean
 _SAMPLES = 400  # of a posterior
-_HEADS = "heads.pt"
-Pool = tuple[Mixtures | Windows, Floats]  # sets of events, and the events' numbers (N, 12)
+_FEW, _HEADS = "few.pt", "heads.pt"
+Pool = tuple[Mixtures | Windows, Floats]  # sets of events, and the events' numbers (N, C)
 
 
 class Trunk(nn.Module):
@@ -51,22 +57,82 @@ class Trunk(nn.Module):
         return found
 
 
+class Numbers(Protocol):
+    """What makes ``width`` numbers of an event."""
+
+    width: int
+
+    def encode(self, events: Events, threads: int | None) -> Floats:
+        """(N, width) numbers of each event."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Keep it as a run does."""
+        ...
+
+
+class TrunkNumbers:
+    """Those of a network's trunk."""
+
+    width = _NUMBERS
+
+    def __init__(self, network: Network, trunk: Trunk) -> None:
+        self.network, self.trunk = network, trunk
+
+    def encode(self, events: Events, threads: int | None) -> Floats:
+        """(N, 12) numbers of each event."""
+        graphs = graphs_of(self.network.dataset, self.network.view, events)
+        return predict_graphs(self.trunk, graphs, threads=threads).astype(np.float64)
+
+    def save(self, folder: Path) -> None:
+        """The network, and the last layer beside it."""
+        self.network.save(folder)
+        stream = io.BytesIO()
+        torch.save(self.trunk.few.state_dict(), stream)
+        write_bytes(folder / _FEW, stream.getvalue())
+
+    @classmethod
+    def load(cls, folder: Path, network: Network) -> TrunkNumbers:
+        """What `save` left of a ``network``."""
+        assert isinstance(network.model, Model)
+        trunk = Trunk(network.model)
+        trunk.few.load_state_dict(read_checkpoint(folder / _FEW))
+        return cls(network, trunk.eval())
+
+
+class TreesNumbers:
+    """The sum of trees that tell the parameter from one event, and its square, since values also have a spread."""
+
+    width = 2
+
+    def __init__(self, trees: BoostedTrees) -> None:
+        self.trees = trees
+
+    def encode(self, events: Events, threads: int | None) -> Floats:
+        """(N, 2) numbers of each event."""
+        found = np.ravel(self.trees.predict(events)).astype(np.float64)
+        return np.stack([found, found**2], axis=1)
+
+    def save(self, folder: Path) -> None:
+        """The trees."""
+        self.trees.save(folder)
+
+
 class Encoder:
     """A trained encoder with the posteriors that were learnt on its numbers."""
 
-    def __init__(self, network: Network, trunk: Trunk, prior: tuple[float, float], threads: int | None) -> None:
-        self.network, self.trunk, self.prior, self.threads = network, trunk, prior, threads
+    def __init__(self, numbers: Numbers, prior: tuple[float, float], threads: int | None) -> None:
+        self.numbers, self.prior, self.threads = numbers, prior, threads
         self.heads: dict[int, Posterior] = {}
 
     def encode(self, events: Events) -> Floats:
-        """(N, 12) numbers of each event."""
-        graphs = graphs_of(self.network.dataset, self.network.view, events)
-        return predict_graphs(self.trunk, graphs, threads=self.threads).astype(np.float64)
+        """(N, C) numbers of each event."""
+        return self.numbers.encode(events, self.threads)
 
     def head(self, size: int) -> Posterior:
         """The posterior of sets of ``size``, which has learnt nothing where it is new."""
         if size not in self.heads:
-            self.heads[size] = Posterior(self.prior[:1], self.prior[1:], _NUMBERS)
+            self.heads[size] = Posterior(self.prior[:1], self.prior[1:], self.numbers.width)
         return self.heads[size]
 
     def fit(self, size: int, learn: Pool, check: Pool, seed: int) -> None:
@@ -76,7 +142,7 @@ class Encoder:
             fit_head(self.head(size), _means(learn, size), _means(check, size), seed=seed)
 
     def tell(self, size: int, means: Floats, theta: Floats, seed: int) -> dict[str, Floats]:
-        """Of sets with ``means`` (B, 12) and the parameter ``theta`` (B,) what their posteriors are.
+        """Of sets with ``means`` (B, C) and the parameter ``theta`` (B,) what their posteriors are.
 
         Their mean, width and quantiles, the rank of the truth among samples, and ln of the density at both.
         """
@@ -98,31 +164,33 @@ class Encoder:
         }
 
     def quantiles(self, size: int, means: Floats, levels: Sequence[float], seed: int) -> Floats:
-        """(B, L) quantiles of the posteriors of sets with ``means`` (B, 12)."""
+        """(B, L) quantiles of the posteriors of sets with ``means`` (B, C)."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             samples = self.head(size).sample(torch.from_numpy(means.astype(np.float32)), 10 * _SAMPLES)
         return np.asarray(np.quantile(samples[..., 0].double().numpy(), levels, axis=0).T)
 
     def save(self, folder: Path) -> None:
-        """The network as a run keeps it, and ``heads.pt``."""
-        self.network.save(folder)
+        """Network or trees as a run keeps them, and ``heads.pt``."""
+        self.numbers.save(folder)
         stream = io.BytesIO()
         heads = {size: head.state_dict() for size, head in self.heads.items()}
-        torch.save({"prior": list(self.prior), "few": self.trunk.few.state_dict(), "heads": heads}, stream)
+        torch.save({"prior": list(self.prior), "heads": heads}, stream)
         write_bytes(folder / _HEADS, stream.getvalue())
 
 
 def load(folder: Path, dataset: type[Dataset]) -> Encoder:
     """What `Encoder.save` wrote; nothing in it is executed."""
-    network = load_fitted(folder)
-    assert isinstance(network, Network)
-    assert isinstance(network.model, Model)
-    network.dataset = dataset
+    fitted = load_fitted(folder)
+    fitted.dataset = dataset
+    numbers: Numbers
+    if isinstance(fitted, Network):
+        numbers = TrunkNumbers.load(folder, fitted)
+    else:
+        assert isinstance(fitted, BoostedTrees)
+        numbers = TreesNumbers(fitted)
     content = read_checkpoint(folder / _HEADS)
-    trunk = Trunk(network.model)
-    trunk.few.load_state_dict(content["few"])
-    found = Encoder(network, trunk.eval(), (content["prior"][0], content["prior"][1]), 1)
+    found = Encoder(numbers, (content["prior"][0], content["prior"][1]), 1)
     for size, state in content["heads"].items():
         found.head(size).load_state_dict(state)
         found.head(size).eval()
@@ -138,11 +206,29 @@ def train(
     seed: int,
     threads: int | None,
 ) -> tuple[Encoder, NDArray[np.float64]]:
-    """Train the recipe's trunk on sets of the role ``encoder``; also the loss of each epoch on ``posterior``."""
+    """Train the recipe's trunk on sets of the role ``encoder``; also the loss of each epoch on ``posterior``.
+
+    Trees learn from single events: whether an event is of the kind whose share is asked for, or its value.
+    """
+    prior = (sets["posterior"].low, sets["posterior"].high)
+    if recipe.model == TREES:
+        names = ("encoder", "posterior")
+        forest, losses = grown_on(
+            material.dataset,
+            [roles[name] for name in names],
+            [sets[name].of_events for name in names],
+            recipe,
+            seed,
+        )
+        view = FeatureView(
+            material.card.name, material.dataset.described(), roles["encoder"].events.manifest.fingerprint
+        )
+        trees = BoostedTrees(material.dataset, material.task, view, None, forest)
+        return Encoder(TreesNumbers(trees), prior, threads), losses
     with _alone(threads):
         graphs = material.graphs(material.train)
         model = make_model(recipe, model_inputs(graphs, material.task), seed)
-        trunk, prior = Trunk(model), (sets["posterior"].low, sets["posterior"].high)
+        trunk = Trunk(model)
         history = train_pairs(
             trunk,
             Posterior(prior[:1], prior[1:], _NUMBERS + 1),
@@ -156,7 +242,7 @@ def train(
         )
     assert material.view is not None
     network = Network(material.dataset, material.task, material.view, None, model, recipe)
-    return Encoder(network, trunk, prior, threads), history
+    return Encoder(TrunkNumbers(network, trunk.eval()), prior, threads), history
 
 
 @contextmanager

@@ -95,14 +95,15 @@ def infer(
     """Learn the posterior of a parameter given sets of events, and try it on pseudo-experiments.
 
     An encoder with the recipe's trunk is trained on sets of one and two, for the recipe's epochs, with its
-    learning rate and batches; then posteriors on means of 1, 10, 50 and ``n_events`` events (arXiv:2605.07972).
+    learning rate and batches, or boosted trees on single events; then posteriors on means of 1, 10, 50 and
+    ``n_events`` events (arXiv:2605.07972).
 
     Parameters
     ----------
     sample : Sample
         The events, all or a part of them.
     recipe : Recipe
-        Of a network.
+        Of a network, or of trees.
     question : Question
         What is to be inferred.
     n_events : int
@@ -125,14 +126,12 @@ def infer(
     Raises
     ------
     DataError
-        For an array that is no parameter, and for trees.
+        For an array that is no parameter.
     StoreError
         If another inference is in the folder.
     """
     folder, n_events = as_path(folder, "folder"), as_whole("events", n_events, 1)
     n_sets, seed = as_whole("sets", n_sets, 100), as_whole("seed", seed, 0)
-    if recipe.model == TREES:
-        raise DataError("an encoder is a network: trees have no numbers of an event; choose another recipe")
     require_scikit_learn("pd4ml infer")
     asked = {
         "question": asdict(question),
@@ -172,7 +171,8 @@ def _made(
         raise missing_extra("pd4ml infer", "train", error) from error
 
     start, seed = time.monotonic(), asked["seed"]
-    material = prepare({"train": sample}, recipe.override(name=recipe.name, validation_fraction=0.5))
+    halves = recipe.override(name=recipe.name, validation_fraction=0.5)
+    material = prepare({"train": sample}, halves, features=recipe.model != TREES)
     test = sample.open("test")
     learn, check = _quarter_off(material.valid, sample.card.group)
     roles = {

@@ -44,7 +44,10 @@ def infer(
     ] = None,
     events: Annotated[int, typer.Option("--events", "-n", help="In the largest sets.")] = 500,
     recipe: Annotated[
-        str, typer.Option("--recipe", "--model", help="Of a network.", autocompletion=complete.recipes)
+        str,
+        typer.Option(
+            "--recipe", "--model", help="Of a network, or of trees (gbdt).", autocompletion=complete.recipes
+        ),
     ] = "filter_net_quick",
     options: Settings = None,
     window: Annotated[

@@ -38,7 +38,7 @@ from pd4ml.training.recipe import Recipe
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["ESTIMATOR", "BoostedTrees", "Forest", "TreesEstimator"]
+__all__ = ["ESTIMATOR", "BoostedTrees", "Forest", "TreesEstimator", "grown_on"]
 
 _FILE = "trees.npz"
 _VARIABLE = "OMP_NUM_THREADS"
@@ -228,15 +228,7 @@ def _grow(material: Material, recipe: Recipe, seed: int) -> list[Any]:
     if not task.scaled and len(np.unique(y)) < max(task.n_outputs, 2):
         found = ", ".join(map(str, np.unique(y)))
         raise DataError(f"trees need training events of all classes, found {found} only: train on more events")
-    common: dict[str, Any] = {
-        "learning_rate": recipe.learning_rate,
-        "max_iter": recipe.max_epochs,
-        "early_stopping": True,
-        "n_iter_no_change": recipe.patience,
-        "tol": recipe.min_delta,
-        "random_state": seed,
-        **recipe.hyperparameters,
-    }
+    common = _settings(recipe, seed)
     try:
         if not task.scaled:
             balanced = {"class_weight": "balanced"} if recipe.balance_classes else {}
@@ -253,6 +245,34 @@ def _grow(material: Material, recipe: Recipe, seed: int) -> list[Any]:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"trees cannot be trained with {dict(recipe.hyperparameters)}: {reason}") from error
     return models
+
+
+def _settings(recipe: Recipe, seed: int) -> dict[str, Any]:
+    """What scikit-learn is told of a recipe."""
+    return {
+        "learning_rate": recipe.learning_rate,
+        "max_iter": recipe.max_epochs,
+        "early_stopping": True,
+        "n_iter_no_change": recipe.patience,
+        "tol": recipe.min_delta,
+        "random_state": seed,
+        **recipe.hyperparameters,
+    }
+
+
+def grown_on(
+    dataset: type[Dataset], parts: Sequence[Role], values: Sequence[NDArray[Any]], recipe: Recipe, seed: int
+) -> tuple[Forest, NDArray[np.float64]]:
+    """Trees for another target than the dataset's, ``values`` of two ``parts``: one to train, one to validate on.
+
+    Whether or not, if they are booleans, else a number. Gives the trees up to the best, and the loss on the second
+    part after each.
+    """
+    kind = HistGradientBoostingClassifier if values[0].dtype == bool else HistGradientBoostingRegressor
+    x, x_valid = (_features(part, dataset, recipe.batch_size) for part in parts)
+    model = kind(**_settings(recipe, seed)).fit(x, values[0], X_val=x_valid, y_val=values[1])
+    losses = -np.asarray(model.validation_score_, np.float64)[1:]
+    return Forest.of([model], [int(np.argmin(losses)) + 1]), losses
 
 
 def _features(part: Role, dataset: type[Dataset], batch_size: int) -> NDArray[np.float32]:

@@ -67,7 +67,9 @@ class Density(nn.Module):
         solved = torch.linalg.solve(x.T @ x + ridge, x.T @ values.double())
         self.guess.weight.copy_(solved[:-1].T)
         self.guess.bias.copy_(solved[-1])
-        self.ends.copy_(torch.stack([values.min(0).values, values.max(0).values]))
+        lowest, highest = values.min(0).values, values.max(0).values
+        margin = (highest - lowest) / 2
+        self.ends.copy_(torch.stack([lowest - margin, highest + margin]))
         self.log_spread.copy_((values.double() - x @ solved).std(0).clamp_min(1e-6).log())
 
     def forward(self, values: Tensor, context: Tensor) -> Tensor:

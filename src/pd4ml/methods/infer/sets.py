@@ -42,6 +42,11 @@ class Mixtures:
         object.__setattr__(self, "_kinds", kinds)
 
     @property
+    def of_events(self) -> NDArray[np.bool_]:
+        """(N,) what single events say: whether they are of that kind."""
+        return self.member
+
+    @property
     def n_independent(self) -> int:
         """How many independent events there are, counting no more of one kind than of the other."""
         return 2 * min(len(kind) for kind in self._kinds)
@@ -108,6 +113,11 @@ class Windows:
         """Sets of two of ``n_events``: the values (n,), the places of the events, which two (n, 2) are a set."""
         theta, places = self.draw(rng, max(1, n_events // 2), 2)
         return theta, places.ravel(), np.arange(places.size).reshape(-1, 2)
+
+    @property
+    def of_events(self) -> NDArray[np.float64]:
+        """(N,) what single events say: their values, in parts of the prior's range."""
+        return (np.asarray(self.values, np.float64) - self.low) / (self.high - self.low)
 
     @property
     def range(self) -> tuple[float, float]:
