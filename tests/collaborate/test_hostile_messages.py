@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import zipfile
@@ -71,3 +72,17 @@ def test_shapes_that_lie(shape: str) -> None:
 def test_nothing_is_unpacked(compression: int) -> None:
     with pytest.raises(DataError, match="these weights are compressed"):
         from_bytes(archive(bytes(1_000_000), compression))
+
+
+def test_members_that_share_their_bytes() -> None:
+    """A directory of many lines that all lead to the same numbers."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as file:
+        file.writestr("x.npy", bytes(100_000))
+        (first,) = file.infolist()
+        for number in range(100):
+            other = copy.copy(first)
+            other.filename = other.orig_filename = f"x{number}.npy"
+            file.filelist.append(other)
+    with pytest.raises(DataError, match="promise more than"):
+        from_bytes(stream.getvalue())

@@ -22,7 +22,7 @@ from pd4ml.storage.lock import one_writer
 
 __all__ = ["serve"]
 
-_MOST_EVENTS = 10**15
+_MOST_EVENTS = 10**15  # of one site; they weigh in means, which are floating-point numbers
 
 
 def serve(
