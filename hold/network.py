@@ -171,8 +171,7 @@ class _World:
             f"http://127.0.0.1:{port}:{SECRET}@[::1/file",
         ):
             yield self.judged(address, address, False)
-        plain = f"http://127.0.0.1:{port}/file"
-        netrc = self.folder / "netrc"
+        plain, netrc = f"http://127.0.0.1:{port}/file", self.folder / "netrc"
         netrc.write_text(f"machine 127.0.0.1 login me password {SECRET}\n")
         server.asked.clear()
         yield self.judged("a .netrc", plain, True, environment={"NETRC": str(netrc)})
@@ -202,6 +201,7 @@ class _World:
             "169.254.169.254",
             "[fe80::1]",
             "[::ffff:127.0.0.1]",
+            "%31%30.0.0.1",
         ):
             inside = [answer(302, Location=f"http://{name}:{port}/inside")]
             server.on("/file", lambda asked, inside=inside: inside)  # type: ignore[misc]

@@ -115,6 +115,11 @@ def test_nobody_is_sent_into_a_private_network(
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("host", ["%31%30.0.0.1", "\uff11\uff10.0.0.1", "a\\b", "a b", "[fe80::1%25eth0]"])
+def test_hosts_that_libraries_would_read_otherwise(server: Server, tmp_path: Path, host: str) -> None:
+    assert "no address" in refusal(tmp_path, f"http://{host}/x")
+
+
 def test_certificates_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/bundle")
     assert "/no/such/bundle" in refusal(tmp_path, "https://127.0.0.1:1/")

@@ -39,6 +39,8 @@ __all__ = [
 
 _BUFFER_BYTES = 1 << 20
 _TRY_AGAIN_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+# Libraries turn others (%31, full-width digits) into these: one host would be looked at, and another asked.
+_PLAIN_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]*")
 _PROJECT_PAGE = "https://arxiv.org/abs/2107.00656"
 
 _Result = TypeVar("_Result")
@@ -237,6 +239,8 @@ def _check_address(url: str, before: str) -> None:
         raise GiveUpError("not an http or https address")
     if "@" in parts.netloc:
         raise GiveUpError("an address with a name or password, and what is published needs none")
+    if not _PLAIN_HOST.fullmatch(parts.netloc):
+        raise GiveUpError("no address")
     if (last.scheme, parts.scheme) == ("https", "http"):
         raise GiveUpError("redirects from https to http")
     if before and parts.hostname != last.hostname and _is_inside(parts.hostname) and not _is_inside(last.hostname):
