@@ -84,7 +84,11 @@ def mirrored() -> dict[str, str]:
         f"explanations/physics/{name}.md": f"src/{room.replace('.', '/')}/README.md"
         for name, room in rooms.items()
     }
-    return pages | {"contributing.md": "CONTRIBUTING.md", "changes.md": "CHANGELOG.md"}
+    return pages | {
+        "contributing.md": "CONTRIBUTING.md",
+        "changes.md": "CHANGELOG.md",
+        "security.md": "SECURITY.md",
+    }
 
 
 def link_within_the_site(_app: Any, docname: str, source: list[str]) -> None:

@@ -131,7 +131,8 @@ def test_hosts_are_asked_at_once_and_not_for_long(monkeypatch: pytest.MonkeyPatc
     """One that never answers does not keep the others, nor the command."""
     forever = threading.Event()
 
-    def head(url: str, timeout: float) -> requests.Response:
+    def head(url: str, timeout: float, auth: Any) -> requests.Response:
+        assert "Authorization" not in auth(requests.Request("HEAD", url).prepare()).headers  # of ~/.netrc neither
         if "zenodo" in url:
             forever.wait(30)
         raise requests.ConnectionError("HTTPSConnection(host='x', port=443): Failed to resolve 'x'")

@@ -207,7 +207,8 @@ def _answer(host: str) -> str:
 
     start = time.monotonic()
     try:
-        response = requests.head(f"https://{host}/", timeout=NETWORK_SECONDS)
+        # Without an `auth` of its own Requests sends what ~/.netrc has for the host.
+        response = requests.head(f"https://{host}/", timeout=NETWORK_SECONDS, auth=lambda request: request)
     except requests.RequestException as error:
         reason = getattr(error.args[0], "reason", error) if error.args else error  # urllib3's, which is shorter
         return f"fails: {one_line(str(reason).rpartition('): ')[2])}"

@@ -83,6 +83,11 @@ def test_what_is_no_kit(tmp_path: Path) -> None:
     (tmp_path / "kit.json").write_text('{"format": 1, "name": "x"}')
     with pytest.raises(DataError, match="is no kit"):
         Kit.read(tmp_path)
+    whole = {"format": 1, "name": "a", "host": "h", "port": 1, "sites": ["a", "b"], "coordinator": ""}
+    for wrong in ({"sites": ["../a", "b"]}, {"sites": [1]}, {"name": ".."}, {"port": "1"}, {"host": None}):
+        (tmp_path / "kit.json").write_text(json.dumps({**whole, **wrong}))
+        with pytest.raises(DataError, match="is no kit"):
+            Kit.read(tmp_path)
 
 
 # Requests

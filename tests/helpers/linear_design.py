@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -37,7 +39,7 @@ def measure(design: float, *, n_train: int = 20_000, n_test: int = 20_000, n_oth
         log_posterior = posterior(torch.from_numpy(t_test), torch.from_numpy(x_test)).double().numpy()
         log_likelihood = likelihood(repeated, asked).double().numpy()
         log_ratio = ratio(torch.cat([asked, repeated], -1))[..., 0].double().numpy()
-    entropy, variance = 0.5 * np.log(2 * np.pi * np.e), 1 / (1 + design**2)
+    entropy, variance = 0.5 * np.log(2 * np.pi * math.e), 1 / (1 + design**2)
     exact = -0.5 * (t_test - variance * design * x_test) ** 2 / variance - 0.5 * np.log(2 * np.pi * variance)
     return {
         "exact": exact_information(design),

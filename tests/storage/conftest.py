@@ -22,6 +22,6 @@ def server() -> Iterator[Server]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PD4ML_OFFLINE", raising=False)
     settings = FetchSettings(
-        read_timeout=0.3, attempts=3, backoff=0.01, longest_wait=0.05, slow_window=0.3, lock_timeout=0.2
+        read_timeout=0.3, attempts=3, backoff=0.01, longest_wait=0.05, slow_window=0.6, lock_timeout=0.2
     )
     monkeypatch.setattr(fetch_settings, "SETTINGS", settings)

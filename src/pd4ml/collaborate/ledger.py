@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pd4ml.collaborate.stories import COORDINATOR, Story, story_of
 from pd4ml.errors import DataError, Pd4mlError, missing_extra, one_line
 from pd4ml.storage.atomic import write_bytes
+from pd4ml.storage.small import parse_json
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -174,14 +175,14 @@ def read_ledger(file: str | Path) -> list[Entry]:
 def entry_of(line: bytes, where: str) -> Entry:
     """The entry that a line is; DataError, which begins with ``where``, for anything else."""
     try:
-        values = json.loads(line)
-        entry = Entry(**values)
+        entry = Entry(**parse_json(line))
+        as_written = entry.line == line
     except (ValueError, TypeError, RecursionError) as error:
         raise DataError(one_line(f"{where} is no entry of a ledger: {error}", 200)) from error
     texts = (entry.previous, entry.time, entry.author, entry.kind, entry.signature)
     if type(entry.number) is not int or not isinstance(entry.body, dict):
         raise DataError(f"{where} has a number or a body that is none")
-    if not all(isinstance(text, str) for text in texts) or entry.line != line:
+    if not all(isinstance(text, str) for text in texts) or not as_written:
         raise DataError(f"{where} is not written as entries are: it was changed")
     return entry
 
@@ -285,7 +286,9 @@ class _Chain:
         try:
             self.keys = {str(name): str(key) for name, key in entry.body["authors"].items()}
             self.story = story_of(entry.body)
-        except (KeyError, TypeError, AttributeError) as error:
+        except Pd4mlError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(one_line(f"entry 0 does not say who takes part and how: {error!r}", 200)) from error
         if self.pinned is not None and self.keys != dict(self.pinned):
             raise DataError("entry 0 names other keys than those that were given")

@@ -6,7 +6,6 @@ for and a drip of bytes without end are all met by asking again or by going on t
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,10 +15,21 @@ import requests
 from pd4ml.card import PublishedFile
 from pd4ml.errors import DataError, StoreError, one_line
 from pd4ml.progress import progress
+from pd4ml.storage import fetch_settings
 from pd4ml.storage.disk import refused, size_text
 from pd4ml.storage.formats import OPENING_BYTES, file_format
 from pd4ml.storage.partial import Origin, Partial
-from pd4ml.storage.web import GiveUpError, TryAgainError, body, check_status, first_of_mirrors, request, validator
+from pd4ml.storage.web import (
+    GiveUpError,
+    TryAgainError,
+    body,
+    check_status,
+    content_range,
+    first_of_mirrors,
+    length,
+    request,
+    validator,
+)
 
 __all__ = ["download"]
 
@@ -64,11 +74,19 @@ def _transfer(session: requests.Session, file: PublishedFile, url: str, partial:
             headers["If-Range"] = origin.validator
     with request(session, url, headers) as response:
         offset, total = _extent(response, origin, offset, partial)
-        chunks = body(response)
+        most = fetch_settings.SETTINGS.most_bytes
+        if (total or 0) > most:
+            raise GiveUpError(f"promises {size_text(total or 0)}, and no file has more than {size_text(most)}")
+        chunks = body(response, (most if total is None else total) - offset)
         opening = b"" if offset else _opening(chunks, file.layout)
         if total is not None:
             _check_space(file.name, partial.path.parent, total - offset)
-        _receive(file.name, chunks, opening, Origin(url, validator(response), total), partial, offset)
+        try:
+            _receive(file.name, chunks, opening, Origin(url, validator(response), total), partial, offset)
+        except GiveUpError:
+            if total is None:  # what has no end is not gone on with
+                partial.discard()
+            raise
     if total is not None and partial.size != total:
         message = f"cut off after {partial.size:,} of {total:,} bytes"
         raise TryAgainError(message)
@@ -82,12 +100,11 @@ def _extent(
     check_status(response)
     status = response.status_code
     if status == 200:
-        length = response.headers.get("Content-Length", "")
-        return 0, int(length) if length.isdecimal() else None
-    if status == 206 and origin:
-        given = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", "").strip())
-        if given and int(given[1]) == offset and origin.total in (None, int(given[2])):
-            return offset, int(given[2])
+        return 0, length(response.headers.get("Content-Length"))
+    if status == 206 and origin and (given := content_range(response)):
+        start, total = given
+        if start == offset <= total and origin.total in (None, total):
+            return offset, total
     if status in (206, 416) and origin:
         # What is here and what is there do not fit together: the next attempt starts from zero.
         partial.discard()

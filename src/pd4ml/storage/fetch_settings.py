@@ -16,9 +16,11 @@ class FetchSettings:
     attempts: int = 5
     backoff: float = 1.0  # before the second attempt; doubled before each further one
     longest_wait: float = 60.0  # also for a server that asks for more with Retry-After
-    slow_window: float = 60.0  # a server that sends less than slow_bytes_per_second for so long is given up
+    # A server that sends less than this of the file for so long is given up; silence, which may pass, ends before.
+    slow_window: float = 120.0
     slow_bytes_per_second: float = 2000.0
     redirects: int = 10
+    most_bytes: int = 10**11  # of one file, whatever a server promises
     lock_timeout: float = 6 * 3600.0  # for another process that fetches the same file
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,26 @@ import requests
 from pd4ml.card import PublishedFile
 from pd4ml.errors import DataError
 from pd4ml.progress import progress
+from pd4ml.storage import fetch_settings
 from pd4ml.storage.atomic import write_atomically
 from pd4ml.storage.export.columns import arrow
 from pd4ml.storage.formats.parquet_table import parquet_file
-from pd4ml.storage.web import GiveUpError, TryAgainError, body, check_status, first_of_mirrors, request, validator
+from pd4ml.storage.web import (
+    GiveUpError,
+    TryAgainError,
+    body,
+    check_status,
+    content_range,
+    first_of_mirrors,
+    request,
+    validator,
+)
 
 __all__ = ["fetch_first_events"]
 
 _MAGIC = b"PAR1"
 _TAIL_BYTES = 1 << 16  # of the end, where a small footer lies whole
+_MOST_FOOTER = 1 << 28
 
 
 def fetch_first_events(file: PublishedFile, n_events: int, target: Path) -> dict[str, object]:
@@ -80,12 +90,10 @@ class _Remote:
             self._check(response, start)
             out.truncate(self.total)
             out.seek(start)
-            for chunk in body(response):
+            for chunk in body(response, stop - start):
                 out.write(chunk)
                 self.fetched += len(chunk)
-                if out.tell() > stop:
-                    raise GiveUpError("sends more than it was asked for")
-            if out.tell() != min(stop, self.total):
+            if out.tell() != stop:
                 raise TryAgainError("cut off before its end")
             out.seek(-8, 1)
             return out.read(8)
@@ -95,10 +103,12 @@ class _Remote:
         check_status(response)
         if response.status_code == 200:
             raise GiveUpError("sends files only whole: download all of it, or take another source")
-        given = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", "").strip())
-        if response.status_code != 206 or not given or int(given[1]) != start:
+        given = content_range(response)
+        if response.status_code != 206 or not given or given[0] != start:
             raise GiveUpError(f"{response.status_code} in place of a part of the file")
-        found = int(given[2]), validator(response)
+        found = given[1], validator(response)
+        if not 12 <= found[0] <= fetch_settings.SETTINGS.most_bytes:
+            raise GiveUpError(f"a file of {found[0]:,} bytes is no Parquet file")
         if self.total and found != (self.total, self.version):
             raise TryAgainError("has changed the file in the meantime")
         self.total, self.version = found
@@ -108,12 +118,10 @@ def _first_rows(remote: _Remote, n_events: int, target: Path) -> dict[str, objec
     """Fetch footer and row groups, and write the rows as a file of their own."""
     remote.scratch.unlink(missing_ok=True)  # of an attempt that failed
     remote.bring(0, 8)
-    if remote.total < 12:
-        raise GiveUpError(f"a file of {remote.total} bytes is no Parquet file")
     tail = max(0, remote.total - _TAIL_BYTES)
     end = remote.bring(tail, remote.total)
     footer = remote.total - 8 - int.from_bytes(end[:4], "little")
-    if end[4:] != _MAGIC or footer < 0:
+    if end[4:] != _MAGIC or footer < 0 or remote.total - footer > _MOST_FOOTER:
         raise GiveUpError("expected a Parquet file, found something that does not end like one")
     if footer < tail:
         remote.bring(footer, tail)
@@ -121,9 +129,12 @@ def _first_rows(remote: _Remote, n_events: int, target: Path) -> dict[str, objec
         with parquet_file(remote.scratch) as file:
             metadata = file.metadata
         groups = _groups(metadata, n_events)
+        extents = [_extent(metadata.row_group(group)) for group in groups]
+        if sum(stop - start for start, stop in extents) > remote.total:
+            raise GiveUpError("its footer names more bytes than the file has")
         with progress(f"fetching {target.name}", len(groups)) as bar:
-            for group in groups:
-                remote.bring(*_extent(metadata.row_group(group)))
+            for start, stop in extents:
+                remote.bring(start, stop)
                 bar.advance()
         with parquet_file(remote.scratch) as file:
             rows = _copy(file, groups, n_events, target)
@@ -144,10 +155,13 @@ def _groups(metadata: Any, n_events: int) -> list[int]:
 
 
 def _extent(group: Any) -> tuple[int, int]:
-    """Where a row group begins and ends in its file."""
+    """Where a row group begins and ends in its file; DataError where it cannot lie so."""
     columns = [group.column(i) for i in range(group.num_columns)]
     starts = [c.dictionary_page_offset or c.data_page_offset for c in columns]
-    return min(starts), max(s + c.total_compressed_size for s, c in zip(starts, columns, strict=True))
+    start, stop = min(starts), max(s + c.total_compressed_size for s, c in zip(starts, columns, strict=True))
+    if not len(_MAGIC) <= start < stop:
+        raise DataError(f"its footer has a row group from byte {start} to {stop}")
+    return start, stop
 
 
 def _copy(file: Any, groups: list[int], n_events: int, target: Path) -> int:

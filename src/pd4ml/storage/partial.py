@@ -38,9 +38,12 @@ class Partial:
     def origin(self) -> Origin | None:
         """Where the bytes that are here come from; None if there are none or nobody knows."""
         try:
-            return Origin(**read_json(self._origin_path)) if self.size else None
+            found = Origin(**read_json(self._origin_path))
         except (OSError, ValueError, TypeError):
             return None
+        texts = isinstance(found.url, str) and isinstance(found.validator, str | None)
+        most = self.size if found.total is None else found.total
+        return found if texts and type(most) is int and 0 < self.size <= most else None
 
     def begin(self, origin: Origin) -> None:
         """Start from zero with bytes from ``origin``."""

@@ -60,7 +60,12 @@ class Kit:
             body = read_json(file)
             if body.pop("format") != _FORMAT:
                 raise DataError(f"{file} is of another format than {_FORMAT}, which this version reads")
-            return cls(folder, **{**body, "sites": tuple(body["sites"])})
+            kit = cls(folder, **{**body, "sites": tuple(body["sites"])})
+            if not all(_NAME.fullmatch(name) for name in (kit.name, *kit.sites)):
+                raise ValueError("a name in it is none")
+            if type(kit.port) is not int or not isinstance(kit.host, str) or not isinstance(kit.coordinator, str):
+                raise TypeError("host, port or key are of another type")
+            return kit
         except OSError as error:
             raise DataError(f"{folder} holds no kit, as `pd4ml collaborate kits` makes them: {error}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:

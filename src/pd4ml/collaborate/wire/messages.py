@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pd4ml.collaborate.ledger import Signer, is_signed
 from pd4ml.errors import DataError, one_line
+from pd4ml.storage.small import parse_json
 
-__all__ = ["Message", "pack", "request", "unpack", "verified"]
+__all__ = ["Message", "as_number", "pack", "request", "unpack", "verified"]
 
 _HEAD = 2**24  # bytes of a head: entries of a whole ledger
+_MOST_NUMBER = 1e300
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,14 @@ class Message:
 
     def number(self, key: str) -> float:
         """A number of the head; DataError if it is none, or not finite."""
-        value = self.head.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise DataError(one_line(f"an answer has no number {key}: {value!r}", 200))
-        return value
+        return as_number(self.head.get(key), key)
+
+
+def as_number(value: object, what: str) -> float:
+    """A number that somebody else said; DataError if it is none, not finite, or of more digits than any here."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MOST_NUMBER:
+        raise DataError(one_line(f"an answer has no number {what}: {value!r}", 200))
+    return value
 
 
 def pack(head: Mapping[str, Any], blob: bytes = b"") -> bytes:
@@ -46,8 +51,8 @@ def unpack(content: bytes) -> Message:
     """Read what `pack` made; DataError for anything else."""
     end = content.find(b"\n", 0, _HEAD)
     try:
-        head = json.loads(content[: max(end, 0)])
-    except (ValueError, RecursionError) as error:
+        head = parse_json(content[: max(end, 0)])
+    except ValueError as error:
         raise DataError(one_line(f"this is no message: {error}", 200)) from error
     if not isinstance(head, dict):
         raise DataError("this is no message: its head is no JSON object")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,16 @@ from pd4ml.collaborate.together import TOGETHER, Collaboration, settings_of, wri
 from pd4ml.collaborate.weights import State, from_bytes, to_bytes
 from pd4ml.collaborate.wire.hub import Hub, RemoteLearner, SharedBooks
 from pd4ml.collaborate.wire.kits import SERVER, Kit
-from pd4ml.collaborate.wire.messages import Message
-from pd4ml.errors import DataError
+from pd4ml.collaborate.wire.messages import Message, as_number
+from pd4ml.errors import DataError, one_line
 from pd4ml.metrics.measurement import Measurement
 from pd4ml.sample import FeatureView
 from pd4ml.storage.atomic import write_bytes
 from pd4ml.storage.lock import one_writer
 
 __all__ = ["serve"]
+
+_MOST_EVENTS = 10**15  # of one site; they weigh in means, which are floating-point numbers
 
 
 def serve(
@@ -99,7 +102,8 @@ def _begun(hub: Hub, seed: int, epochs: int) -> tuple[dict[str, Any], dict[str, 
     facts = {name: reply.head.get("facts") for name, reply in replies.items()}
     for name, one in facts.items():
         counts = one.get("events") if isinstance(one, dict) else None
-        if not isinstance(counts, dict) or not isinstance(counts.get("train"), int) or counts["train"] < 1:
+        train = counts.get("train") if isinstance(counts, dict) else None
+        if type(train) is not int or not 1 <= train <= _MOST_EVENTS:
             raise DataError(f"{name} does not say how many events it has")
     return dict(job), facts, from_bytes(first.blob)
 
@@ -117,8 +121,17 @@ def _finish(books: SharedBooks, state: State) -> dict[str, dict[str, Measurement
     for site, answer in asked.items():
         try:
             measured = answer.result().head.get("metrics")
-            found[site] = {name: Measurement(**m) for name, m in dict(measured or {}).items()}
+            found[site] = {one_line(n, 60): _measurement(m) for n, m in dict(measured or {}).items()}
             hub.ask(site, "bye")
         except (DataError, TypeError, ValueError):
             continue
     return found
+
+
+def _measurement(told: Mapping[str, object]) -> Measurement:
+    """A measurement as a site says it."""
+    measured = Measurement(**told)  # type: ignore[arg-type]
+    as_number(measured.value, "value")
+    if measured.error is not None:
+        as_number(measured.error, "error")
+    return measured

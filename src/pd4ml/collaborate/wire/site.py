@@ -23,7 +23,7 @@ from pd4ml.collaborate.weights import State, from_bytes, state_digest, to_bytes
 from pd4ml.collaborate.wire.cells import SiteCell, probe
 from pd4ml.collaborate.wire.kits import SERVER, Kit
 from pd4ml.collaborate.wire.messages import Message, pack, verified
-from pd4ml.errors import DataError, Pd4mlError, one_line
+from pd4ml.errors import DataError, one_line
 from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.lock import one_writer
 from pd4ml.training.recipe import Recipe
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from pd4ml.collaborate.network import NetworkLearner
 
 __all__ = ["Offer", "Site", "run_site"]
-
-_FAILURES = (Pd4mlError, OSError, ArithmeticError, RuntimeError, ValueError, TypeError, KeyError)
 
 
 class _RefusalError(DataError):
@@ -95,7 +93,7 @@ class Site:
             if message.head["kind"] == "hello":
                 told = {**self.offer.told, "public": self.signer.public, "have": len(self.ledger.entries)}
                 return _done(pack(told))
-        except (DataError, KeyError) as error:
+        except Exception as error:  # whatever a stranger's message does to what reads it
             _note(f"turned away: {error}")
             return _done(pack({"error": "turned away"}))
         if not self._free.acquire(blocking=False):
@@ -110,7 +108,7 @@ class Site:
         except _RefusalError as error:
             _note(f"refused: {error}")
             return pack({"error": str(error)})
-        except _FAILURES as error:
+        except Exception as error:  # others only learn that it failed
             _note(f"{kind} failed: {type(error).__name__}: {error}")
             return pack({"error": f"{kind} failed there ({type(error).__name__})"})
         finally:
