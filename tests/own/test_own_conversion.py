@@ -251,8 +251,8 @@ def bad_card(text: str) -> Callable[[Path], tuple[list[Path], Any]]:
         (lambda f: ([f / "none.parquet"], CARD), "no file at"),
         (lambda f: ([f], CARD), "expected a file that ends with"),
         (lambda f: ([(f / "x.root").write_bytes(b"<html>") and f / "x.root"], CARD), "is no root file"),
-        (lambda f: ([(f / "x.h5").write_bytes(b"\x89HDF\r\n\x1a\n123") and f / "x.h5"], CARD), "cannot be read"),
-        (lambda f: ([(f / "x.parquet").write_bytes(b"PAR1abc") and f / "x.parquet"], CARD), "cannot be read"),
+        (lambda f: ([(f / "x.h5").write_bytes(b"\x89HDF\r\n\x1a\n123") and f / "x.h5"], CARD), "damaged or no"),
+        (lambda f: ([(f / "x.parquet").write_bytes(b"PAR1abc") and f / "x.parquet"], CARD), "damaged or no"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(

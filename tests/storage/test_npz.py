@@ -169,7 +169,7 @@ def test_a_header_that_promises_too_much_is_refused_before_anything_is_allocated
     member = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + bytes(80)
     with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.npy", member)
-    with pytest.raises(DataError, match=r"promises .* which the file does not hold|impossible shape"):
+    with pytest.raises(DataError, match=r"promises|impossible shape"):
         open_npz(tmp_path / "bomb.npz")
 
 
@@ -182,7 +182,7 @@ def test_a_directory_that_promises_too_much(tmp_path: Path) -> None:
     small, big = len(header.getvalue()), len(header.getvalue()) + 8 * 10**8
     lie = out.getvalue().replace(small.to_bytes(4, "little"), big.to_bytes(4, "little"))
     (tmp_path / "lie.npz").write_bytes(lie)
-    with pytest.raises(DataError, match=r"promises 800,000,000 bytes .* which the file does not hold"):
+    with pytest.raises(DataError, match=r"promises 800 MB, which would fill the memory"):
         open_npz(tmp_path / "lie.npz")
 
 
