@@ -165,10 +165,11 @@ def _last_frame(error: BaseException) -> str:
 def _guard(folder: Path, escapes: list[str]) -> Callable[[str, tuple[Any, ...]], None]:
     """An audit hook that notes and stops what no reader may do."""
 
-    def outside(path: object) -> bool:
+    def outside(path: object, directory: object = -1) -> bool:
         if not isinstance(path, str | bytes | os.PathLike):
             return False  # an open file
-        found = Path(os.path.realpath(os.fsdecode(path)))
+        beside = f"/proc/self/fd/{directory}" if isinstance(directory, int) and directory >= 0 else ""
+        found = Path(os.path.realpath(os.path.join(beside, os.fsdecode(path))))
         return not found.is_relative_to(folder) and found != Path(os.devnull) and "__pycache__" not in found.parts
 
     def stop(what: str) -> NoReturn:
@@ -180,7 +181,8 @@ def _guard(folder: Path, escapes: list[str]) -> Callable[[str, tuple[Any, ...]],
             stop(f"{event} {args!r}")
         if event == "open" and isinstance(args[2], int) and args[2] & _WRITES and outside(args[0]):
             stop(f"writes {args[0]!r}")
-        if event in _CHANGES and any(outside(path) for path in args[:2]):
+        directory = args[-1] if event in _CHANGES and event != "os.truncate" else -1
+        if event in _CHANGES and any(outside(path, directory) for path in args[:2]):
             stop(f"{event} {args[:2]!r}")
 
     return look

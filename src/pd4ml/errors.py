@@ -27,7 +27,9 @@ class Pd4mlError(Exception):
 
     def __str__(self) -> str:
         text = super().__str__()
-        return text if text.isprintable() and len(text) <= _MOST_OF_A_MESSAGE else one_line(text, _MOST_OF_A_MESSAGE)
+        return (
+            text if text.isprintable() and len(text) <= _MOST_OF_A_MESSAGE else one_line(text, _MOST_OF_A_MESSAGE)
+        )
 
 
 class DataError(Pd4mlError, ValueError):

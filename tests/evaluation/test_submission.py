@@ -99,7 +99,7 @@ def test_parquet(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="1 predictions are NaN"):
         read_submission(file, BINARY)
     file.write_bytes(b"PAR1 no")
-    with pytest.raises(DataError, match="no Parquet file"):
+    with pytest.raises(DataError, match=r"damaged or no \.parquet file"):
         read_submission(file, BINARY)
 
 
@@ -239,12 +239,12 @@ WEIRD = {
     "big id": (csv("event_id,score", "99999999999999999999,0.5"), "line 2: expected a whole number"),
     "two": (csv("score,Score", "0.1,0.2"), "two columns 'score'"),
     "nul": (b"score\n0.5\x00\n", "expected a number|NUL"),
-    "binary": (bytes(range(128, 256)), "cannot be read"),
-    "quote": (b'score\n"0.5\n', "cannot be read"),
+    "binary": (bytes(range(128, 256)), "damaged or no .csv file"),
+    "quote": (b'score\n"0.5\n', "damaged or no .csv file"),
     "empty": (b"", "found none"),
-    "long": (b"score\n" + b"1" * 300_000, "cannot be read"),
+    "long": (b"score\n" + b"1" * 300_000, "line 2: longer than"),
     "header only": (b"event_id,score\n", "needs predictions"),
-    "utf-16": ("score\n0.5\n".encode("utf-16"), "cannot be read"),
+    "utf-16": ("score\n0.5\n".encode("utf-16"), "damaged or no .csv file"),
 }
 
 

@@ -32,7 +32,7 @@ def no_locks(error: OSError) -> bool:
 
 
 def require_plain(file: Path) -> os.stat_result:
-    """What the system says of a plain file; OSError for a pipe, a device or a folder, which a library waits for."""
+    """What the system says of a plain file; OSError for a pipe, a device or a folder: libraries wait for some."""
     found = file.stat()
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "it is no plain file", str(file))

@@ -19,7 +19,7 @@ _MOST_RATIO = 200  # events of all datasets here, the sparse ones included, are 
 def foreign(path: Path, noun: str) -> Iterator[None]:
     """Read the plain file ``path`` in this block; what a library raises over it becomes a DataError.
 
-    Nothing is listed, since libraries raise what they like over damaged files. ``noun`` is what the file should be.
+    Nothing is listed, since libraries raise what they like over damaged files. ``noun`` is what it should be.
     """
     try:
         require_plain(path)

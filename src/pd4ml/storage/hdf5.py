@@ -6,6 +6,7 @@ Links to other files, and datasets whose numbers lie elsewhere, are never follow
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from typing import Any
 from pd4ml.errors import DataError, one_line
 from pd4ml.storage.foreign import check_unpacked
 
-__all__ = ["check_size", "datasets", "lies_here", "member"]
+__all__ = ["attribute", "check_size", "datasets", "lies_here", "member"]
+
+_HEAP = b"GCOL\x01\0\0\0"
 
 
 def member(group: Any, name: str) -> Any | None:
-    """The group or dataset of this path, or None; each step is a hard link, since others may lead out of the file."""
+    """The group or dataset of this path, or None; each step is a hard link, since others may lead elsewhere."""
     import h5py
 
     found = group
@@ -29,7 +32,7 @@ def member(group: Any, name: str) -> Any | None:
 
 
 def datasets(group: Any, before: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
-    """All datasets below a group whose numbers lie in the file, by path; each group once, though it hold itself."""
+    """All datasets below a group whose numbers lie in the file, by path; a group that holds itself ends there."""
     import h5py
 
     seen = set() if seen is None else seen
@@ -55,3 +58,29 @@ def check_size(path: Path, dataset: Any) -> None:
     shapes = (dataset.shape, dataset.chunks or ())
     check_unpacked(path, max(math.prod(shape) for shape in shapes) * dataset.dtype.itemsize)
     check_unpacked(path, max(dataset.shape))  # of rows without any number
+    if dataset.dtype.hasobject:
+        _check_heaps(path, dataset.file.id.get_create_plist().get_sizes()[1])
+
+
+def attribute(owner: Any, name: str) -> Any:
+    """An attribute of fixed size, or None."""
+    return owner.attrs[name] if name in owner.attrs and not owner.attrs.get_id(name).dtype.hasobject else None
+
+
+def _check_heaps(path: Path, size_bytes: int) -> None:
+    """DataError for a heap of lists and texts that has an object of no size, over which libhdf5 loops without end.
+
+    The format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, "Global Heap".
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        heap, head = content.find(_HEAP), 8 + size_bytes
+        while heap >= 0:
+            end = heap + int.from_bytes(content[heap + 8 : heap + head], "little")
+            place = heap + head
+            while place + head <= min(end, len(content)):
+                number = int.from_bytes(content[place : place + 2], "little")
+                size = int.from_bytes(content[place + 8 : place + head], "little")
+                if not number and size < head:
+                    raise DataError(f"{path} is damaged: a heap of its lists has an object of {size} bytes")
+                place += head + -(-size // 8) * 8 if number else size
+            heap = content.find(_HEAP, heap + 8)

@@ -1,4 +1,4 @@
-"""Arrays in .npz archives, read piece by piece into their final place and never unpickled.
+"""Arrays in .npz archives and .npy files, read piece by piece into their final place and never unpickled.
 
 The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from pd4ml.errors import DataError, one_line
 from pd4ml.storage.casting import cast
 from pd4ml.storage.foreign import check_unpacked, foreign
 
-__all__ = ["NpzArray", "open_npz", "read_npz"]
+__all__ = ["NpzArray", "npy_array", "open_npz", "read_npy", "read_npz"]
 
 # Small against any array worth the trouble and large against the cost of a call.
 _PIECE_BYTES = 1 << 20
@@ -134,6 +135,23 @@ def read_npz(path: Path, *keys: str, dtypes: Mapping[str, DTypeLike] | None = No
     return {key: array.read(dtypes.get(key)) for key, array in open_npz(path, *keys).items()}
 
 
+def read_npy(path: Path) -> NDArray[Any]:
+    """The array of an .npy file; DataError as for archives. It is not mapped: what is mapped must not shrink."""
+    with foreign(path, ".npy file of numbers"), path.open("rb") as file:
+        return npy_array(file)
+
+
+def npy_array(file: IO[bytes]) -> NDArray[Any]:
+    """The array that comes next in an open file; ValueError or EOFError for what is none, or cut off."""
+    shape, fortran_order, dtype = _header(file)
+    n_bytes, left = math.prod(shape) * dtype.itemsize, os.fstat(file.fileno()).st_size - file.tell()
+    if n_bytes > left or dtype.hasobject:
+        raise ValueError(f"its header promises {n_bytes:,} bytes of {dtype} {shape}, and {left:,} are there")
+    flat = np.empty(math.prod(shape), dtype)
+    _fill(file, flat)
+    return flat.reshape(shape[::-1]).T if fortran_order else flat.reshape(shape)
+
+
 def _described(path: Path, key: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NpzArray:
     """What the header of a member says, checked against the sizes so that nothing is allocated in vain."""
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -163,7 +181,10 @@ def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         message = f"its header has version {version}, which only arrays with named fields need"
         raise ValueError(message)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, fortran_order, dtype = read(member)
+    try:
+        shape, fortran_order, dtype = read(member)
+    except Exception as error:  # of tokens, of syntax, of types: it is a Python literal
+        raise ValueError(f"its header is damaged ({one_line(str(error))})") from error
     if any(n < 0 for n in shape) or dtype.subdtype or not dtype.itemsize:
         message = f"its header has the impossible shape {shape} or type {dtype}"
         raise ValueError(message)

@@ -21,7 +21,7 @@ from pd4ml.errors import DataError, missing_extra, one_line, unknown_name
 from pd4ml.storage.casting import cast
 from pd4ml.storage.foreign import foreign
 from pd4ml.storage.formats.base import Format, Part, register
-from pd4ml.storage.hdf5 import check_size, lies_here, member
+from pd4ml.storage.hdf5 import attribute, check_size, lies_here, member
 from pd4ml.storage.store import Array
 
 __all__ = ["PandasTable", "PandasTableFormat", "open_pandas_table"]
@@ -149,7 +149,7 @@ def open_pandas_table(path: Path, key: str = "table") -> PandasTable:
         for field in table.dtype.names:
             if field == "index":
                 continue
-            kind, n_columns = table.attrs.get(f"{field}_kind"), int(np.prod(table.dtype[field].shape))
+            kind, n_columns = attribute(table, f"{field}_kind"), int(np.prod(table.dtype[field].shape))
             # A column that was made searchable has a field of its own, named after it.
             names = (field,) if kind is None and n_columns == 1 else _string_list(kind, f"{field} in {path}")
             if len(names) != n_columns:

@@ -1,0 +1,3 @@
+"""Hostile."""
+
+CASES = {}
