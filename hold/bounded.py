@@ -34,7 +34,7 @@ _SPARE_BYTES = 4 << 30  # of addresses, most of which is never touched: librarie
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Events of https://docs.python.org/3/library/audit_events.html
 _FORBIDDEN = ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn")
-_CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod")
+_CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink")
 
 
 @dataclass(frozen=True)
@@ -165,11 +165,15 @@ def _last_frame(error: BaseException) -> str:
 def _guard(folder: Path, escapes: list[str]) -> Callable[[str, tuple[Any, ...]], None]:
     """An audit hook that notes and stops what no reader may do."""
 
-    def outside(path: object, directory: object = -1) -> bool:
+    def outside(path: object, directory: object = None) -> bool:
         if not isinstance(path, str | bytes | os.PathLike):
             return False  # an open file
-        beside = f"/proc/self/fd/{directory}" if isinstance(directory, int) and directory >= 0 else ""
-        found = Path(os.path.realpath(os.path.join(beside, os.fsdecode(path))))
+        found = Path(os.fsdecode(path))
+        if directory is None:
+            found = found.resolve()
+        else:  # a change of a name, not of what a link leads to
+            beside = f"/proc/self/fd/{directory}" if isinstance(directory, int) and directory >= 0 else ""
+            found = (Path(beside) / found).parent.resolve() / found.name
         return not found.is_relative_to(folder) and found != Path(os.devnull) and "__pycache__" not in found.parts
 
     def stop(what: str) -> NoReturn:
@@ -179,10 +183,10 @@ def _guard(folder: Path, escapes: list[str]) -> Callable[[str, tuple[Any, ...]],
     def look(event: str, args: tuple[Any, ...]) -> None:
         if event in _FORBIDDEN:
             stop(f"{event} {args!r}")
-        if event == "open" and isinstance(args[2], int) and args[2] & _WRITES and outside(args[0]):
+        written = event in ("os.truncate", "os.chmod") or (event == "open" and args[2] and args[2] & _WRITES)
+        if written and outside(args[0]):
             stop(f"writes {args[0]!r}")
-        directory = args[-1] if event in _CHANGES and event != "os.truncate" else -1
-        if event in _CHANGES and any(outside(path, directory) for path in args[:2]):
+        if event in _CHANGES and any(outside(path, args[-1]) for path in args[:2]):
             stop(f"{event} {args[:2]!r}")
 
     return look

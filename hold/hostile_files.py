@@ -12,7 +12,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def rows(folder: Path, size: Size) -> Iterable[Row]:
         outcomes = (again(name, number, folder) for number in range(_DAMAGES[size]))
         yield collect(f"damaged: {reader.name}", outcomes)
     for name, cases in CASES.items():
-        yield collect(f"hostile: {name}", [_by_hand(name, case, folder) for case in cases])
+        yield collect(f"hostile: {name}", [by_hand(name, number, folder) for number in range(len(cases))])
     for name in _STRUCTURED:
         yield collect(f"of any structure: {name}", _structures(READERS[name], folder, _STRUCTURES[size]))
     if size is Size.LONG:
@@ -125,14 +125,20 @@ def damaged(rng: random.Random, content: bytes) -> tuple[str, bytes]:
     return f"{kind} at {at} to {to} of {n}", new
 
 
-def _by_hand(name: str, case: tuple[str, Callable[[Path], Callable[[], object]]], folder: Path) -> Outcome:
-    what, prepare = case
-    here = folder / "case"
+def by_hand(name: str, number: int, folder: Path = Path("hostile")) -> Outcome:
+    """One case of a table, read in ``folder``."""
+    case, here = CASES[name][number], folder / "case"
+    reader = READERS[case.of]
     shutil.rmtree(here, ignore_errors=True)
-    here.mkdir()
-    ended = bounded(prepare(here), here)
-    wrong = ended.wrong or ("" if ended.how == "refused" else f"accepted: {ended.said[:300]}")
-    return Outcome(f"{what} (hold.hostile_cases.CASES[{name!r}])", wrong)
+    file = here / reader.file
+    (here if reader.file.startswith("small") else file.parent).mkdir(parents=True)
+    case.make(file)
+    ended = bounded(lambda: (case.read or reader.read)(file), here)
+    wrong = ended.wrong
+    if ended.how == "returned" and not case.may_return:
+        wrong = f"accepted: {ended.said[:300]}"
+    command = f"from hold.hostile_files import by_hand; print(by_hand({name!r}, {number}))"
+    return Outcome(f'python -c "{command}" ({case.what}: {case.of})', wrong)
 
 
 def _json() -> st.SearchStrategy[Any]:
@@ -199,7 +205,8 @@ def _fuzzed(folder: Path) -> Iterator[Outcome]:
         base = _base(READERS[name], folder)
         shutil.copy(base / READERS[name].file, corpus)
         command = [sys.executable, "-m", "hold.fuzz", name, str(base), f"-max_total_time={_FUZZ_SECONDS}",
-                   "-seed=16", "-timeout=10", "-rss_limit_mb=1500", f"-artifact_prefix={found}/", str(corpus)]  # fmt: skip
+                   "-seed=16", "-timeout=10", "-rss_limit_mb=1500", f"-artifact_prefix={found}/",
+                   str(corpus)]  # fmt: skip
         ended = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=600)
         inputs = [file.read_bytes()[:200] for file in found.iterdir()]
         wrong = "" if ended.returncode == 0 else f"{inputs!r}: {ended.stderr[-600:]!r}"

@@ -30,7 +30,9 @@ def write_piece(folder: Path, spec: ArraySpec, chunk: int, array: Array) -> tupl
     """Write the ragged ``array`` of a chunk; the bytes that were written, to be hashed."""
     content, offsets = entries(array)
     parts = [np.ascontiguousarray(np.diff(offsets)), np.ascontiguousarray(content)]
-    with _path(folder, spec, chunk).open("wb") as file:
+    path = _path(folder, spec, chunk)
+    path.unlink(missing_ok=True)  # never write where a link or a pipe leads
+    with path.open("xb") as file:
         for part in parts:
             np.save(file, part, allow_pickle=False)
         file.flush()

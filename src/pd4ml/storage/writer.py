@@ -272,6 +272,8 @@ class StoreWriter:
         for split, n_events in self.splits.items():
             for spec in self._dense:
                 path = self.partial / split / f"{spec.name}.npy"
+                if path.is_symlink() or not path.is_file():  # never write where a link or a pipe leads
+                    path.unlink(missing_ok=True)
                 if not path.exists() or path.stat().st_size < self._header_bytes(spec, n_events):
                     path.write_bytes(self._header(spec, n_events))
                 file = self._stack.enter_context(path.open("r+b"))
