@@ -127,10 +127,11 @@ def write_parquet(file: Path) -> None:
     pq.write_table(table, file, row_group_size=25, write_page_checksum=True)
 
 
-def write_root(file: Path) -> None:
-    """Numbers and lists in one tree."""
+def write_root(file: Path, kind: str = "mktree") -> None:
+    """Numbers and lists in one tree, or in the RNTuple that is to take its place."""
+    columns = {"a": POINTS[:, 0], "label": LABEL.astype(np.int32), "hits": HITS}
     with uproot.recreate(file) as out:
-        out["events"] = {"a": POINTS[:, 0], "label": LABEL.astype(np.int32), "hits": HITS}
+        getattr(out, kind)("events", columns).extend(columns)
 
 
 def read_columns(file: Path) -> str:
@@ -287,6 +288,7 @@ READERS: dict[str, Reader] = {
         Reader("columns of HDF5", "x.h5", write_hdf5, read_columns),
         Reader("columns of Parquet", "x.parquet", write_parquet, read_columns),
         Reader("columns of ROOT", "x.root", write_root, read_columns),
+        Reader("columns of RNTuple", "x.root", lambda f: write_root(f, "mkrntuple"), read_columns),
         Reader("published NPZ", "x.npz", _bytes(_PUBLISHED), read_format("npz", {}), True),
         Reader("published HDF5", "x.h5", write_pandas_table, read_format("pandas_table", COLUMNS)),
         Reader("published Parquet", "x.parquet", write_parquet, read_format("parquet_table", COLUMNS)),

@@ -320,3 +320,20 @@ def test_truth_of_a_file(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=message):
             file_truth(written(tmp_path, name, content))
+
+
+@pytest.mark.parametrize("rows", ["0.1" * 30_000 + "\n", '"' + '\n","' * 30_000 + '"\n'])
+def test_rows_that_would_fill_the_memory(tmp_path: Path, rows: str) -> None:
+    for content in (rows, "score\n0.1\n" + rows):
+        with pytest.raises(DataError, match=r"line \d+: longer than 65,536 characters"):
+            submitted(tmp_path, "p.csv", content.encode())
+
+
+def test_a_table_of_one_number_that_would_fill_the_memory(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"score": np.full(1 << 20, 0.5)})
+    with pa.parquet.ParquetWriter(tmp_path / "p.parquet", table.schema) as writer:
+        for _ in range(33):
+            writer.write_table(table)
+    with pytest.raises(DataError, match="would fill the memory"):
+        read_submission(tmp_path / "p.parquet", BINARY)

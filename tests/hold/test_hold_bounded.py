@@ -17,14 +17,14 @@ from hold.bounded import bounded, canary
 from pd4ml.errors import DataError
 
 
-class Untidy(DataError):
+class UntidyError(DataError):
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 def refuse(text: str) -> Callable[[], None]:
     def do() -> None:
-        raise Untidy(text)
+        raise UntidyError(text)
 
     return do
 

@@ -15,7 +15,7 @@ from pd4ml.storage.columns.base import ColumnFile
 __all__ = ["FILE", "CsvColumns"]
 
 _BLOCK_BYTES = 1 << 22  # also the longest line
-_MOST_HEADER = 1 << 20
+_MOST_HEADER = 1 << 16
 
 
 class CsvColumns(ColumnFile):
@@ -62,9 +62,8 @@ class CsvColumns(ColumnFile):
                 while sum(map(len, kept)) >= n_rows:
                     piece, kept = _cut(kept, n_rows)
                     yield {name: self._values(name, piece) for name in names}
-        if sum(map(len, kept)):
-            piece, _ = _cut(kept, n_rows)
-            yield {name: self._values(name, piece) for name in names}
+            if sum(map(len, kept)):
+                yield {name: self._values(name, kept) for name in names}
 
     def _values(self, name: str, batches: list[Any]) -> Any:
         """One column; DataError for empty fields, which pyarrow calls null."""

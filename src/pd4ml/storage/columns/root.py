@@ -41,7 +41,8 @@ class RootColumns(ColumnFile):
     @property
     def n_rows(self) -> int:
         """Entries of the tree."""
-        return int(self._tree.num_entries)
+        with self.readable():
+            return int(self._tree.num_entries)
 
     def chunks(self, names: Sequence[str], n_rows: int) -> Iterator[dict[str, Any]]:
         """Entries, some at a time."""
