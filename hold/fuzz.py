@@ -20,7 +20,7 @@ with atheris.instrument_imports(include=["pd4ml.storage", "pd4ml.evaluation", "p
 def main() -> None:
     """Hand libFuzzer what it is to call."""
     name, base, *options = sys.argv[1:]
-    reader, folder = READERS[name], Path(tempfile.mkdtemp(prefix="hold_fuzz_"))
+    reader, folder = READERS[name], Path(tempfile.mkdtemp(dir=Path(base).parent))
     shutil.copytree(base, folder, dirs_exist_ok=True)
     file = folder / reader.file
 

@@ -423,8 +423,10 @@ def _converted(file: Path) -> object:
 
 def shrinking() -> Iterator[Case]:
     """Files that are cut while they are read."""
-    for name in ("columns of HDF5", "columns of Parquet", "columns of ROOT", "columns of NPZ", "columns of CSV"):
-        yield Case("cut while it is read", name, READERS[name].make, _cut_between, True)
+    for name in READERS:
+        if name.startswith("columns of"):
+            whole = "NPZ" in name  # so small, it is in a buffer already, and its check sum was looked at
+            yield Case("cut while it is read", name, READERS[name].make, _cut_between, whole)
 
 
 def _cut_between(file: Path) -> str:

@@ -34,4 +34,4 @@ def test_a_pickle_that_is_loaded_is_seen(tmp_path: Path) -> None:
     file = tmp_path / "case" / "x.pkl"
     file.write_bytes(canary())
     reader = Reader("a pickle", "x.pkl", lambda file: None, lambda file: pickle.loads(file.read_bytes()))
-    assert tried(reader, file, file.parent).startswith("escaped: 'os.system")
+    assert tried(reader, file, file.parent).startswith('escaped: "os.system')

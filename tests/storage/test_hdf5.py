@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import h5py
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from pd4ml.errors import DataError
+from pd4ml.storage.columns import open_columns
 from pd4ml.storage.formats.pandas_table import open_pandas_table
 from pd4ml.storage.hdf5 import attribute, check_size, datasets, member
 
@@ -88,6 +90,16 @@ def test_a_heap_over_which_the_library_loops_without_end(file: Path) -> None:
     file.write_bytes(content)
     with h5py.File(file) as found, pytest.raises(DataError, match="a heap of its lists has an object of 0 bytes"):
         check_size(file, found["x"])
+
+
+def test_a_file_that_is_cut_while_it_is_read(file: Path) -> None:
+    with h5py.File(file, "w") as out:
+        out["x"] = np.ones(10_000)
+    chunks = open_columns(file).chunks(["x"], 5_000)
+    next(chunks)
+    os.truncate(file, file.stat().st_size // 2)
+    with pytest.raises(DataError, match="was changed while it was read"):
+        next(chunks)
 
 
 def test_attributes_of_any_length_are_left_alone(file: Path) -> None:

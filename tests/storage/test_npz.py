@@ -239,9 +239,9 @@ def test_evil_headers_are_refused_in_one_line(tmp_path: Path, evil: str) -> None
 
 def test_npy_files(tmp_path: Path) -> None:
     array = np.arange(12.0).reshape(3, 4)
-    for given in (array, array.T, array[:0]):
-        np.save(tmp_path / "x.npy", given)
-        np.testing.assert_array_equal(read_npy(tmp_path / "x.npy"), given)
+    for written in (array, array.T, array[:0]):
+        np.save(tmp_path / "x.npy", written)
+        np.testing.assert_array_equal(read_npy(tmp_path / "x.npy"), written)
 
 
 @pytest.mark.parametrize("kind", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])

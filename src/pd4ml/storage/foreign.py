@@ -16,14 +16,17 @@ _MOST_RATIO = 200  # events of all datasets here, the sparse ones included, are 
 
 
 @contextmanager
-def foreign(path: Path, noun: str) -> Iterator[None]:
+def foreign(path: Path, noun: str, n_bytes: int | None = None) -> Iterator[None]:
     """Read the plain file ``path`` in this block; what a library raises over it becomes a DataError.
 
-    Nothing is listed, since libraries raise what they like over damaged files. ``noun`` is what it should be.
+    Nothing is listed, since libraries raise what they like over damaged files. ``noun`` is what it should be,
+    ``n_bytes`` its size when it was opened: behind the end of a file that was cut since, HDF5 reads zeros.
     """
     try:
-        require_plain(path)
+        size = require_plain(path).st_size
         yield
+        if path.stat().st_size != (size if n_bytes is None else n_bytes):
+            raise DataError(f"{path} was changed while it was read: read it again when it is whole")
     except (Pd4mlError, MemoryError):
         raise
     except PermissionError as error:

@@ -39,7 +39,7 @@ class ColumnFile(ABC):
     """
 
     def __init__(self, path: Path, inside: str = "") -> None:
-        self.path, self.inside = path, inside
+        self.path, self.inside, self._n_bytes = path, inside, path.stat().st_size
 
     @property
     @abstractmethod
@@ -63,7 +63,7 @@ class ColumnFile(ABC):
 
     def readable(self) -> AbstractContextManager[None]:
         """Where a library reads the file: what it raises becomes one line."""
-        return foreign(self.path, f"{self.path.suffix.lstrip('.')} file")
+        return foreign(self.path, f"{self.path.suffix.lstrip('.')} file", self._n_bytes)
 
 
 def open_columns(path: Path, inside: str = "") -> ColumnFile:
