@@ -77,6 +77,17 @@ class Reader:
     checked: bool = False
 
 
+@dataclass(frozen=True)
+class Case:
+    """``make`` writes the file of the reader ``of``; ``read`` is called in its place, where it is given."""
+
+    what: str
+    of: str
+    make: Callable[[Path], object]
+    read: Callable[[Path], object] | None = None
+    may_return: bool = False
+
+
 def digest(arrays: Mapping[str, Any]) -> str:
     """Shapes and a hash of all numbers."""
     found = hashlib.sha256()

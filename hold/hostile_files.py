@@ -27,7 +27,7 @@ from hold.hostile_cases import CASES
 
 __all__ = ["again", "rows"]
 
-_DAMAGES = {Size.SHORT: 2, Size.LONG: 100}  # of each kind of file
+_DAMAGES = {Size.SHORT: 2, Size.LONG: 150}  # of each kind of file
 _STRUCTURES = {Size.SHORT: 5, Size.LONG: 150}
 _FUZZ_SECONDS = 15  # of each target
 _STRUCTURED = ("manifest of a dataset", "what was verified", "journal", "plan", "where a download comes from",
