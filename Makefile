@@ -49,7 +49,9 @@ bench: .venv/dev.stamp
 	$(BIN)/python -m pip install --quiet --no-deps weaver-core==0.5.3
 	$(BIN)/python benchmarks/run.py
 
+# Atheris, which fuzzes, has no wheel for every system; without it that row says so.
 hold: .venv/dev.stamp
+	-$(BIN)/python -m pip install --quiet atheris==3.0.0
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m hold
 
 compare: .venv/all.stamp

@@ -87,6 +87,8 @@ def test_columns_are_named() -> None:
         "'" + "x" * 200 + "'",
         "b'a'",
         "1j * pt",
+        "1 / 0 > pt",
+        "pt + " + "9" * 400,
         "eta & hits[0]",
     ],
 )

@@ -146,7 +146,7 @@ class Expression:
         try:
             with np.errstate(all="ignore"):
                 return self._value(self._body, columns)
-        except (TypeError, ValueError, RecursionError) as error:
+        except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
             raise DataError(f"expression {one_line(self.text)!r}: {one_line(str(error))}") from error
 
     def mask(self, columns: Mapping[str, Any], n_events: int) -> Any:

@@ -99,7 +99,7 @@ def test_parquet(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="1 predictions are NaN"):
         read_submission(file, BINARY)
     file.write_bytes(b"PAR1 no")
-    with pytest.raises(DataError, match="no Parquet file"):
+    with pytest.raises(DataError, match=r"damaged or no \.parquet file"):
         read_submission(file, BINARY)
 
 
@@ -239,12 +239,12 @@ WEIRD = {
     "big id": (csv("event_id,score", "99999999999999999999,0.5"), "line 2: expected a whole number"),
     "two": (csv("score,Score", "0.1,0.2"), "two columns 'score'"),
     "nul": (b"score\n0.5\x00\n", "expected a number|NUL"),
-    "binary": (bytes(range(128, 256)), "cannot be read"),
-    "quote": (b'score\n"0.5\n', "cannot be read"),
+    "binary": (bytes(range(128, 256)), "damaged or no .csv file"),
+    "quote": (b'score\n"0.5\n', "damaged or no .csv file"),
     "empty": (b"", "found none"),
-    "long": (b"score\n" + b"1" * 300_000, "cannot be read"),
+    "long": (b"score\n" + b"1" * 300_000, "line 2: longer than"),
     "header only": (b"event_id,score\n", "needs predictions"),
-    "utf-16": ("score\n0.5\n".encode("utf-16"), "cannot be read"),
+    "utf-16": ("score\n0.5\n".encode("utf-16"), "damaged or no .csv file"),
 }
 
 
@@ -320,3 +320,20 @@ def test_truth_of_a_file(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=message):
             file_truth(written(tmp_path, name, content))
+
+
+@pytest.mark.parametrize("rows", ["0.1" * 30_000 + "\n", '"' + '\n","' * 30_000 + '"\n'])
+def test_rows_that_would_fill_the_memory(tmp_path: Path, rows: str) -> None:
+    for content in (rows, "score\n0.1\n" + rows):
+        with pytest.raises(DataError, match=r"line \d+: longer than 65,536 characters"):
+            submitted(tmp_path, "p.csv", content.encode())
+
+
+def test_a_table_of_one_number_that_would_fill_the_memory(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"score": np.full(1 << 20, 0.5)})
+    with pa.parquet.ParquetWriter(tmp_path / "p.parquet", table.schema) as writer:
+        for _ in range(33):
+            writer.write_table(table)
+    with pytest.raises(DataError, match="would fill the memory"):
+        read_submission(tmp_path / "p.parquet", BINARY)

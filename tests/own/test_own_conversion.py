@@ -22,6 +22,7 @@ from helpers.own_events import own_events
 from pd4ml.cli.app import app
 from pd4ml.errors import DataError, Pd4mlError, StoreError
 from pd4ml.own import conversion as module
+from pd4ml.own.card_file import CardFile
 from pd4ml.own.conversion import convert, found_columns
 from pd4ml.sample import Sample
 from pd4ml.storage.columns import open_columns
@@ -251,8 +252,8 @@ def bad_card(text: str) -> Callable[[Path], tuple[list[Path], Any]]:
         (lambda f: ([f / "none.parquet"], CARD), "no file at"),
         (lambda f: ([f], CARD), "expected a file that ends with"),
         (lambda f: ([(f / "x.root").write_bytes(b"<html>") and f / "x.root"], CARD), "is no root file"),
-        (lambda f: ([(f / "x.h5").write_bytes(b"\x89HDF\r\n\x1a\n123") and f / "x.h5"], CARD), "cannot be read"),
-        (lambda f: ([(f / "x.parquet").write_bytes(b"PAR1abc") and f / "x.parquet"], CARD), "cannot be read"),
+        (lambda f: ([(f / "x.h5").write_bytes(b"\x89HDF\r\n\x1a\n123") and f / "x.h5"], CARD), "damaged or no"),
+        (lambda f: ([(f / "x.parquet").write_bytes(b"PAR1abc") and f / "x.parquet"], CARD), "damaged or no"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
@@ -358,3 +359,21 @@ def test_own_data_pass_the_checks_of_datasets(tmp_path: Path, monkeypatch: pytes
     convert([tmp_path / "a.parquet"], {**CARD, **told}, "datasets")
     done = CliRunner().invoke(app, ["check", "dataset", "Files"])
     assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("first", ["a" * 70_000, ",".join("a" * 70_000)])
+def test_a_first_line_that_would_fill_the_memory(tmp_path: Path, first: str) -> None:
+    (tmp_path / "x.csv").write_text(first + "\n1\n")
+    with pytest.raises(DataError, match="its first line is longer than 65,536 characters"):
+        found_columns(tmp_path / "x.csv")
+
+
+def test_bytes_in_a_column_that_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(b"a,b\n1,x\n2,\xad\n")
+    with pytest.raises(DataError, match="damaged or no csv file"):
+        list(open_columns(tmp_path / "x.csv").chunks(["a", "b"], 10))
+
+
+def test_a_padding_that_is_text() -> None:
+    with pytest.raises(DataError, match=r"inputs\.a\.padding must be a number, found 'x'"):
+        CardFile.from_dict({"inputs": {"a": {"columns": "a", "padding": "x"}}})

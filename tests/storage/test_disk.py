@@ -12,6 +12,7 @@ from typing import Any
 
 import filelock
 import pytest
+from numpy.lib import format as npy
 
 from helpers.jets import small_card, write_npz
 from helpers.published_file import published
@@ -99,8 +100,8 @@ def test_a_colleagues_dataset_is_not_called_damaged(
         monkeypatch.setattr(Path, function, guarded)
     opened = os.open
     monkeypatch.setattr("os.open", lambda path, *a: guarded(path) if path == file else opened(path, *a))
-    load = __import__("numpy").load
-    monkeypatch.setattr("numpy.load", lambda path, **k: guarded(path) if path == file else load(path, **k))
+    mapped = npy.open_memmap
+    monkeypatch.setattr(npy, "open_memmap", lambda path, **k: guarded(path) if path == file else mapped(path, **k))
     with pytest.raises(Pd4mlError, match=r"cannot be read: Permission denied: .*ask its owner") as error:
         Store(file.parents[len(Path(name).parts) - 1]).events("train")
     assert not {"damaged", "again", "delete"} & set(str(error.value).split())

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from pd4ml.errors import DataError
 from pd4ml.storage.casting import cast
-from pd4ml.storage.npz import open_npz, read_npz
+from pd4ml.storage.npz import open_npz, read_npy, read_npz
 
 JETS = np.random.default_rng(0).normal(size=(1000, 20, 4)).astype("float32")
 
@@ -169,7 +169,7 @@ def test_a_header_that_promises_too_much_is_refused_before_anything_is_allocated
     member = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + bytes(80)
     with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.npy", member)
-    with pytest.raises(DataError, match=r"promises .* which the file does not hold|impossible shape"):
+    with pytest.raises(DataError, match=r"promises|impossible shape"):
         open_npz(tmp_path / "bomb.npz")
 
 
@@ -182,7 +182,7 @@ def test_a_directory_that_promises_too_much(tmp_path: Path) -> None:
     small, big = len(header.getvalue()), len(header.getvalue()) + 8 * 10**8
     lie = out.getvalue().replace(small.to_bytes(4, "little"), big.to_bytes(4, "little"))
     (tmp_path / "lie.npz").write_bytes(lie)
-    with pytest.raises(DataError, match=r"promises 800,000,000 bytes .* which the file does not hold"):
+    with pytest.raises(DataError, match=r"promises 800 MB, which would fill the memory"):
         open_npz(tmp_path / "lie.npz")
 
 
@@ -211,3 +211,55 @@ def test_reading_takes_the_array_and_at_most_a_tenth_more(tmp_path: Path, save: 
     run = [sys.executable, "-c", MEASURE, str(tmp_path / "x.npz"), dtype]
     result = subprocess.run(run, capture_output=True, text=True, check=True)
     assert 0.9 < float(result.stdout) < 1.1
+
+
+EVIL = {
+    "an unhashable key": "{[]:1}",
+    "arrays of arrays": "{'descr': ('<f8', (9,)), 'fortran_order': False, 'shape': (1,)}",
+    "no size": "{'descr': '|S0', 'fortran_order': False, 'shape': (1000000000000000,)}",
+    "5,000 digits": "{'descr': '<f8', 'fortran_order': False, 'shape': (" + "9" * 5000 + ",)}",
+    "no end": "{'descr",
+    "objects": "{'descr': '|O', 'fortran_order': False, 'shape': (9,)}",
+    "more than there is": "{'descr': '<f8', 'fortran_order': False, 'shape': (11,)}",
+}
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_evil_headers_are_refused_in_one_line(tmp_path: Path, evil: str) -> None:
+    text = EVIL[evil].encode() + b"\n"
+    content = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(80)
+    (tmp_path / "x.npy").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("x.npy", content)
+    for read in (lambda: read_npy(tmp_path / "x.npy"), lambda: read_npz(tmp_path / "x.npz")):
+        with pytest.raises(DataError) as caught:
+            read()
+        assert str(caught.value).isprintable()
+
+
+def test_npy_files(tmp_path: Path) -> None:
+    array = np.arange(12.0).reshape(3, 4)
+    for written in (array, array.T, array[:0]):
+        np.save(tmp_path / "x.npy", written)
+        np.testing.assert_array_equal(read_npy(tmp_path / "x.npy"), written)
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_archives_that_numpy_never_writes(tmp_path: Path, kind: int) -> None:
+    stream = io.BytesIO()
+    np.save(stream, np.zeros(9))
+    with zipfile.ZipFile(tmp_path / "x.npz", "w", kind) as archive:
+        archive.writestr("x.npy", stream.getvalue())
+    with pytest.raises(DataError, match="packed in a way that NumPy never does"):
+        read_npz(tmp_path / "x.npz")
+
+
+def test_an_archive_of_zeros_that_would_fill_the_memory(tmp_path: Path) -> None:
+    with (
+        zipfile.ZipFile(tmp_path / "x.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("x.npy", "w") as member,
+    ):
+        for _ in range(257):
+            member.write(bytes(1 << 20))
+    with pytest.raises(DataError, match="would fill the memory: write what it holds with less compression"):
+        open_npz(tmp_path / "x.npz")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,19 @@ def test_a_truncated_array_is_refused(tmp_path: Path, cut: int) -> None:
         (lambda text: "[]", "is damaged"),
         (lambda text: text.replace('"format": 1', '"format": 9'), "format 1 only"),
         (lambda text: text.replace("train/points.npy", "../points.npy"), "outside the folder"),
-        (lambda text: text.replace('"sha256": "', '"sha256": "0', 1), "fingerprint does not match"),
+        (
+            lambda text: re.sub('"sha256": "[0-9a-f]{64}', '"sha256": "' + "0" * 64, text),
+            "fingerprint does not match",
+        ),
+        (lambda text: text.replace('"float32"', '"object"'), "of type 'object'"),
+        (lambda text: text.replace('"float32"', '["f4", "f4"]'), "of type"),
+        (lambda text: re.sub(r'"shape": \[\s+30', '"shape": [-30', text), "has the shape"),
+        (lambda text: re.sub(r'"shape": \[\s+30', '"shape": [30.5', text), "has the shape"),
+        (lambda text: text.replace('"per_event": true', '"per_event": 1'), "neither true nor false"),
+        (lambda text: text.replace('"sha256": "', '"sha256": "x'), "has no SHA-256"),
+        (lambda text: text.replace('"Toy"', '"\\u001b[31mToy"'), "is no name"),
+        (lambda text: text.replace('"Toy"', "5"), "is no name"),
+        (lambda text: re.sub(r'"provenance": \{[^}]*\}', '"provenance": []', text), "provenance is no table"),
     ],
 )
 def test_a_damaged_manifest_is_refused(tmp_path: Path, damage: Any, message: str) -> None:
@@ -166,6 +179,50 @@ def test_an_entry_of_the_journal_that_was_changed_is_none(tmp_path: Path) -> Non
     journal.write_text(journal.read_text().replace('"chunk": 0', '"chunk": 1'))
     with StoreWriter(folder, Toy.card, SPLITS, PLAN) as writer:
         assert not writer.done
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"chunk": "../../0"},
+        {"start": -1},
+        {"start": 10**18},
+        {"n": 10**18},
+        {"n": True},
+        {"split": []},
+        {"split": "none"},
+        {"sha256": None},
+    ],
+)
+def test_an_entry_of_the_journal_that_cannot_be_is_none(tmp_path: Path, change: dict[str, Any]) -> None:
+    with StoreWriter(tmp_path / "toy", Toy.card, SPLITS, PLAN) as writer:
+        writer.write("train", 0, 0, toy_arrays(20))
+    journal = tmp_path / "toy.partial/journal.jsonl"
+    journal.write_text(json.dumps(json.loads(journal.read_text()) | change) + "\n[1]\n5\n" + "[" * 10_000)
+    assert write(tmp_path / "toy").manifest.fingerprint == write(tmp_path / "whole").manifest.fingerprint
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+def test_partial_work_is_not_written_where_a_link_or_a_pipe_leads(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    with StoreWriter(tmp_path / "toy", Toy.card, SPLITS, PLAN) as writer:
+        writer.write("train", 0, 0, toy_arrays(20))
+    for name in ("points", "label"):
+        (tmp_path / f"toy.partial/train/{name}.npy").unlink()
+    (tmp_path / "toy.partial/train/points.npy").symlink_to(tmp_path / "mine")
+    os.mkfifo(tmp_path / "toy.partial/train/label.npy")
+    assert write(tmp_path / "toy").manifest.fingerprint == write(tmp_path / "whole").manifest.fingerprint
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "header", [b"{[]:1}", b"(" * 3000, b"{'descr': '|O', 'fortran_order': False, 'shape': (30,)}"]
+)
+def test_a_header_that_is_none_is_refused(tmp_path: Path, header: bytes) -> None:
+    file = write(tmp_path / "toy").folder / "train/label.npy"
+    file.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(StoreError, match=r"label\.npy cannot be read \(.*\): delete the folder and make it again"):
+        Store(tmp_path / "toy").events("train")
 
 
 def test_chunks_that_are_not_the_whole_split_are_no_dataset(tmp_path: Path) -> None:

@@ -6,26 +6,25 @@ Nothing is unpickled, and nothing is allocated before the file has shown that it
 from __future__ import annotations
 
 import csv
-import math
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from pd4ml.errors import DataError, missing_extra, one_line
 from pd4ml.storage.casting import cast
-from pd4ml.storage.npz import open_npz
+from pd4ml.storage.foreign import check_unpacked, foreign
+from pd4ml.storage.npz import open_npz, read_npy
 
 __all__ = ["MAX_BYTES", "UNNAMED", "Columns", "Wanted", "read_columns"]
 
 # Half a million events of two classes take 6 MB; this is two hundred million.
 MAX_BYTES = 1 << 32
+_MOST_OF_A_ROW = 1 << 16
 # The name of a column in a file that names none.
 UNNAMED = ""
 
@@ -63,7 +62,7 @@ def read_columns(file: Path, choose: Choose) -> Columns:
     reader = readers.get(file.suffix.lower())
     if reader is None:
         raise DataError(f"{file}: expected a file that ends in .csv, .npy, .npz or .parquet")
-    with _one_line_errors(file):
+    with foreign(file, f"{file.suffix} file of numbers"):
         if file.stat().st_size > MAX_BYTES:
             raise DataError(f"{file} has {file.stat().st_size:,} bytes, more than the {MAX_BYTES:,} that are read")
         columns = reader(file, choose)
@@ -75,11 +74,10 @@ def read_columns(file: Path, choose: Choose) -> Columns:
 
 
 def _npy(file: Path, choose: Choose) -> Columns:
-    # Mapped, so that a header which promises more than the file holds is refused without allocating.
-    mapped: NDArray[Any] = npy.open_memmap(file, mode="r")
-    if mapped.dtype.names is None:
-        return {wanted: np.array(mapped) for wanted in choose([UNNAMED])}
-    return _fitting(file, {wanted: np.array(mapped[wanted.source]) for wanted in choose(mapped.dtype.names)})
+    found = read_npy(file)
+    if found.dtype.names is None:
+        return dict.fromkeys(choose([UNNAMED]), found)
+    return _fitting(file, {wanted: np.array(found[wanted.source]) for wanted in choose(found.dtype.names)})
 
 
 def _npz(file: Path, choose: Choose) -> Columns:
@@ -93,34 +91,28 @@ def _npz(file: Path, choose: Choose) -> Columns:
     chosen = {
         w: a for w, a in chosen.items() if not w.maybe or (a.dtype.kind in "fiub" and a.shape[:1] in lengths)
     }
-    if sum(math.prod(array.shape) * array.dtype.itemsize for array in chosen.values()) > MAX_BYTES:
-        raise DataError(f"{file} holds more than the {MAX_BYTES:,} bytes that are read")
     return _fitting(file, {wanted: array.read() for wanted, array in chosen.items()})
 
 
 def _parquet(file: Path, choose: Choose) -> Columns:
     try:
-        from pyarrow import ArrowException, parquet, types
+        from pyarrow import parquet, types
     except ImportError as error:
         raise missing_extra("a Parquet file", "parquet", error) from error
     numeric = (types.is_integer, types.is_floating, types.is_boolean)
-    try:
-        with parquet.ParquetFile(file) as table:
-            schema = table.schema_arrow
-            chosen = [
-                w
-                for w in choose(schema.names)
-                if w.holds in ("number", "whole") or any(of(schema.field(w.place).type) for of in numeric)
-            ]
-            if table.metadata.num_rows * len(chosen) * 8 > MAX_BYTES:
-                raise DataError(f"{file} holds more than the {MAX_BYTES:,} bytes that are read")
-            for wanted in chosen:
-                if schema.names.count(wanted.source) > 1:
-                    raise DataError(f"{file} has two columns {wanted.source!r}")
-            read = table.read(columns=[wanted.source for wanted in chosen])
-            return _fitting(file, {wanted: read.column(wanted.source).to_numpy() for wanted in chosen})
-    except ArrowException as error:
-        raise DataError(f"{file} is damaged or no Parquet file: {one_line(str(error), 200)}") from error
+    with parquet.ParquetFile(file) as table:
+        schema = table.schema_arrow
+        chosen = [
+            w
+            for w in choose(schema.names)
+            if w.holds in ("number", "whole") or any(of(schema.field(w.place).type) for of in numeric)
+        ]
+        check_unpacked(file, table.metadata.num_rows * len(chosen) * 8)
+        for wanted in chosen:
+            if schema.names.count(wanted.source) > 1:
+                raise DataError(f"{file} has two columns {wanted.source!r}")
+        read = table.read(columns=[wanted.source for wanted in chosen])
+        return _fitting(file, {wanted: read.column(wanted.source).to_numpy() for wanted in chosen})
 
 
 def _fitting(file: Path, columns: Columns) -> Columns:
@@ -144,21 +136,39 @@ def _fitting(file: Path, columns: Columns) -> Columns:
 
 def _csv(file: Path, choose: Choose) -> Columns:
     with file.open(encoding="utf-8-sig", newline="") as stream:
-        first = stream.readline(1 << 16)
+        first = stream.readline(_MOST_OF_A_ROW)
         delimiter = next((d for d in "\t;" if d in first), ",")
         stream.seek(0)
-        rows = csv.reader(stream, delimiter=delimiter, strict=True)
-        header = next(rows, [])
+        rows = _rows(file, stream, delimiter)
+        _, header = next(rows, (0, []))
         if len(header) == 1 and _is_number(header[0]):
             stream.seek(0)
             header = [UNNAMED]
-            rows = csv.reader(stream, strict=True)
+            rows = _rows(file, stream, ",")
         elif header and all(_is_number(cell) for cell in header):
             raise DataError(f"{file}: its first line must name the columns, such as event_id{delimiter}score")
         return _parse(file, rows, choose(header), len(header))
 
 
-def _parse(file: Path, rows: Any, chosen: list[Wanted], width: int) -> Columns:
+def _rows(file: Path, stream: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Cells of each row, and where it ends; DataError for a row that would fill the memory."""
+    used = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal used
+        while line := stream.readline(_MOST_OF_A_ROW):
+            used += len(line)
+            if used >= _MOST_OF_A_ROW:
+                raise DataError(f"{file}, line {reader.line_num + 1}: longer than {_MOST_OF_A_ROW:,} characters")
+            yield line
+
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    for row in reader:
+        used = 0
+        yield reader.line_num, row
+
+
+def _parse(file: Path, rows: Iterator[tuple[int, list[str]]], chosen: list[Wanted], width: int) -> Columns:
     """Numbers of the columns in rows of ``width`` cells; blank lines are skipped."""
     numbers = {w: array("d" if w.holds in ("number", "maybe number") else "q") for w in chosen}
     converters: dict[str, Callable[[str], Any]] = {
@@ -170,11 +180,11 @@ def _parse(file: Path, rows: Any, chosen: list[Wanted], width: int) -> Columns:
     }
     reading = [(w, converters[w.holds], w.place, column.append) for w, column in numbers.items()]
     n_rows = 0
-    for row in rows:
+    for line, row in rows:
         if not row:
             continue
         if len(row) != width:
-            raise DataError(f"{file}, line {rows.line_num}: expected {width} cells, found {len(row)}")
+            raise DataError(f"{file}, line {line}: expected {width} cells, found {len(row)}")
         n_rows += 1
         for entry in reading:
             wanted, convert, place, append = entry
@@ -187,7 +197,7 @@ def _parse(file: Path, rows: Any, chosen: list[Wanted], width: int) -> Columns:
                     continue
                 what = "a number" if wanted.holds == "number" else "a whole number"
                 cell = one_line(repr(row[place]), 40)
-                raise DataError(f"{file}, line {rows.line_num}: expected {what}, found {cell}") from None
+                raise DataError(f"{file}, line {line}: expected {what}, found {cell}") from None
         if len(reading) > len(numbers):
             reading = [entry for entry in reading if entry[0] in numbers]
     return {wanted: np.array(column) for wanted, column in numbers.items()}
@@ -210,15 +220,3 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-@contextmanager
-def _one_line_errors(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except DataError:
-        raise
-    except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror or error}") from error
-    except (ValueError, EOFError, csv.Error, SyntaxError, NotImplementedError) as error:
-        raise DataError(f"{file} cannot be read: {one_line(str(error), 200)}") from error

@@ -139,6 +139,8 @@ def _input(name: str, given: Any) -> InputColumns:
     unit = given.get("units", given.get("unit", UNKNOWN))
     expressions = {column: Expression(text) for column, text in columns.items()}
     padding = given.get("padding")
+    if padding is not None and type(padding) not in (int, float):
+        raise DataError(f"inputs.{name}.padding must be a number, found {padding!r}"[:200])
     padding = None if padding is None else float(padding)
     return InputColumns(MappingProxyType(expressions), role, unit, padding, _shape(name, given.get("shape", [])))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pd4ml.progress import Progress
+from pd4ml.storage.disk import open_plain
 
 __all__ = ["file_hashes", "sha256_of"]
 
@@ -16,8 +17,8 @@ _BUFFER_BYTES = 1 << 20
 
 def _digests(path: Path, hashes: tuple[Any, ...], bar: Progress | None) -> list[str]:
     buffer = memoryview(bytearray(_BUFFER_BYTES))
-    with path.open("rb", buffering=0) as file:
-        while n_bytes := file.readinto(buffer):
+    with open_plain(path) as file:
+        while n_bytes := file.readinto(buffer):  # type: ignore[attr-defined]
             for each in hashes:
                 each.update(buffer[:n_bytes])
             if bar is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,15 @@ __all__ = ["MANIFEST_NAME", "ArrayFile", "Manifest", "made"]
 
 MANIFEST_NAME = "manifest.json"
 _FORMAT = 1
+_DTYPES = (
+    "bool",
+    *(f"{kind}int{bits}" for kind in ("", "u") for bits in (8, 16, 32, 64)),
+    "float16",
+    "float32",
+    "float64",
+)
+_MOST = 1 << 62
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,7 @@ class Manifest:
                 for split, files in body["arrays"].items()
             }
             manifest = cls(**body)
+            _check_texts(manifest)
             for split in manifest.arrays:
                 manifest.n_events(split)
         except FileNotFoundError:
@@ -116,7 +127,7 @@ class Manifest:
             raise StoreError(f"{path} cannot be read: {refused(error)}") from error
         except StoreError:
             raise
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, StopIteration) as error:
             what = one_line(repr(error), 200)
             raise StoreError(f"{path} is damaged ({what}): generate or convert the dataset again") from error
         if fingerprint != manifest.fingerprint:
@@ -139,6 +150,18 @@ def made(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return {**facts, "config": {**config, **said}}
 
 
+def _check_texts(manifest: Manifest) -> None:
+    """ValueError for names that are no text that can be shown, and for provenance that is no table."""
+    facts = ("dataset", "card_version", "source", "variant", "target", "created")
+    names = [getattr(manifest, fact) for fact in facts]
+    names += [*manifest.arrays, *(name for files in manifest.arrays.values() for name in files)]
+    for name in names:
+        if not isinstance(name, str) or not name.isprintable():
+            raise ValueError(f"{name!r} is no name")
+    if not isinstance(manifest.provenance, dict):
+        raise ValueError("its provenance is no table")
+
+
 def _array_file(
     file: str,
     dtype: str,
@@ -154,8 +177,14 @@ def _array_file(
     """Check one entry; a path that leaves the folder is refused."""
     for name in (file, offsets):
         path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts:
+        if path.is_absolute() or ".." in path.parts or not name.isprintable():
             raise ValueError(f"file {name!r} lies outside the folder")
-    sizes = tuple(int(n) for n in shape)
-    more = str(offsets), str(offsets_sha256), int(events), int(most)
-    return ArrayFile(file, dtype, sizes, sha256, bool(per_event), bool(extra), *more)
+    if dtype not in _DTYPES:
+        raise ValueError(f"{file} is of type {dtype!r}")
+    if type(shape) is not list or not all(type(n) is int and 0 <= n <= _MOST for n in [*shape, events, most]):
+        raise ValueError(f"{file} has the shape {shape!r}")
+    if not all(type(flag) is bool for flag in (per_event, extra)):
+        raise ValueError(f"{file} has flags that are neither true nor false")
+    if not all(type(text) is str and (not text or _SHA256.fullmatch(text)) for text in (sha256, offsets_sha256)):
+        raise ValueError(f"{file} has no SHA-256")
+    return ArrayFile(file, dtype, tuple(shape), sha256, per_event, extra, offsets, offsets_sha256, events, most)

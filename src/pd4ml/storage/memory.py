@@ -14,7 +14,7 @@ from pd4ml.card import ArraySpec, Card
 from pd4ml.errors import DataError
 from pd4ml.storage.casting import cast
 from pd4ml.storage.manifest import ArrayFile, Manifest
-from pd4ml.storage.npz import read_npz
+from pd4ml.storage.npz import open_npz, read_npz
 from pd4ml.storage.ragged import checked_ragged, entries, is_ragged, ragged
 from pd4ml.storage.store import Array, Events
 from pd4ml.storage.writer import check_ragged
@@ -84,7 +84,8 @@ def read_own(card: Card, file: Path) -> Events:
     A ragged array lies there as its entries and, with ``.offsets`` behind its name, (N + 1,) where those of each
     event begin.
     """
-    arrays = dict(read_npz(file))
+    known = {spec.name for spec in card.arrays}
+    arrays = read_npz(file, *(n for n in open_npz(file) if n.removesuffix(".offsets") in known))
     for spec in card.arrays:
         if spec.ragged and spec.name in arrays:
             if f"{spec.name}.offsets" not in arrays:

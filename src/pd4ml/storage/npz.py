@@ -1,4 +1,4 @@
-"""Arrays in .npz archives, read piece by piece into their final place and never unpickled.
+"""Arrays in .npz archives and .npy files, read piece by piece into their final place and never unpickled.
 
 The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
@@ -7,26 +7,27 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import DTypeLike, NDArray
 
-from pd4ml.errors import DataError, StoreError, one_line
+from pd4ml.errors import DataError, one_line
 from pd4ml.storage.casting import cast
-from pd4ml.storage.disk import refused
+from pd4ml.storage.foreign import check_unpacked, foreign
 
-__all__ = ["NpzArray", "open_npz", "read_npz"]
+__all__ = ["NpzArray", "npy_array", "open_npz", "read_npy", "read_npz"]
 
 # Small against any array worth the trouble and large against the cost of a call.
 _PIECE_BYTES = 1 << 20
+
+_NOUN = ".npz archive of numbers"
 
 # Deflate cannot do better: 258 bytes out of 2 bits (https://zlib.net/zlib_tech.html).
 _DEFLATE_RATIO = 1032
@@ -96,7 +97,7 @@ class NpzArray:
     def _numbers(self) -> Iterator[IO[bytes]]:
         """The archive's member, placed at its first number."""
         with (
-            _one_line_errors(self.path),
+            foreign(self.path, _NOUN),
             zipfile.ZipFile(self.path) as archive,
             archive.open(self.key + ".npy") as member,
         ):
@@ -110,15 +111,19 @@ def open_npz(path: Path, *keys: str) -> dict[str, NpzArray]:
     Raises DataError for an archive that is damaged, truncated or holds Python objects, for a key that is
     missing, and for a header that promises more numbers than there can be.
     """
-    with _one_line_errors(path), zipfile.ZipFile(path) as archive:
+    with foreign(path, _NOUN), zipfile.ZipFile(path) as archive:
         infos = [info for info in archive.infolist() if info.filename.endswith(".npy")]
         members = {info.filename.removesuffix(".npy"): info for info in infos}
         for key in keys:
             if key not in members:
                 message = f"no array {key!r} in {path}; it holds {one_line(', '.join(members), 200) or 'nothing'}"
                 raise DataError(message)
-        size = path.stat().st_size
-        return {key: _described(path, key, archive, members[key], size) for key in keys or members}
+        asked, size = {key: members[key] for key in keys or members}, path.stat().st_size
+        packed = sum(info.compress_size for info in asked.values())
+        if packed > size:
+            raise DataError(f"{path} promises {packed:,} bytes of arrays, but has {size:,}")
+        check_unpacked(path, sum(info.file_size for info in asked.values()))
+        return {key: _described(path, key, archive, info) for key, info in asked.items()}
 
 
 def read_npz(path: Path, *keys: str, dtypes: Mapping[str, DTypeLike] | None = None) -> dict[str, NDArray[Any]]:
@@ -130,8 +135,27 @@ def read_npz(path: Path, *keys: str, dtypes: Mapping[str, DTypeLike] | None = No
     return {key: array.read(dtypes.get(key)) for key, array in open_npz(path, *keys).items()}
 
 
-def _described(path: Path, key: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> NpzArray:
+def read_npy(path: Path) -> NDArray[Any]:
+    """The array of an .npy file; DataError as for archives. It is not mapped: what is mapped must not shrink."""
+    with foreign(path, ".npy file of numbers"), path.open("rb") as file:
+        return npy_array(file)
+
+
+def npy_array(file: IO[bytes]) -> NDArray[Any]:
+    """The array that comes next in an open file; ValueError or EOFError for what is none, or cut off."""
+    shape, fortran_order, dtype = _header(file)
+    n_bytes, left = math.prod(shape) * dtype.itemsize, os.fstat(file.fileno()).st_size - file.tell()
+    if n_bytes > left or dtype.hasobject:
+        raise ValueError(f"its header promises {n_bytes:,} bytes of {dtype} {shape}, and {left:,} are there")
+    flat = np.empty(math.prod(shape), dtype)
+    _fill(file, flat)
+    return flat.reshape(shape[::-1]).T if fortran_order else flat.reshape(shape)
+
+
+def _described(path: Path, key: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NpzArray:
     """What the header of a member says, checked against the sizes so that nothing is allocated in vain."""
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"{key} in {path} is packed in a way that NumPy never does: write it with numpy.savez")
     with archive.open(info) as member:
         shape, fortran_order, dtype = _header(member)
         n_header = member.tell()
@@ -141,7 +165,8 @@ def _described(path: Path, key: str, archive: zipfile.ZipFile, info: zipfile.Zip
         raise DataError(message)
     possible = info.compress_size * (1 if info.compress_type == zipfile.ZIP_STORED else _DEFLATE_RATIO)
     promised = math.prod(shape) * dtype.itemsize
-    if n_header + promised != info.file_size or info.file_size > possible or info.compress_size > size:
+    check_unpacked(path, max(shape, default=0))  # of events without any number
+    if n_header + promised != info.file_size or info.file_size > possible:
         message = (
             f"{array}: its header promises {promised:,} bytes of {dtype} {shape}, which the file does not hold"
         )
@@ -156,9 +181,12 @@ def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         message = f"its header has version {version}, which only arrays with named fields need"
         raise ValueError(message)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, fortran_order, dtype = read(member)
-    if any(n < 0 for n in shape):
-        message = f"its header has the impossible shape {shape}"
+    try:
+        shape, fortran_order, dtype = read(member)
+    except Exception as error:  # of tokens, of syntax, of types: it is a Python literal
+        raise ValueError(f"its header is damaged ({one_line(str(error))})") from error
+    if any(n < 0 for n in shape) or dtype.subdtype or not dtype.itemsize:
+        message = f"its header has the impossible shape {shape} or type {dtype}"
         raise ValueError(message)
     return shape, fortran_order, dtype
 
@@ -173,21 +201,3 @@ def _fill(numbers: IO[bytes], flat: NDArray[Any]) -> None:
             message = f"ends {len(view) - done:,} bytes early"
             raise EOFError(message)
         done += n_bytes
-
-
-@contextlib.contextmanager
-def _one_line_errors(path: Path) -> Iterator[None]:
-    """Turn what NumPy and zipfile say about a damaged archive into one line."""
-    try:
-        yield
-    except DataError:
-        raise
-    except PermissionError as error:
-        raise StoreError(f"{path} cannot be read: {refused(error)}") from error
-    except OSError as error:
-        message = f"cannot read {path}: {error.strerror or error}"
-        raise DataError(message) from error
-    # RuntimeError: encrypted, or an unknown compression; the last two: a header that is no Python literal.
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, SyntaxError, TokenError) as error:
-        message = f"{path} is damaged or no .npz archive of numbers: {one_line(str(error))}"
-        raise DataError(message) from error

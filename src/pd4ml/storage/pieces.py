@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd4ml.card import ArraySpec
+from pd4ml.storage.disk import open_plain
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.manifest import ArrayFile
+from pd4ml.storage.npz import npy_array
 from pd4ml.storage.ragged import entries
 from pd4ml.storage.store import Array
 
@@ -28,7 +30,9 @@ def write_piece(folder: Path, spec: ArraySpec, chunk: int, array: Array) -> tupl
     """Write the ragged ``array`` of a chunk; the bytes that were written, to be hashed."""
     content, offsets = entries(array)
     parts = [np.ascontiguousarray(np.diff(offsets)), np.ascontiguousarray(content)]
-    with _path(folder, spec, chunk).open("wb") as file:
+    path = _path(folder, spec, chunk)
+    path.unlink(missing_ok=True)  # never write where a link or a pipe leads
+    with path.open("xb") as file:
         for part in parts:
             np.save(file, part, allow_pickle=False)
         file.flush()
@@ -84,15 +88,13 @@ def _path(folder: Path, spec: ArraySpec, chunk: int) -> Path:
 
 def _read(folder: Path, spec: ArraySpec, chunk: int) -> tuple[NDArray[np.int64], Array]:
     """Entries of each event, and all entries."""
-    with _path(folder, spec, chunk).open("rb") as file:
-        sizes: NDArray[np.int64] = np.load(file, allow_pickle=False)
-        return sizes, np.load(file, allow_pickle=False)
+    with open_plain(_path(folder, spec, chunk)) as file:
+        return npy_array(file), npy_array(file)
 
 
 def _sizes(folder: Path, spec: ArraySpec, chunk: int) -> NDArray[np.int64]:
-    with _path(folder, spec, chunk).open("rb") as file:
-        sizes: NDArray[np.int64] = np.load(file, allow_pickle=False)
-        return sizes
+    with open_plain(_path(folder, spec, chunk)) as file:
+        return npy_array(file)
 
 
 def _bytes(array: Array) -> memoryview:

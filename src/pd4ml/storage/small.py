@@ -5,16 +5,14 @@ All that can be wrong with one is an OSError or a ValueError, in one line.
 
 from __future__ import annotations
 
-import errno
 import json
 import math
-import os
-import stat
 import tomllib
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pd4ml.errors import one_line
+from pd4ml.storage.disk import open_plain
 
 __all__ = ["parse_json", "parse_toml", "read_json", "read_text", "read_toml"]
 
@@ -23,10 +21,7 @@ MOST_BYTES = 64 << 20
 
 def read_text(file: Path, most_bytes: int = MOST_BYTES) -> str:
     """The text of a plain file in UTF-8; a pipe, which would be waited for without end, is refused."""
-    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is no plain file", str(file))
+    with open_plain(file) as stream:
         content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise ValueError(f"it has more than the {most_bytes:,} bytes that are read")

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import ArrayLike, NDArray
 
 from pd4ml.arguments import as_path, as_whole
 from pd4ml.errors import DataError, StoreError, missing_extra, one_line, unknown_name
-from pd4ml.storage.disk import refused
+from pd4ml.storage.disk import refused, require_plain
 from pd4ml.storage.manifest import ArrayFile, Manifest
 from pd4ml.storage.ragged import is_ragged, packed, ragged
 from pd4ml.storage.verified import verify_files, verify_once
@@ -297,13 +298,15 @@ class Store:
     def _map(self, file: str, dtype: str, shape: tuple[int, ...]) -> Array:
         path = self.folder / file
         try:
-            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+            require_plain(path)
+            array: Array = npy.open_memmap(path, mode="r")
         except FileNotFoundError:
             raise StoreError(f"{path} is missing: delete the folder and make it again") from None
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {refused(error)}") from error
-        except (ValueError, EOFError) as error:
-            raise StoreError(f"{path} cannot be read ({error}): delete the folder and make it again") from error
+        except Exception as error:  # NumPy raises what it likes over damaged headers
+            what = one_line(str(error), 200)
+            raise StoreError(f"{path} cannot be read ({what}): delete the folder and make it again") from error
         if array.shape != shape or array.dtype != np.dtype(dtype):
             raise StoreError(f"{path} holds {array.dtype} {array.shape}, its manifest says {dtype} {shape}")
         return array

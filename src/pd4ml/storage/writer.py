@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from pd4ml.card import ArraySpec, Card
 from pd4ml.errors import DataError, StoreError
 from pd4ml.storage.atomic import write_text
-from pd4ml.storage.disk import refused, size_text
+from pd4ml.storage.disk import open_plain, refused, size_text
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.lock import one_writer
 from pd4ml.storage.manifest import MANIFEST_NAME, ArrayFile, Manifest
 from pd4ml.storage.pieces import PIECES, join_pieces, piece_bytes, write_piece
 from pd4ml.storage.ragged import entries, is_ragged
-from pd4ml.storage.small import read_json
+from pd4ml.storage.small import parse_json, read_json, read_text
 from pd4ml.storage.store import Array
 
 __all__ = ["StoreWriter", "check_arrays", "check_ragged", "tidy"]
@@ -272,6 +272,8 @@ class StoreWriter:
         for split, n_events in self.splits.items():
             for spec in self._dense:
                 path = self.partial / split / f"{spec.name}.npy"
+                if path.is_symlink() or not path.is_file():  # never write where a link or a pipe leads
+                    path.unlink(missing_ok=True)
                 if not path.exists() or path.stat().st_size < self._header_bytes(spec, n_events):
                     path.write_bytes(self._header(spec, n_events))
                 file = self._stack.enter_context(path.open("r+b"))
@@ -294,17 +296,24 @@ class StoreWriter:
     def _read_journal(self) -> None:
         """Take the chunks as done that are journalled and whose bytes still have the journalled hash."""
         try:
-            lines = (self.partial / _JOURNAL).read_text(encoding="utf-8").splitlines()
+            lines = read_text(self.partial / _JOURNAL).splitlines()
         except FileNotFoundError:
+            return
+        except ValueError:  # nothing of it can be believed: all is made again
             return
         for line in lines:
             try:
-                note = json.loads(line)
+                note = parse_json(line)
                 split, chunk, start, n_events = (note[key] for key in ("split", "chunk", "start", "n"))
-                if self._chunk_hash(split, chunk, start, n_events) == note["sha256"]:
+                numbers = (chunk, start, n_events)
+                if any(type(number) is not int or number < 0 for number in numbers):
+                    continue
+                if start + n_events > self.splits[split]:
+                    continue
+                if self._chunk_hash(split, *numbers) == note["sha256"]:
                     self._starts[split, chunk] = start, n_events
-            except (ValueError, KeyError, OSError):
-                continue  # a line cut off by a crash: that chunk is made again
+            except (ValueError, KeyError, TypeError, OSError, EOFError):
+                continue  # a line cut off by a crash, or damaged: that chunk is made again
 
     def _chunk_hash(self, split: str, chunk: int, start: int, n_events: int) -> str:
         digest = _begun_hash(split, chunk, start, n_events)
@@ -313,7 +322,7 @@ class StoreWriter:
                 for part in piece_bytes(self.partial / split, spec, chunk, n_events):
                     digest.update(part)
                 continue
-            with (self.partial / split / f"{spec.name}.npy").open("rb") as file:
+            with open_plain(self.partial / split / f"{spec.name}.npy") as file:
                 file.seek(self._header_bytes(spec, self.splits[split]) + start * spec.event_bytes)
                 digest.update(file.read(_data_bytes(spec, n_events)))
         return digest.hexdigest()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from pd4ml.errors import DataError, StoreError, one_line, unknown_name
-from pd4ml.storage.disk import refused
+from pd4ml.errors import DataError, unknown_name
+from pd4ml.storage.foreign import foreign
 
 __all__ = ["KINDS", "ColumnFile", "open_columns"]
 
@@ -38,7 +39,7 @@ class ColumnFile(ABC):
     """
 
     def __init__(self, path: Path, inside: str = "") -> None:
-        self.path, self.inside = path, inside
+        self.path, self.inside, self._n_bytes = path, inside, path.stat().st_size
 
     @property
     @abstractmethod
@@ -60,9 +61,9 @@ class ColumnFile(ABC):
             if name not in self.columns:
                 raise unknown_name(f"column of {self.path.name}", name, self.columns)
 
-    def damaged(self, error: Exception) -> DataError:
-        """What is said of a file that cannot be read to its end."""
-        return DataError(f"{self.path} cannot be read: {one_line(str(error) or repr(error), 200)}")
+    def readable(self) -> AbstractContextManager[None]:
+        """Where a library reads the file: what it raises becomes one line."""
+        return foreign(self.path, f"{self.path.suffix.lstrip('.')} file", self._n_bytes)
 
 
 def open_columns(path: Path, inside: str = "") -> ColumnFile:
@@ -93,14 +94,11 @@ def open_columns(path: Path, inside: str = "") -> ColumnFile:
     end = next((end for end in sorted(KINDS, key=len, reverse=True) if name.endswith(end)), None)
     if end is None:
         raise DataError(f"{path}: expected a file that ends with one of {', '.join(KINDS)}")
-    if not path.is_file():
+    if not path.exists():
         raise DataError(f"no file at {path}")
     module, signature = KINDS[end]
-    try:
-        with path.open("rb") as file:
-            opening = file.read(len(signature))
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read: {refused(error)}") from error
+    with foreign(path, "file of columns"), path.open("rb") as file:
+        opening = file.read(len(signature))
     if opening != signature:
         raise DataError(f"{path} is no {end.lstrip('.')} file: it begins with {opening!r}")
     found: ColumnFile = importlib.import_module(f"pd4ml.storage.columns.{module}").FILE(path, inside)

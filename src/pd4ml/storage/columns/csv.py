@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,7 @@ from pd4ml.storage.columns.base import ColumnFile
 __all__ = ["FILE", "CsvColumns"]
 
 _BLOCK_BYTES = 1 << 22  # also the longest line
-_MOST_HEADER = 1 << 20
+_MOST_HEADER = 1 << 16
 
 
 class CsvColumns(ColumnFile):
@@ -25,49 +26,44 @@ class CsvColumns(ColumnFile):
             from pyarrow import csv
         except ImportError as error:
             raise missing_extra("CSV files", "parquet", error) from error
-        try:
+        self._check_first_line()
+        with self.readable():
             return csv.open_csv(
                 self.path,
                 read_options=csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
                 convert_options=csv.ConvertOptions(include_columns=list(names) if names is not None else None),
             )
-        except (OSError, ValueError, KeyError) as error:
-            raise self.damaged(error) from error
+
+    def _check_first_line(self) -> None:
+        """Before Arrow reads a line of any length into memory, several times over."""
+        with self.readable(), (gzip.open if self.path.suffix == ".gz" else open)(self.path, "rb") as file:
+            if len(file.readline(_MOST_HEADER + 1)) > _MOST_HEADER:
+                raise DataError(f"{self.path}: its first line is longer than {_MOST_HEADER:,} characters")
 
     @cached_property
     def columns(self) -> dict[str, str]:
         """Columns, with the types that their first values have."""
-        found = {field.name: str(field.type) for field in self._reader().schema}
-        if sum(map(len, found)) > _MOST_HEADER:
-            raise DataError(f"{self.path}: its first line is longer than {_MOST_HEADER:,} characters")
-        return found
+        return {field.name: str(field.type) for field in self._reader().schema}
 
     @cached_property
     def n_rows(self) -> int:
         """Lines behind the first; they are counted."""
         name = next(iter(self.columns))
-        try:
+        with self.readable():
             return sum(len(batch) for batch in self._reader([name]))
-        except (OSError, ValueError) as error:
-            raise self.damaged(error) from error
 
     def chunks(self, names: Sequence[str], n_rows: int) -> Iterator[dict[str, Any]]:
         """Lines, some at a time."""
         self.check(names)
         kept: list[Any] = []
-        try:
+        with self.readable():
             for batch in self._reader(names):
                 kept.append(batch)
                 while sum(map(len, kept)) >= n_rows:
                     piece, kept = _cut(kept, n_rows)
                     yield {name: self._values(name, piece) for name in names}
-        except (OSError, ValueError) as error:
-            if isinstance(error, DataError):
-                raise
-            raise self.damaged(error) from error
-        if sum(map(len, kept)):
-            piece, _ = _cut(kept, n_rows)
-            yield {name: self._values(name, piece) for name in names}
+            if sum(map(len, kept)):
+                yield {name: self._values(name, kept) for name in names}
 
     def _values(self, name: str, batches: list[Any]) -> Any:
         """One column; DataError for empty fields, which pyarrow calls null."""

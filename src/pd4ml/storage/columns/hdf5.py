@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pd4ml.errors import Pd4mlError, missing_extra, unknown_name
+from pd4ml.errors import missing_extra, unknown_name
 from pd4ml.storage.columns.base import ColumnFile
+from pd4ml.storage.hdf5 import check_size, datasets, member
 from pd4ml.storage.ragged import ragged
 
 __all__ = ["FILE", "Hdf5Columns"]
@@ -28,27 +29,22 @@ class Hdf5Columns(ColumnFile):
             import h5py
         except ImportError as error:
             raise missing_extra("HDF5 files", "hdf5", error) from error
-        try:
+        with self.readable():
             file = h5py.File(self.path, "r")
-            if self.inside and not isinstance(file.get(self.inside), h5py.Group):
-                groups = [name for name in file if isinstance(file.get(name), h5py.Group)]
+            group = member(file, self.inside)
+            if not isinstance(group, h5py.Group):
+                groups = [name for name in file if isinstance(member(file, name), h5py.Group)]
                 raise unknown_name(f"group of {self.path.name}", self.inside, groups)
-            group = file[self.inside] if self.inside else file
-            datasets = {name: d for name, d in _datasets(h5py, group, "") if d.ndim and not d.is_virtual}
-        except Pd4mlError:
-            raise
-        except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-            raise self.damaged(error) from error
-        sizes = [len(d) for d in datasets.values()]
-        rows = max(set(sizes), key=lambda n: (sizes.count(n), n)) if sizes else 0
-        found: dict[str, tuple[Any, str]] = {}
-        for name, dataset in datasets.items():
-            if len(dataset) == rows:
-                fields = dataset.dtype.names or ()
-                found |= (
-                    {f"{name}.{field}": (dataset, field) for field in fields} if fields else {name: (dataset, "")}
-                )
-        return found
+            here = {name: dataset for name, dataset in datasets(group) if dataset.ndim}
+            sizes = [len(dataset) for dataset in here.values()]
+            rows = max(set(sizes), key=lambda n: (sizes.count(n), n)) if sizes else 0
+            found: dict[str, tuple[Any, str]] = {}
+            for name, dataset in here.items():
+                if len(dataset) == rows:
+                    check_size(self.path, dataset)
+                    fields = dataset.dtype.names
+                    found |= {f"{name}.{f}": (dataset, f) for f in fields} if fields else {name: (dataset, "")}
+            return found
 
     @cached_property
     def columns(self) -> dict[str, str]:
@@ -65,23 +61,9 @@ class Hdf5Columns(ColumnFile):
         self.check(names)
         for start in range(0, self.n_rows, n_rows):
             rows = slice(start, start + n_rows)
-            try:
-                yield {name: _rows(*self._found[name], rows) for name in names}
-            except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
-                raise self.damaged(error) from error
-
-
-def _datasets(h5py: Any, group: Any, before: str) -> Iterator[tuple[str, Any]]:
-    """All datasets that lie in this file itself, by path; links outside are left alone."""
-    for name in group:
-        link = group.get(name, getlink=True)
-        if not isinstance(link, h5py.HardLink):
-            continue
-        member = group[name]
-        if isinstance(member, h5py.Group):
-            yield from _datasets(h5py, member, f"{before}{name}/")
-        elif isinstance(member, h5py.Dataset) and not member.external:
-            yield f"{before}{name}", member
+            with self.readable():
+                found = {name: _rows(*self._found[name], rows) for name in names}
+            yield found
 
 
 def _kind(dataset: Any, field: str) -> str:

@@ -21,15 +21,14 @@ class ParquetColumns(ColumnFile):
             from pyarrow import parquet
         except ImportError as error:
             raise missing_extra("Parquet files", "parquet", error) from error
-        try:
+        with self.readable():
             return parquet.ParquetFile(self.path)
-        except (OSError, ValueError) as error:
-            raise self.damaged(error) from error
 
     @cached_property
     def columns(self) -> dict[str, str]:
         """Columns, with Arrow's names of their types."""
-        return {field.name: str(field.type) for field in self._file.schema_arrow}
+        with self.readable():
+            return {field.name: str(field.type) for field in self._file.schema_arrow}
 
     @property
     def n_rows(self) -> int:
@@ -43,12 +42,10 @@ class ParquetColumns(ColumnFile):
         from pd4ml.storage.columns.ragged_columns import plain
 
         self.check(names)
-        try:
+        with self.readable():
             for batch in self._file.iter_batches(n_rows, columns=list(names), use_threads=False):
                 found = ak.from_arrow(batch)
                 yield {name: plain(found[name]) for name in names}
-        except (OSError, ValueError, TypeError) as error:
-            raise self.damaged(error) from error
 
 
 FILE = ParquetColumns

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from pd4ml.errors import DataError, Pd4mlError, missing_extra, one_line, unknown_name
+from pd4ml.errors import DataError, missing_extra, one_line, unknown_name
 from pd4ml.storage.columns.base import ColumnFile
 
 __all__ = ["FILE", "RootColumns"]
@@ -21,7 +21,7 @@ class RootColumns(ColumnFile):
             import uproot
         except ImportError as error:
             raise missing_extra("ROOT files", "root", error) from error
-        try:
+        with self.readable():
             file = uproot.open(self.path)
             classes = file.classnames(recursive=True)
             kinds = ("TTree", "ROOT::RNTuple")
@@ -31,20 +31,18 @@ class RootColumns(ColumnFile):
             if self.inside and self.inside not in trees:
                 raise unknown_name(f"tree of {self.path.name}", self.inside, trees)
             return file[self.inside or max(trees, key=lambda name: len(file[name].keys()))]
-        except Pd4mlError:
-            raise
-        except (OSError, ValueError, KeyError, TypeError, NotImplementedError, IndexError) as error:
-            raise self.damaged(error) from error
 
     @cached_property
     def columns(self) -> dict[str, str]:
         """Branches, with the types that the file gives."""
-        return {name: str(branch.typename) for name, branch in self._tree.items(recursive=True)}
+        with self.readable():
+            return {name: str(branch.typename) for name, branch in self._tree.items(recursive=True)}
 
     @property
     def n_rows(self) -> int:
         """Entries of the tree."""
-        return int(self._tree.num_entries)
+        with self.readable():
+            return int(self._tree.num_entries)
 
     def chunks(self, names: Sequence[str], n_rows: int) -> Iterator[dict[str, Any]]:
         """Entries, some at a time."""
@@ -53,10 +51,11 @@ class RootColumns(ColumnFile):
         self.check(names)
         for start in range(0, self.n_rows, n_rows):
             stop = min(start + n_rows, self.n_rows)
-            try:
-                yield {name: plain(self._tree[name].array(entry_start=start, entry_stop=stop)) for name in names}
-            except (OSError, ValueError, KeyError, TypeError, NotImplementedError, IndexError) as error:
-                raise self.damaged(error) from error
+            with self.readable():
+                found = {n: plain(self._tree[n].array(entry_start=start, entry_stop=stop)) for n in names}
+            if any(len(column) != stop - start for column in found.values()):
+                raise DataError(f"{self.path} is damaged: it promises {self.n_rows:,} entries and holds fewer")
+            yield found
 
 
 FILE = RootColumns

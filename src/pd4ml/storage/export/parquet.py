@@ -15,6 +15,8 @@ from pd4ml.storage.atomic import new_folder, write_atomically
 from pd4ml.storage.export.columns import arrow, as_array, as_column
 from pd4ml.storage.export.croissant import describe_files, write_croissant
 from pd4ml.storage.export.facts import array_facts, event_facts
+from pd4ml.storage.foreign import foreign
+from pd4ml.storage.small import parse_json
 from pd4ml.storage.store import Array
 
 if TYPE_CHECKING:
@@ -116,6 +118,11 @@ def read_parquet(file: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         Arrays by name, ragged ones as awkward arrays, and where they come from.
     """
     pyarrow = arrow("reading Parquet")
+    with foreign(file, "Parquet file"):
+        return _read(pyarrow, file)
+
+
+def _read(pyarrow: Any, file: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     table = pyarrow.parquet.read_table(file)
     arrays: dict[str, Array] = {}
     for field in table.schema:
@@ -127,7 +134,7 @@ def read_parquet(file: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         else:
             array = as_array(column, f"{field.name} in {file}")
             arrays[field.name] = array[0] if b"constant" in facts else array
-    return arrays, json.loads((table.schema.metadata or {}).get(b"pd4ml", b"{}"))
+    return arrays, parse_json((table.schema.metadata or {}).get(b"pd4ml", b"{}"))
 
 
 def event_bytes(events: Events) -> int:

@@ -13,8 +13,8 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from pd4ml.card import Card
-from pd4ml.errors import DataError, StoreError, one_line, unknown_name
-from pd4ml.storage.disk import refused
+from pd4ml.errors import DataError, one_line, unknown_name
+from pd4ml.storage.foreign import foreign
 from pd4ml.storage.ragged import concatenated
 from pd4ml.storage.store import Array
 
@@ -83,14 +83,10 @@ class Format(ABC):
 
     def check(self, path: Path) -> None:
         """Refuse a file that is not a whole file of this format, so that an error page is never taken for data."""
-        try:
+        with foreign(path, self.noun.partition(" ")[2]):
             with path.open("rb") as file:
                 self.check_opening(file.read(OPENING_BYTES))
             self.check_structure(path)
-        except PermissionError as error:
-            raise StoreError(f"{path} cannot be read: {refused(error)}") from error
-        except OSError as error:
-            raise DataError(f"cannot read {path}: {error.strerror or one_line(str(error))}") from error
 
 
 def gather(card: Card, n_events: int, chunks: Iterable[Mapping[str, Array]]) -> dict[str, Array]:

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from pd4ml.errors import DataError, StoreError, missing_extra, one_line, unknown_name
+from pd4ml.errors import DataError, missing_extra, one_line, unknown_name
 from pd4ml.storage.casting import cast
-from pd4ml.storage.disk import refused
+from pd4ml.storage.foreign import foreign
 from pd4ml.storage.formats.base import Format, Part, register
+from pd4ml.storage.hdf5 import attribute, check_size, lies_here, member
 from pd4ml.storage.store import Array
 
 __all__ = ["PandasTable", "PandasTableFormat", "open_pandas_table"]
@@ -48,7 +49,7 @@ class PandasTableFormat(Format):
         h5py = _hdf5()
         try:
             h5py.File(path, "r").close()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             reason = one_line(str(error))
             raise DataError(f"expected {self.noun}, found a damaged or truncated one ({reason})") from error
 
@@ -148,7 +149,7 @@ def open_pandas_table(path: Path, key: str = "table") -> PandasTable:
         for field in table.dtype.names:
             if field == "index":
                 continue
-            kind, n_columns = table.attrs.get(f"{field}_kind"), int(np.prod(table.dtype[field].shape))
+            kind, n_columns = attribute(table, f"{field}_kind"), int(np.prod(table.dtype[field].shape))
             # A column that was made searchable has a field of its own, named after it.
             names = (field,) if kind is None and n_columns == 1 else _string_list(kind, f"{field} in {path}")
             if len(names) != n_columns:
@@ -198,7 +199,7 @@ def _hdf5() -> Any:
 
 def _no_table(path: Path, key: str, file: Any) -> str:
     """What is there in place of a table that can be read by columns."""
-    group = file.get(key)
+    group = member(file, key)
     if group is not None and "pandas_type" in group.attrs:  # pandas' other way to write the same frame
         return (
             f"{path} holds {key!r} in pandas' fixed format, expected its table format: "
@@ -210,20 +211,12 @@ def _no_table(path: Path, key: str, file: Any) -> str:
 @contextlib.contextmanager
 def _dataset(path: Path, key: str) -> Iterator[Any]:
     """The compound dataset of a table; what HDF5 says about a damaged file becomes one line."""
-    if not path.is_file():
-        message = f"no file at {path}"
-        raise DataError(message)
     h5py = _hdf5()
-    try:
-        with h5py.File(path, "r") as file:
-            table = file.get(f"{key}/table")
-            if not isinstance(table, h5py.Dataset) or table.dtype.names is None or table.ndim != 1:
-                raise DataError(_no_table(path, key, file))
-            yield table
-    except DataError:
-        raise
-    except PermissionError as error:
-        raise StoreError(f"{path} cannot be read: {refused(error)}") from error
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        message = f"{path} is damaged or not an HDF5 file: {one_line(str(error))}"
-        raise DataError(message) from error
+    with foreign(path, "HDF5 file"), h5py.File(path, "r") as file:
+        table = member(file, f"{key}/table")
+        if not isinstance(table, h5py.Dataset) or table.dtype.names is None or table.ndim != 1:
+            raise DataError(_no_table(path, key, file))
+        if not lies_here(table):
+            raise DataError(f"{path} says that its table lies in another file, which is not followed")
+        check_size(path, table)
+        yield table

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from pd4ml.card import ArraySpec
-from pd4ml.errors import DataError, StoreError, one_line
+from pd4ml.errors import DataError, one_line
 from pd4ml.storage.casting import cast
-from pd4ml.storage.disk import refused
 from pd4ml.storage.export.columns import arrow, as_array
+from pd4ml.storage.foreign import foreign
 from pd4ml.storage.formats.base import Format, Part, register
 from pd4ml.storage.store import Array
 
@@ -85,15 +85,8 @@ def parquet_file(path: Path) -> Iterator[Any]:
         For a file that is missing, damaged or something else.
     """
     pyarrow = arrow("reading Parquet")
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            yield file
-    except FileNotFoundError:
-        raise DataError(f"no file at {path}") from None
-    except (OSError, pyarrow.ArrowException) as error:
-        if getattr(error, "errno", None):  # of the system; Arrow's own have none
-            raise StoreError(f"{path}: {refused(error)}") from error
-        raise DataError(f"{path} is damaged or no Parquet file: {one_line(str(error))}") from error
+    with foreign(path, "Parquet file"), pyarrow.parquet.ParquetFile(path) as file:
+        yield file
 
 
 def _layout(schema: Any, part: Part) -> dict[str, tuple[list[str], _Arrange]]:

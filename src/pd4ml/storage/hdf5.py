@@ -1,0 +1,86 @@
+"""HDF5 files that somebody else may have made: what lies in the file itself, and no more than it can hold.
+
+Links to other files, and datasets whose numbers lie elsewhere, are never followed.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pd4ml.errors import DataError, one_line
+from pd4ml.storage.foreign import check_unpacked
+
+__all__ = ["attribute", "check_size", "datasets", "lies_here", "member"]
+
+_HEAP = b"GCOL\x01\0\0\0"
+
+
+def member(group: Any, name: str) -> Any | None:
+    """The group or dataset of this path, or None; each step is a hard link, since others may lead elsewhere."""
+    import h5py
+
+    found = group
+    for part in filter(None, name.split("/")):
+        if not isinstance(found, h5py.Group) or not isinstance(found.get(part, getlink=True), h5py.HardLink):
+            return None
+        found = found[part]
+    return found
+
+
+def datasets(group: Any, before: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
+    """All datasets below a group whose numbers lie in the file, by path; a group that holds itself ends there."""
+    import h5py
+
+    seen = set() if seen is None else seen
+    seen.add(h5py.h5o.get_info(group.id).addr)
+    for name in group:
+        found = member(group, name)
+        if isinstance(found, h5py.Group):
+            if h5py.h5o.get_info(found.id).addr not in seen:
+                yield from datasets(found, f"{before}{name}/", seen)
+        elif isinstance(found, h5py.Dataset) and lies_here(found):
+            yield f"{before}{name}", found
+
+
+def lies_here(dataset: Any) -> bool:
+    """Whether the numbers of a dataset lie in the file itself."""
+    return not (dataset.external or dataset.is_virtual)
+
+
+def check_size(path: Path, dataset: Any) -> None:
+    """DataError for a dataset that would fill the memory, its pieces included, which are unpacked as a whole."""
+    if not dataset.dtype.itemsize:
+        raise DataError(f"{one_line(dataset.name)} in {path} has rows without any numbers")
+    shapes = (dataset.shape, dataset.chunks or ())
+    check_unpacked(path, max(math.prod(shape) for shape in shapes) * dataset.dtype.itemsize)
+    check_unpacked(path, max(dataset.shape))  # of rows without any number
+    if dataset.dtype.hasobject:
+        _check_heaps(path, dataset.file.id.get_create_plist().get_sizes()[1])
+
+
+def attribute(owner: Any, name: str) -> Any:
+    """An attribute of fixed size, or None."""
+    return owner.attrs[name] if name in owner.attrs and not owner.attrs.get_id(name).dtype.hasobject else None
+
+
+def _check_heaps(path: Path, size_bytes: int) -> None:
+    """DataError for a heap of lists and texts that has an object of no size, over which libhdf5 loops without end.
+
+    The format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, "Global Heap".
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        heap, head = content.find(_HEAP), 8 + size_bytes
+        while heap >= 0:
+            end = heap + int.from_bytes(content[heap + 8 : heap + head], "little")
+            place = heap + head
+            while place + head <= min(end, len(content)):
+                number = int.from_bytes(content[place : place + 2], "little")
+                size = int.from_bytes(content[place + 8 : place + head], "little")
+                if not number and size < head:
+                    raise DataError(f"{path} is damaged: a heap of its lists has an object of {size} bytes")
+                place += head + -(-size // 8) * 8 if number else size
+            heap = content.find(_HEAP, heap + 8)

@@ -1,0 +1,110 @@
+"""HDF5 files are read where they lie, in the file itself, and their reading ends."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from pd4ml.errors import DataError
+from pd4ml.storage.columns import open_columns
+from pd4ml.storage.formats.pandas_table import open_pandas_table
+from pd4ml.storage.hdf5 import attribute, check_size, datasets, member
+
+TABLE = np.zeros(4, [("index", "i8"), ("a", "f4", (1,))])
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    with h5py.File(tmp_path / "secret.h5", "w") as out:
+        out["table/table"] = TABLE
+    return tmp_path / "x.h5"
+
+
+@pytest.mark.parametrize("link", [lambda f: h5py.ExternalLink(str(f), "/table"), lambda _: h5py.SoftLink("/away")])
+def test_links_are_not_followed(file: Path, link: type) -> None:
+    with h5py.File(file, "w") as out:
+        out["away"] = h5py.ExternalLink(str(file.with_name("secret.h5")), "/table")
+        out["table"], out["mine"] = link(file.with_name("secret.h5")), [1]
+    with h5py.File(file) as found:
+        assert member(found, "table/table") is None
+        assert [name for name, _ in datasets(found)] == ["mine"]
+    with pytest.raises(DataError, match="no pandas table 'table'"):
+        open_pandas_table(file)
+
+
+def test_tables_that_lie_elsewhere(file: Path) -> None:
+    for name in ("stored", "virtual"):
+        with h5py.File(file, "w") as out, h5py.File(file.with_name("secret.h5")) as secret:
+            if name == "stored":
+                out.create_dataset("table/table", (4,), TABLE.dtype, external=[("secret.h5", 0, TABLE.nbytes)])
+            else:
+                layout = h5py.VirtualLayout((4,), TABLE.dtype)
+                layout[:] = h5py.VirtualSource(secret["table/table"])
+                out.create_virtual_dataset("table/table", layout)
+        with pytest.raises(DataError, match="its table lies in another file"):
+            open_pandas_table(file)
+        with h5py.File(file) as found:
+            assert list(datasets(found)) == []
+
+
+def test_groups_that_hold_each_other(file: Path) -> None:
+    with h5py.File(file, "w") as out:
+        for name in "abcdefgh":
+            out.create_group(name)
+        for name in "abcdefgh":
+            for other in "abcdefgh":
+                out[name][other] = out[other]
+        out["a/x"] = [1.0]
+        assert [name.rpartition("/")[2] for name, _ in datasets(out)] == ["x"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shape": (10**12,), "dtype": "f8"},
+        {"shape": (10**12, 0), "dtype": "f8"},
+        {"shape": (4,), "dtype": "f8", "chunks": (10**8,), "maxshape": (None,)},
+    ],
+)
+def test_sizes_that_would_fill_the_memory(file: Path, options: dict[str, object]) -> None:
+    with h5py.File(file, "w") as out:
+        dataset = out.create_dataset("x", **options)
+        with pytest.raises(DataError, match="would fill the memory"):
+            check_size(file, dataset)
+
+
+def test_a_heap_over_which_the_library_loops_without_end(file: Path) -> None:
+    with h5py.File(file, "w") as out:
+        lists = out.create_dataset("x", (20,), h5py.vlen_dtype("f4"))
+        for i in range(20):
+            lists[i] = np.ones(i)
+    with h5py.File(file) as found:
+        check_size(file, found["x"])
+    content = bytearray(file.read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 16 + 48 : heap + 16 + 96] = bytes(48)  # an object without number and size
+    file.write_bytes(content)
+    with h5py.File(file) as found, pytest.raises(DataError, match="a heap of its lists has an object of 0 bytes"):
+        check_size(file, found["x"])
+
+
+def test_a_file_that_is_cut_while_it_is_read(file: Path) -> None:
+    with h5py.File(file, "w") as out:
+        out["x"] = np.ones(10_000)
+    chunks = open_columns(file).chunks(["x"], 5_000)
+    next(chunks)
+    os.truncate(file, file.stat().st_size // 2)
+    with pytest.raises(DataError, match="was changed while it was read"):
+        next(chunks)
+
+
+def test_attributes_of_any_length_are_left_alone(file: Path) -> None:
+    with h5py.File(file, "w") as out:
+        out.attrs["text"], out.attrs["bytes"] = "of any length", np.bytes_(b"fixed")
+        assert attribute(out, "text") is None
+        assert attribute(out, "bytes") == b"fixed"
+        assert attribute(out, "none") is None
