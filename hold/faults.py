@@ -74,7 +74,7 @@ class _Layer:
             return opened(file, mode, buffering, *rest, **options)
 
         os.fsync = counted_fsync
-        io.open = builtins.open = counted_open  # type: ignore[assignment]
+        io.open = builtins.open = counted_open
         sys.addaudithook(self.hear)
 
     def hear(self, event: str, given: tuple[Any, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -10,14 +11,14 @@ from typing import Any
 import awkward
 import numpy as np
 
-from pd4ml.card import ArraySpec, Card, Citation, Level, Variant
+from pd4ml.card import ArraySpec, Card, Citation, Level, PublishedFile, PublishedSource, Variant
 from pd4ml.dataset import Dataset
 from pd4ml.generation.settings import within
 from pd4ml.generation.simulator import Simulator
 from pd4ml.graphs.packed import PackedGraphs, no_edges
 from pd4ml.storage.store import Array
 
-__all__ = ["Flat", "Tiny"]
+__all__ = ["Fetched", "Flat", "Tiny"]
 
 POINTS = 4
 
@@ -114,4 +115,25 @@ class Flat(Tiny):
     @classmethod
     def simulator(cls) -> Simulator:
         """Normal distributions."""
-        return Simulator(simulate_flat, Config, chunk_events=20, truth=("label", "truth"))
+        return Simulator(simulate_flat, Config, chunk_events=3000, truth=("label", "truth"))
+
+
+def _published() -> tuple[PublishedSource, ...]:
+    """What `hold.kill_server` serves, where it does."""
+    if "PD4ML_HOLD_SERVER" not in os.environ:
+        return ()
+    address, digest = os.environ["PD4ML_HOLD_SERVER"].split()
+    file = PublishedFile("points.npz", (address,), "npz", ("train", "test"), sha256=digest)
+    return (PublishedSource("loopback", (file,)),)
+
+
+class Fetched(Flat):
+    """Points that are published."""
+
+    card = replace(
+        Flat.card,
+        name="Fetched",
+        extras=(),
+        splits=MappingProxyType({"train": 1200, "test": 600}),
+        sources=_published(),
+    )

@@ -24,7 +24,7 @@ _OWN = (".verified.json", ".lock")  # inodes and times; locks, which say nothing
 
 def tree(folder: Path) -> dict[str, str]:
     """What is in a folder: for each file a hash of what must be the same, for each folder nothing."""
-    found = {}
+    found: dict[str, str] = {}
     for parent, folders, files in os.walk(folder):
         here = Path(parent)
         found |= {f"{(here / name).relative_to(folder)}/": "" for name in folders}

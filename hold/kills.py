@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hold.cases import Outcome, Row, Size, collect
 from hold.faults import count
 from hold.kill_forks import Ended, Place, adopt_orphans, in_fork, orphans, run_line, warm, warm_up
 from hold.kill_lines import LINES, Line, make_fixtures
+from hold.kill_server import served
 from hold.kill_trees import difference, tree
 
 __all__ = ["again", "evenly", "in_a_process", "rows", "run_main"]
@@ -27,7 +29,7 @@ AT_CHANGES = ("SIGKILL", "torn", "SIGTERM", "SIGINT")
 ANY_MOMENT = ("SIGKILL", "SIGTERM", "SIGINT")
 SHORT_LINES = ("generate", "train")
 # Of one line: kills at so many changes (all if there are fewer), other ends at so many, at any moment so many.
-_LONG, _SHORT, _WITH_WORKERS = (24, 3, 2), (4, 1, 1), (6, 2, 2)
+_LONG, _SHORT, _FEW = (40, 5, 3), (4, 1, 1), (6, 2, 2)
 
 Trier = Callable[[Line, Path, Path, Size, Any], list[list[str]]]
 
@@ -62,16 +64,23 @@ def run_main(prefix: str, trier: Trier) -> None:
         into, size, names, only = "/dev/stdout", "long", [name], (what, float(at))
         folder = Path(tempfile.mkdtemp(prefix=prefix))
     folder.mkdir(parents=True, exist_ok=True)
-    in_fork(lambda: make_fixtures(folder / "fixtures"), folder / "made.json")
-    for line in (line for line in LINES if line.name in names):
-        work = lambda line=line: trier(line, folder / "fixtures", folder, Size(size), only)  # noqa: E731
-        found = in_fork(work, folder / "found.json")
-        with Path(into).open("a", encoding="utf-8") as stream:
+    lines = [line for line in LINES if line.name in names]
+    with served(folder / "served"):
+        _try_lines(lines, folder, Path(into), Size(size), trier, only)
+    if only:
+        print(f"its folder: {folder / 'case'}")
+
+
+def _try_lines(
+    lines: list[Line], folder: Path, into: Path, size: Size, trier: Trier, only: tuple[str, float] | None
+) -> None:
+    in_fork(lambda: make_fixtures(folder / "fixtures", {line.fixture for line in lines}), folder / "made.json")
+    for line in lines:
+        found = in_fork(partial(trier, line, folder / "fixtures", folder, size, only), folder / "found.json")
+        with into.open("a", encoding="utf-8") as stream:
             stream.writelines(json.dumps(outcome) + "\n" for outcome in found)
         held = sum(not wrong for *_, wrong in found)
         print(f"  {line.name}: {held} of {len(found)} held", file=sys.stderr, flush=True)
-    if only:
-        print(f"its folder: {folder / 'case'}")
 
 
 def try_line(
@@ -90,7 +99,7 @@ def try_line(
     if ended.code != 0:
         wrong = f"ended with {ended.code}: {ended.last_line}"
     found = [["undisturbed", f"{line.name}, {changes} changes", wrong]]
-    limits = _SHORT if size is Size.SHORT else _WITH_WORKERS if line.workers else _LONG
+    limits = _SHORT if size is Size.SHORT else _FEW if line.workers or line.slow else _LONG
     for what, at in [only] if only else [] if wrong else _cases(changes, limits):
         place = Place(folder / "case").filled(fixture)
         if what.startswith("~"):
@@ -98,7 +107,7 @@ def try_line(
             ended = run_line(line.line, place, outside=(what[1:], moment))
         else:
             ended = run_line(line.line, place, place.fault(at=int(at), what=what))
-        wrong = _wrong_end(ended, what) or again(line.line, place, wanted, ended)
+        wrong = _wrong_end(ended, what, line) or again(line.line, place, wanted, ended)
         kind = f"{what[1:]} at any moment" if what.startswith("~") else f"{what} at a change of the disk"
         found.append([kind, f"python -m hold.kills {line.name} {what} {at:g}", wrong])
     return found
@@ -136,7 +145,7 @@ def again(
     return ""
 
 
-def _wrong_end(ended: Ended, what: str) -> str:
+def _wrong_end(ended: Ended, what: str, line: Line) -> str:
     """What is wrong with how a line ended that was stopped, if it was not over before."""
     name = what.removeprefix("~")
     if ended.code is None:
@@ -145,7 +154,8 @@ def _wrong_end(ended: Ended, what: str) -> str:
         return f"a traceback: {ended.last_line}"
     if name == "SIGINT" and ended.code != 0 and not ended.refused:
         return f"Ctrl-C ended it with {ended.code}: {ended.last_line}"
-    if name == "SIGTERM" and ended.code not in (0, -15, 143):
+    told = line.workers and ended.code in (1, 2)  # of a worker that died
+    if name == "SIGTERM" and ended.code not in (0, -15, 143) and not told:
         return f"SIGTERM ended it with {ended.code}: {ended.last_line}"
     return ""
 

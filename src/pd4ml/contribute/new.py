@@ -59,8 +59,8 @@ def new_dataset(name: str, folder: str | Path | None = None, *, in_tree: bool = 
         files = _files("room", root / "src" / room, words, root / "tests" / f"test_{room}.py")
         files |= _files("package", root, words)
         files[root / "src" / room / "py.typed"] = ""
-        there = {file for file in root.rglob("*") if file.is_file() and file.suffix != ".partial"}
-        if root.is_file() or (there and not (there < files.keys() and _begun(files))):
+        here = {file for file in root.rglob("*") if file.is_file() and file.suffix != ".partial"}
+        if root.is_file() or (here and not (here <= set(files) and _begun(files))):
             raise DataError(f"{root} is there already: choose another folder with --to")
     written = _write(files)
     if in_tree:
