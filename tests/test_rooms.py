@@ -14,7 +14,7 @@ MAP = ROOT / "docs" / "architecture.md"
 
 # The data's way, docs/architecture.md. A room imports from itself and from rooms on its left.
 ROOMS = (
-    *("errors", "text", "arguments", "requirements", "progress", "machine", "compiled", "plugins"),
+    *("interrupts", "errors", "text", "arguments", "requirements", "progress", "machine", "compiled", "plugins"),
     *("card", "metrics", "tasks", "storage", "physics", "generation", "graphs", "models"),
     *(
         "expression",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pd4ml.interrupts  # first: Ctrl-C while all else is imported
 import pd4ml.methods  # noqa: F401  what it registers is known by name
 from pd4ml.card import Card
 from pd4ml.dataset import Dataset

@@ -59,6 +59,16 @@ def test_what_is_handed_out_has_no_labels_and_another_order(sample: Sample, tmp_
         hand_out(sample, tmp_path / "again", tmp_path / "own")
 
 
+def test_a_hand_out_that_was_stopped_is_made_anew(sample: Sample, tmp_path: Path) -> None:
+    """The order comes last: without it nothing was handed out."""
+    hand_out(sample, tmp_path / "out", tmp_path / "own")
+    (tmp_path / "own" / "order.npy").unlink()
+    inputs = hand_out(sample, tmp_path / "out", tmp_path / "own")
+    with np.load(inputs) as given:
+        order = np.load(tmp_path / "own" / "order.npy")
+        np.testing.assert_array_equal(given["points"], np.asarray(sample.open("test")["points"])[order])
+
+
 def test_a_ranking_has_errors_and_ties(sample: Sample, tmp_path: Path) -> None:
     inputs = hand_out(sample, tmp_path / "out", tmp_path / "own")
     found = Competition(sample, tmp_path / "own")

@@ -16,7 +16,7 @@ from helpers.toy import Toy
 from pd4ml.collaborate import groups_of
 from pd4ml.collaborate.ledger import COORDINATOR, Signer
 from pd4ml.collaborate.weights import state_digest, to_bytes
-from pd4ml.errors import DataError
+from pd4ml.errors import DataError, StoreError
 from pd4ml.sample import Sample
 from pd4ml.training.recipe import Recipe, load_recipe
 
@@ -67,7 +67,7 @@ def test_kits_hold_what_is_ones_own(tmp_path: Path) -> None:
         assert all(file.stat().st_mode & 0o777 == 0o600 for file in secret)
     assert len(set(keys.values())) == 4
     assert not [file for file in tmp_path.rglob("*") if file.name == "cert.json"]  # the authority's key is nowhere
-    with pytest.raises(DataError, match="is there already"):
+    with pytest.raises(StoreError, match="is there already"):
         make_kits(tmp_path / "kits", ("cern", "other"))
 
 

@@ -70,6 +70,20 @@ def test_names_make_classes_and_modules(package: list[Path], files: list[Path], 
     assert 'kind = "my_penalty"' in files[4].read_text()
 
 
+def test_what_a_stop_left_goes_on(tmp_path: Path) -> None:
+    """Of files that are there none is another: the same line writes the rest; what is whole is kept."""
+    for make, name, folder in ((new_dataset, "MyOther", tmp_path / "other"), (new_model, "my_other", tmp_path)):
+        written = make(name, folder)
+        texts = [file.read_text() for file in written]
+        written[-1].unlink()
+        assert make(name, folder) == written
+        assert [file.read_text() for file in written] == texts
+        written[-1].unlink()
+        written[0].write_text("somebody's own")
+        with pytest.raises(DataError, match="is there already"):
+            make(name, folder)
+
+
 def test_what_is_there_is_kept(package: list[Path], files: list[Path], folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="my_showers is there already: choose another folder with --to"):
         new_dataset("MyShowers", folder / "my_showers")

@@ -164,6 +164,14 @@ def test_a_stopped_conversion_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
     assert sample.fingerprint == whole.fingerprint
     assert len(written) == 9
     assert 0 < len(again) <= 24 - 9  # 12 pieces of two splits
+    for name in ("plan.json", "journal.jsonl"):  # by a kill just after the folder got its name
+        (tmp_path / "datasets" / sample.card.name / "own-default" / name).touch()
+    convert([tmp_path / "a.parquet"], CARD, tmp_path / "datasets")
+    assert sorted(p.name for p in (tmp_path / "datasets" / sample.card.name / "own-default").iterdir()) == [
+        "manifest.json",
+        "test",
+        "train",
+    ]
 
 
 def test_the_same_files_are_taken_once_and_others_are_refused(tmp_path: Path) -> None:

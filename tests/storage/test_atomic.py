@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from helpers.toy import Toy, ToyConfig, simulate
-from pd4ml.storage.atomic import write_atomically, write_bytes, write_text
+from pd4ml.storage.atomic import new_folder, write_atomically, write_bytes, write_text
 from pd4ml.storage.writer import StoreWriter
 
 
@@ -88,6 +88,35 @@ def test_a_killed_process_leaves_the_old_file_and_is_not_in_the_way(tmp_path: Pa
     assert not list(tmp_path.glob("*.json*.json"))
     write_text(path, "new")
     assert path.read_text() == "new"
+
+
+def test_the_next_writer_removes_what_a_kill_left_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "other.json")], check=False)
+    assert len(list(tmp_path.glob(".record.json.*.partial"))) == 1
+    with write_atomically(path) as first:  # somebody is at work
+        first.write(b"first")
+        write_text(path, "second")
+    assert path.read_text() == "first"
+    assert [name.partition(".json")[0] for name in sorted(os.listdir(tmp_path))] == [".other", "record"]
+
+
+def test_a_folder_that_a_kill_left_goes_too(tmp_path: Path) -> None:
+    left = tmp_path / ".out.0123abcd.partial"
+    (left / "data").mkdir(parents=True)
+    (left / "data" / "file").write_text("half")
+    with new_folder(tmp_path / "out") as folder:
+        (folder / "file").write_text("whole")
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_a_secret_is_for_its_owner_from_the_first_byte_on(tmp_path: Path) -> None:
+    with write_atomically(tmp_path / "key", 0o600) as stream:
+        stream.write(b"secret")
+        (partial,) = tmp_path.iterdir()
+        assert partial.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_store_holds_nothing_that_a_kill_left(tmp_path: Path) -> None:

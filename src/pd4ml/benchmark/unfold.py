@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ def unfold(
     run: Run | None = None,
     options: Options | None = None,
     out: str | Path,
+    add: Callable[[dict[str, Any], Path], None] | None = None,
 ) -> dict[str, Any]:
     """Unfold the events of one generated variant with the simulation of another, and judge the result.
 
@@ -74,6 +75,8 @@ def unfold(
         Iterations, replicas and the seed.
     out : str or Path
         A new folder: ``unfolding.json``, and ``replicas.npz`` with replicas and covariances.
+    add : callable, optional
+        Adds files, such as plots, before the folder has its name; its arguments are the result and the folder.
 
     Returns
     -------
@@ -115,6 +118,8 @@ def unfold(
         }
         write_text(folder / UNFOLDING_NAME, json.dumps(body, indent=1, allow_nan=False) + "\n")
         write_bytes(folder / _ARRAYS_NAME, _arrays(axes, results))
+        if add is not None:
+            add(body, folder)
     return body
 
 

@@ -19,6 +19,7 @@ from pd4ml.cli import complete
 from pd4ml.cli.streams import prepare_streams
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, Pd4mlError, one_line
+from pd4ml.interrupts import at_work, end_at_once
 from pd4ml.plugins import load_plugins
 from pd4ml.requirements import version
 from pd4ml.text import wrapped
@@ -71,7 +72,8 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with at_work():
+                return super().invoke(ctx)
         except BrokenPipeError:  # the reader, such as `head`, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
@@ -267,9 +269,6 @@ def say(text: str, hang: str = "") -> None:
 
 def main() -> None:
     """Run the command line."""
+    end_at_once()
     prepare_streams()
-    try:
-        app()
-    except KeyboardInterrupt:
-        print("pd4ml: interrupted", file=sys.stderr)
-        sys.exit(2)
+    app()

@@ -140,12 +140,13 @@ def _show(found: Found, quantity: str, plot: Path | None, as_json: bool) -> None
     from pd4ml.report.decorrelation import sculpting_picture, sculpting_table
     from pd4ml.report.render import to_text
     from pd4ml.report.style import house_style
+    from pd4ml.storage.atomic import write_bytes
 
     if plot is not None:
         with house_style():
             drawn = sculpting_picture("sculpting", found, quantity)
         plot.parent.mkdir(parents=True, exist_ok=True)
-        plot.write_bytes(drawn.png if plot.suffix.lower() == ".png" else drawn.pdf)
+        write_bytes(plot, drawn.png if plot.suffix.lower() == ".png" else drawn.pdf)
     if as_json:
         body = {label: {name: asdict(value) for name, value in each.items()} for label, each in found.items()}
         print(json.dumps({"quantity": quantity, "scores": body}, indent=1))

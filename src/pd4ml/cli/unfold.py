@@ -60,6 +60,8 @@ def unfold(
     from pd4ml.benchmark.run import load_run
     from pd4ml.benchmark.unfold import unfold as compute
     from pd4ml.methods.unfold.measure import METHODS, Options
+    from pd4ml.report.render import to_text
+    from pd4ml.report.unfolding import unfolding_table
 
     found, _ = find(dataset, path)
     chosen = _several(method or ["ibu"])
@@ -73,14 +75,14 @@ def unfold(
         run=None if run is None else load_run(run),
         options=Options(iterations, bootstrap, members, seed),
         out=out,
+        add=_draw,
     )
-    _show(body, out, as_json)
+    print(json.dumps(body, indent=1) if as_json else to_text(unfolding_table(body), width()))
 
 
-def _show(body: dict[str, Any], out: Path, as_json: bool) -> None:
-    """Plots into the folder ``out``, the table or JSON on the terminal."""
-    from pd4ml.report.render import to_text
-    from pd4ml.report.unfolding import draw_unfolding, unfolding_table
+def _draw(body: dict[str, Any], folder: Path) -> None:
+    """Plots into ``folder``."""
+    from pd4ml.report.unfolding import draw_unfolding
     from pd4ml.storage.atomic import write_bytes
 
     try:
@@ -89,6 +91,5 @@ def _show(body: dict[str, Any], out: Path, as_json: bool) -> None:
         pictures = {}
         print("no plots: matplotlib is not installed (extra `plot`)", file=sys.stderr)
     for name, picture in pictures.items():
-        write_bytes(out / f"{name}.png", picture.png)
-        write_bytes(out / f"{name}.pdf", picture.pdf)
-    print(json.dumps(body, indent=1) if as_json else to_text(unfolding_table(body), width()))
+        write_bytes(folder / f"{name}.png", picture.png)
+        write_bytes(folder / f"{name}.pdf", picture.pdf)

@@ -95,10 +95,6 @@ def hand_out(sample: Sample, folder: str | Path, competition: str | Path, *, spl
     if (competition / _ORDER).exists():
         raise DataError(f"{competition} has handed out its inputs already: choose another folder")
     order = np.random.default_rng().permutation(len(events))
-    competition.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    with write_atomically(competition / _ORDER) as stream:
-        np.save(stream, order)
     arrays: dict[str, NDArray[Any]] = {"event_id": np.arange(len(events))}
     for spec in card.inputs:
         if spec.ragged:
@@ -107,11 +103,15 @@ def hand_out(sample: Sample, folder: str | Path, competition: str | Path, *, spl
             )
         values = np.asarray(events[spec.name])
         arrays[spec.name] = values[order] if spec.per_event else values
+    competition.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with write_atomically(folder / "inputs.npz") as stream:
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
     told = {spec.name: {"unit": spec.unit, "description": spec.description} for spec in card.inputs}
     about = {"dataset": card.name, "task": card.task, "classes": list(card.classes), "unit": card.target.unit}
     write_text(folder / "card.json", json.dumps({**about, "arrays": told, "events": len(events)}, indent=1) + "\n")
+    with write_atomically(competition / _ORDER) as stream:  # last: until then nothing is handed out
+        np.save(stream, order)
     return folder / "inputs.npz"
 
 

@@ -91,9 +91,7 @@ class Signer:
             self._key = private.generate()
             if file is not None:
                 raw, plain = serialization.Encoding.Raw, serialization.PrivateFormat.Raw
-                content = self._key.private_bytes(raw, plain, serialization.NoEncryption())
-                with open(file, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
-                    stream.write(content)
+                write_bytes(file, self._key.private_bytes(raw, plain, serialization.NoEncryption()), 0o600)
         self.public = self._key.public_key().public_bytes_raw().hex()
 
     def __repr__(self) -> str:

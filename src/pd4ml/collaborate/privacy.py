@@ -27,6 +27,7 @@ from torch.func import functional_call, grad, vmap
 from pd4ml.errors import DataError, missing_extra
 from pd4ml.models.base import DenseForm, Model
 from pd4ml.models.batch import GraphBatch
+from pd4ml.storage.atomic import write_bytes
 from pd4ml.training.data import EventBatches, Share
 from pd4ml.training.module import TaskLoss
 
@@ -111,8 +112,7 @@ class Budget:
 def secret_of(file: Path) -> bytes:
     """A learner's own 32 random bytes, which noise is made of: whoever knows noise can take it away again."""
     if not file.exists():
-        with open(file, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
-            stream.write(os.urandom(32))
+        write_bytes(file, os.urandom(32), 0o600)
     found = file.read_bytes()
     if len(found) != 32:
         raise DataError(f"{file} holds no secret of 32 bytes")

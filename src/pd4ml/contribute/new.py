@@ -55,12 +55,13 @@ def new_dataset(name: str, folder: str | Path | None = None, *, in_tree: bool = 
         files = _files("room", there, {**words, "package": f"pd4ml.datasets.{room}"}, test)
     else:
         root = Path(room) if folder is None else as_path(folder, "folder")
-        if root.exists() and (not root.is_dir() or any(root.iterdir())):
-            raise DataError(f"{root} is there already: choose another folder with --to")
         words["package"] = room
         files = _files("room", root / "src" / room, words, root / "tests" / f"test_{room}.py")
         files |= _files("package", root, words)
         files[root / "src" / room / "py.typed"] = ""
+        here = {file for file in root.rglob("*") if file.is_file() and file.suffix != ".partial"}
+        if root.is_file() or (here and not (here <= set(files) and _begun(files))):
+            raise DataError(f"{root} is there already: choose another folder with --to")
     written = _write(files)
     if in_tree:
         lists = (
@@ -229,9 +230,16 @@ def _as_ruff(name: str) -> tuple[int, str]:
     return 0 if name.isupper() else 1 if name[0].isupper() else 2, name
 
 
+def _begun(files: dict[Path, str]) -> bool:
+    """Whether some of the files are there, as a stop leaves them: none is another, and not all are there."""
+    there = [file for file in files if file.exists()]
+    return 0 < len(there) < len(files) and all(file.read_bytes() == files[file].encode() for file in there)
+
+
 def _write(files: dict[Path, str]) -> list[Path]:
-    """Write all files, or none if one of them is there."""
-    if there := [file for file in files if file.exists()]:
+    """Write all files, or none if one of them is there and no stop has left it."""
+    there = [file for file in files if file.exists()]
+    if there and not _begun(files):
         raise DataError(f"{there[0]} is there already: choose another name or folder")
     for file, text in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 
+from pd4ml.interrupts import kept_from
 from pd4ml.plugins import load_plugins
 
 __all__ = ["process_pool"]
@@ -25,12 +26,14 @@ def process_pool(workers: int, *, threads: int = 1, quiet: bool = False) -> Iter
     # loky rather than the standard pool: a user's script needs no ``if __name__ == "__main__"``
     from loky import ProcessPoolExecutor
 
-    pool = ProcessPoolExecutor(
-        max_workers=workers,
-        env=dict.fromkeys(_THREADS, str(threads)),
-        initializer=_prepare_worker,
-        initargs=(os.getpid(), quiet),
-    )
+    with kept_from():
+        pool = ProcessPoolExecutor(
+            max_workers=workers,
+            env=dict.fromkeys(_THREADS, str(threads)),
+            initializer=_prepare_worker,
+            initargs=(os.getpid(), quiet),
+        )
+        pool.submit(int)  # starts all of them
     try:
         yield pool
     finally:

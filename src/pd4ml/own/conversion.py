@@ -30,7 +30,7 @@ from pd4ml.storage.columns import ColumnFile, open_columns
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.ragged import is_ragged
 from pd4ml.storage.store import Array, Store
-from pd4ml.storage.writer import StoreWriter
+from pd4ml.storage.writer import StoreWriter, tidy
 
 __all__ = ["convert", "found_columns"]
 
@@ -95,6 +95,7 @@ def convert(
         hashes = {file.name: sha256_of(file, bar) for file in paths}
     made = {"by": "convert", "files": hashes, "card": _card_hash(card), "rows": job.n_rows}
     if folder.exists() and not force:
+        tidy(folder)
         found = Store(folder).manifest.provenance
         if any(found.get(key) != value for key, value in made.items()):
             raise StoreError(

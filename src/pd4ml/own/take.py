@@ -26,7 +26,7 @@ from pd4ml.own.target import require_all, target_of
 from pd4ml.sample import Sample
 from pd4ml.storage.ragged import entries, is_ragged
 from pd4ml.storage.store import Array, Store
-from pd4ml.storage.writer import StoreWriter
+from pd4ml.storage.writer import StoreWriter, tidy
 
 __all__ = ["given_splits", "input_keys", "own_data", "said_of_duplicates", "with_padding"]
 
@@ -280,6 +280,7 @@ def _write(
 ) -> None:
     """Write the store; what is there already is kept if it is the same."""
     if folder.exists() and not force:
+        tidy(folder)
         found = Store(folder).manifest.provenance
         if found.get("sha256") == made["sha256"]:
             return

@@ -1,12 +1,18 @@
-"""Files and folders that are written whole: a reader sees the old one or the new one, never a part of it."""
+"""Files and folders that are written whole: a reader sees the old one or the new one, never a part of it.
+
+They are written beside it under a name that no other writer has, and renamed: of several writers of one file the
+last one wins. A process that is killed leaves ``.<name>.<number>.partial`` behind, which nobody takes for anything
+and the next writer of that name removes. Its lock, which went with the process, says that it is nobody's.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -16,17 +22,17 @@ __all__ = ["new_folder", "write_atomically", "write_bytes", "write_text"]
 
 
 @contextmanager
-def write_atomically(path: Path) -> Iterator[IO[bytes]]:
+def write_atomically(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """A binary stream whose bytes become the file ``path`` when the block ends well, and vanish when it does not.
 
-    They are written beside it under a name that no other writer has, synced, and renamed: of several writers of
-    one file the last one wins. A process that is killed leaves ``.<name>.<number>.partial`` behind, which nobody
-    takes for anything.
+    They are on the disk before the file has its name.
 
     Parameters
     ----------
     path : Path
         The file; its folder must be there.
+    mode : int
+        Who may read and write it, less what the umask takes away.
 
     Yields
     ------
@@ -38,16 +44,12 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
     OSError
         What the disk refuses; ``path`` is as it was.
     """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with partial.open("xb") as stream:
+    with _partial(path, lambda partial: partial.touch(mode, exist_ok=False)) as partial:
+        with partial.open("wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager
@@ -71,17 +73,73 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     _refuse_what_is_there(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        partial.mkdir()
+    with _partial(path, Path.mkdir) as partial:
         yield partial
         _refuse_what_is_there(path)
         if path.exists():
             path.rmdir()
         partial.replace(path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+
+
+@contextmanager
+def _partial(path: Path, make: Callable[[Path], object]) -> Iterator[Path]:
+    """What ``make`` makes beside ``path``, locked until the block ends, and removed if that is not well."""
+    for left in _others(path):
+        with _held(left) as ours:
+            if ours:
+                _remove(left)
+    while True:
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+        make(partial)
+        with _held(partial) as ours:
+            if ours is False or not partial.exists():  # taken for one that was left, before it was locked
+                continue
+            try:
+                yield partial
+            except BaseException:
+                _remove(partial)
+                raise
+            return
+
+
+def _others(path: Path) -> list[Path]:
+    """What other writers of ``path`` have beside it, and what some have left."""
+    found = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.partial")
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        return [Path(entry.path) for entry in entries if found.fullmatch(entry.name)]
+    return []
+
+
+@contextmanager
+def _held(partial: Path) -> Iterator[bool | None]:
+    """Lock a file or folder; false if another process has it, None if nobody can say."""
+    try:
+        descriptor = os.open(partial, os.O_RDONLY)
+    except OSError:  # it has gone, or is a folder on Windows
+        yield None
+        return
+    try:
+        yield _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool | None:
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return True
+
+
+def _remove(partial: Path) -> None:
+    shutil.rmtree(partial, ignore_errors=True)
+    with suppress(OSError):
+        partial.unlink()
 
 
 def _refuse_what_is_there(path: Path) -> None:
@@ -89,7 +147,7 @@ def _refuse_what_is_there(path: Path) -> None:
         raise StoreError(f"{path} is there already, and nothing is ever written over: remove it or name another")
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Write ``content`` as the whole file ``path``.
 
     Parameters
@@ -98,8 +156,10 @@ def write_bytes(path: Path, content: bytes) -> None:
         The file; its folder must be there.
     content : bytes
         All that it is to hold.
+    mode : int
+        As for `write_atomically`.
     """
-    with write_atomically(path) as stream:
+    with write_atomically(path, mode) as stream:
         stream.write(content)
 
 

@@ -18,7 +18,7 @@ from pd4ml.storage.formats import Format, Part, file_format, gather
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.small import parse_json
 from pd4ml.storage.store import Array, Store
-from pd4ml.storage.writer import StoreWriter, check_arrays
+from pd4ml.storage.writer import StoreWriter, check_arrays, tidy
 
 __all__ = ["Published", "fetch_part", "fetch_published", "import_file", "import_part"]
 
@@ -306,6 +306,7 @@ def fetch_part(card: Card, folder: Path, n_events: int, variant: str) -> Path:
     if folder.exists():
         if not plan.items() <= Store(folder).manifest.provenance.items():
             raise StoreError(f"{folder} holds other events: fetch these under another name than {variant!r}")
+        tidy(folder)
         return folder
     forbid_offline(f"the first {n_events:,} events of {card.name}")
     folder.parent.mkdir(parents=True, exist_ok=True)

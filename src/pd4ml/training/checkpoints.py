@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import zipfile
 from pathlib import Path
@@ -10,10 +11,23 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from pd4ml.errors import DataError
+from pd4ml.storage.atomic import write_bytes
 
-__all__ = ["Patience", "kept_checkpoint", "last_epoch", "read_checkpoint"]
+__all__ = ["Patience", "WholeFiles", "kept_checkpoint", "last_epoch", "read_checkpoint"]
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes checkpoints as all other files: Lightning's own leaves one in TMPDIR when it is killed."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write ``checkpoint`` as the whole file ``path``."""
+        stream = io.BytesIO()
+        torch.save(checkpoint, stream)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(Path(path), stream.getvalue())
 
 
 class Patience(EarlyStopping):

@@ -26,12 +26,17 @@ def read_history(file: Path) -> list[dict[str, float]]:
 
     Then the threads of most of its steps, which runs of earlier versions did not note.
     """
+    return [{name: float(value) for name, value in row.items()} for row in _written(file)]
+
+
+def _written(file: Path) -> list[dict[str, str]]:
+    """Rows of ``file`` as they were written."""
     if not file.exists():
         return []
     with file.open(newline="", encoding="utf-8") as text:
         rows = list(csv.DictReader(text))
     # A row cut off by a crash or a full disk belongs to an epoch that is trained again.
-    found = [{name: value for name in _COLUMNS if (value := _number(row.get(name))) is not None} for row in rows]
+    found = [{name: row[name] for name in _COLUMNS if _number(row.get(name)) is not None} for row in rows]
     return [row for row in found if row.keys() >= set(_COLUMNS[:-1])]
 
 
@@ -59,7 +64,7 @@ class History(Callback):
         if not trainer.is_global_zero:
             return
         self._epoch_start = time.monotonic()
-        kept = [row for row in read_history(self.file) if row["epoch"] < trainer.current_epoch]
+        kept = [row for row in _written(self.file) if float(row["epoch"]) < trainer.current_epoch]
         text = StringIO(newline="")
         writer = csv.DictWriter(text, _COLUMNS)
         writer.writeheader()

@@ -32,7 +32,7 @@ from pd4ml.storage.atomic import write_bytes
 from pd4ml.storage.store import Events
 from pd4ml.tasks import Task, task_of
 from pd4ml.training.beside import graphs_of
-from pd4ml.training.checkpoints import Patience, kept_checkpoint, last_epoch, read_checkpoint
+from pd4ml.training.checkpoints import Patience, WholeFiles, kept_checkpoint, last_epoch, read_checkpoint
 from pd4ml.training.data import EventOrder, TrainingData
 from pd4ml.training.fitted import FEATURES_NAME, Facts, Fitted, Options
 from pd4ml.training.history import History, read_history
@@ -164,9 +164,8 @@ class NetworkEstimator:
         network.threads, network.arrays = options.threads, arrays
         if not (folder / _WEIGHTS).exists():
             network.save(folder)
-            # What was needed to go on is not needed any more.
-            for name in ("best", "last"):
-                (folder / f"{name}.ckpt").unlink(missing_ok=True)
+        for name in ("best", "last"):  # what was needed to go on is not needed any more
+            (folder / f"{name}.ckpt").unlink(missing_ok=True)
         if accelerator != "cpu" and torch.cuda.is_available():
             model.to("cuda")  # where predictions are quick, too
         return network
@@ -355,6 +354,7 @@ def _trainer(
             kept_checkpoint(folder, "best", **monitored),
             kept_checkpoint(folder, "last"),
         ],
+        plugins=[WholeFiles()],
         logger=_tensorboard(folder) if tensorboard else False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -6,7 +6,6 @@ import json
 import logging
 import re
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,13 @@ from pd4ml.arguments import as_whole
 from pd4ml.collaborate.ledger import COORDINATOR, Signer
 from pd4ml.collaborate.rounds import KEY
 from pd4ml.errors import DataError, missing_extra, one_line
-from pd4ml.storage.atomic import write_text
+from pd4ml.storage.atomic import new_folder, write_text
 from pd4ml.storage.small import read_json
 
 __all__ = ["SERVER", "Kit", "make_kits"]
 
 SERVER = "server"
-_KIT, _FORMAT, _NAME = "kit.json", 1, re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+_KIT, _MAKING, _FORMAT, _NAME = "kit.json", "making", 1, re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def make_kits(
     Parameters
     ----------
     folder : Path
-        Where; there must be no kits yet.
+        Where; nothing may be there but an empty folder.
     sites : Sequence[str]
         Names of the groups, in the order of their turns.
     host : str
@@ -106,7 +105,9 @@ def make_kits(
     Raises
     ------
     DataError
-        For names that are none, and a folder that holds kits.
+        For names that are none.
+    StoreError
+        If something is there.
     """
     port = as_whole("port", port, 1, 65535)
     if len(set(sites)) < len(sites) or len(sites) < 2 or {SERVER, COORDINATOR} & {*sites}:
@@ -117,21 +118,20 @@ def make_kits(
                 f"a site's name has letters, digits, _ and -, and begins with a letter: found {name!r}"
             )
     names = (SERVER, *sites)
-    if there := [name for name in names if (folder / name).exists()]:
-        raise DataError(f"{folder / there[0]} is there already: choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as made:
-        startup = _provision(Path(made), sites, host)
+    with new_folder(folder) as begun:
+        (begun / _MAKING).mkdir(mode=0o700)
+        startup = _provision(begun / _MAKING, sites, host)
         for name in names:
-            (folder / name).mkdir(mode=0o700)
+            (begun / name).mkdir(mode=0o700)
             for file in sorted((startup / name / "startup").iterdir()):
-                shutil.move(file, folder / name / file.name)
-    if signer is None:
-        (folder / SERVER / COORDINATOR).mkdir()
-        signer = Signer(COORDINATOR, folder / SERVER / COORDINATOR / KEY)
-    told = {"format": _FORMAT, "host": host, "port": port, "sites": list(sites), "coordinator": signer.public}
-    for name in names:
-        write_text(folder / name / _KIT, json.dumps({**told, "name": name}, indent=1) + "\n")
+                shutil.move(file, begun / name / file.name)
+        shutil.rmtree(begun / _MAKING)
+        if signer is None:
+            (begun / SERVER / COORDINATOR).mkdir()
+            signer = Signer(COORDINATOR, begun / SERVER / COORDINATOR / KEY)
+        told = {"format": _FORMAT, "host": host, "port": port, "sites": list(sites), "coordinator": signer.public}
+        for name in names:
+            write_text(begun / name / _KIT, json.dumps({**told, "name": name}, indent=1) + "\n")
     return [folder / name for name in names]
 
 
