@@ -118,7 +118,7 @@ def train(
     DataError
         Before the first epoch, for what cannot be trained like this; later if the loss is not finite.
     LockedError
-        While another process works on the same run.
+        When another process that works on the same run does not finish within a day.
     """
     from pd4ml.benchmark.run import train_sample
     from pd4ml.training.fitted import Options

@@ -740,7 +740,7 @@ class Dataset:
         StoreError
             If the folder holds events of other settings.
         LockedError
-            While another process writes to it.
+            When another process that writes to it does not finish within a day.
         MissingExtraError
             If a generator is not installed.
         """

@@ -18,6 +18,7 @@ import pytest
 from helpers.plans import train_or_die, write_plan, write_recipe
 from helpers.toy import Toy
 from pd4ml.benchmark import Outcome, Plan, Record, find_records, load_plan, plan_states, run_plan, train
+from pd4ml.benchmark.run import Run, train_sample
 from pd4ml.errors import DataError, MissingExtraError, StoreError
 from pd4ml.generation.simulator import Simulator
 
@@ -70,7 +71,7 @@ def test_finished_cells_are_not_repeated(
     both = run(plan_with(tmp_path, "a", "b"), tmp_path)
     assert "2 trainings, 1 finished before" in capsys.readouterr().err
     assert both.records[0] == first.records[0]
-    monkeypatch.setattr("pd4ml.benchmark.execute.train", None)
+    monkeypatch.setattr("pd4ml.benchmark.execute.train_sample", None)
     monkeypatch.setattr("pd4ml.benchmark.execute.expected_cost", None)
     assert run(plan_with(tmp_path, "a", "b"), tmp_path) == both
 
@@ -96,7 +97,7 @@ def test_a_failed_cell_is_tried_again(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(28, "No space left\non device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("pd4ml.benchmark.execute.train", full_disk)
+        patched.setattr("pd4ml.benchmark.execute.train_sample", full_disk)
         (failure,) = run(plan, tmp_path).failures
     assert failure.reason == "OSError: [Errno 28] No space left on device"
     (state,) = plan_states(plan, tmp_path / "data", tmp_path / "runs")
@@ -118,7 +119,7 @@ def test_a_run_of_another_process_is_waited_for(tmp_path: Path, capsys: pytest.C
     with ThreadPoolExecutor(1) as executor, ThreadPoolExecutor(1) as other:
         with FileLock(tmp_path / "runs" / f".{state.folder.name}.lock"):
             running = other.submit(run, plan, tmp_path, workers=executor)
-            while "waiting for another process to train" not in capsys.readouterr().err:
+            while "; waiting" not in capsys.readouterr().err:
                 time.sleep(0.02)
             assert not state.folder.exists()
         outcome = running.result()  # the other one left no record, so it was trained here
@@ -159,14 +160,14 @@ def test_threads_give_the_same_numbers(tmp_path: Path, reference: list[tuple[Any
 def test_threads_of_a_process_train_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inside = threading.Semaphore(1)
 
-    def alone(*arguments: Any, **options: Any) -> Record:
+    def alone(*arguments: Any, **options: Any) -> Run:
         assert inside.acquire(blocking=False), "two trainings at a time share a random state"
         time.sleep(0.1)
-        record = train(*arguments, **options)
+        trained = train_sample(*arguments, **options)
         inside.release()
-        return record
+        return trained
 
-    monkeypatch.setattr("pd4ml.benchmark.execute.train", alone)
+    monkeypatch.setattr("pd4ml.benchmark.execute.train_sample", alone)
     with ThreadPoolExecutor(2) as executor:
         assert not run(plan_with(tmp_path, "a", "b"), tmp_path, workers=executor).failures
 

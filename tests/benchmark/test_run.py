@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ import pytest
 
 from helpers.toy import Toy
 from pd4ml.benchmark import Record, evaluate, find_records, read_record, train
+from pd4ml.benchmark.run import train_sample
 from pd4ml.errors import DataError, LockedError, MissingExtraError, StoreError, UnknownNameError
+from pd4ml.storage.lock import one_writer
 from pd4ml.training import Recipe, load_recipe
 
 
@@ -100,23 +102,13 @@ def test_what_decides_the_result_is_in_the_name(finished: Record, data: Path) ->
     assert len(find_records(runs_dir)) == 3
 
 
-def test_one_writer(data: Path, tmp_path: Path, finished: Record) -> None:
-    from filelock import FileLock
-
-    lock = FileLock(tmp_path / f".{folder_of(finished).name}.lock")
-    errors: list[BaseException] = []
-
-    def try_it() -> None:
-        try:
-            run(data, tmp_path)
-        except LockedError as error:
-            errors.append(error)
-
-    with lock:
-        thread = threading.Thread(target=try_it)
-        thread.start()
-        thread.join()
-    assert "another process is training" in str(errors[0])
+def test_one_writer(data: Path, finished: Record) -> None:
+    folder = folder_of(finished)
+    sample = Toy.at(data, source="generated")
+    with one_writer(folder, "busy"), ThreadPoolExecutor(1) as other:
+        waiting = other.submit(train_sample, sample, recipe(), runs_dir=folder.parent, wait=0)
+        with pytest.raises(LockedError, match="another process is training"):
+            waiting.result()
 
 
 def test_changes_after_the_fact_are_found(data: Path, tmp_path: Path) -> None:

@@ -80,3 +80,7 @@ def test_bias_and_resolution_of_known_residuals() -> None:
     assert binned.resolution[upper] == pytest.approx(30, rel=0.1)
     # n = 2,000 events a bin; two trainings on the same events tell no more than one.
     assert np.median(binned.bias_error) == pytest.approx(30 / np.sqrt(2000), rel=0.2)
+
+
+def test_too_few_events_have_no_bins() -> None:
+    assert binned_residuals([Outputs(np.ones(6), np.arange(6.0))] * 2).bias.shape == (0,)

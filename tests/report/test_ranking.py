@@ -6,7 +6,7 @@ from helpers.records import example_record
 from pd4ml.benchmark import Record
 from pd4ml.card import Measurement
 from pd4ml.report.groups import sections
-from pd4ml.report.ranking import LITERATURE_NOTE, rank, to_json, to_markdown, to_text
+from pd4ml.report.ranking import LITERATURE_NOTE, best, rank, to_json, to_markdown, to_text
 
 
 def record(name: str, auc: float, error: float = 0.001, **changes: object) -> Record:
@@ -31,6 +31,12 @@ def test_ties_within_errors() -> None:
     records = [record("a", 0.96), outside("b", 0.9705), record("c", 0.9699), record("d", 0.9710)]
     assert places(records) == [("d", 1, True), ("b", 1, True), ("c", 1, True), ("a", 4, False)]
     assert places([record("a", 0.9), record("b", 0.9)]) == [("a", 1, True), ("b", 1, True)]
+
+
+def test_the_best_keep_their_order() -> None:
+    (section,) = sections([record(name, auc) for name, auc in zip("abcd", (0.96, 0.98, 0.95, 0.97), strict=True)])
+    assert [group.label for group in best(section, 2).groups] == ["b", "d"]
+    assert best(section, 4) is section
 
 
 def test_the_spread_between_trainings_counts() -> None:

@@ -10,7 +10,6 @@ from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
-import filelock
 import pytest
 from numpy.lib import format as npy
 
@@ -49,10 +48,10 @@ def test_a_file_system_without_locks(
 ) -> None:
     monkeypatch.delenv("PD4ML_OFFLINE", raising=False)
 
-    def acquire(self: Any, **options: Any) -> None:
-        raise NotImplementedError("no flock") if number == errno.ENOSYS else refusal(number)
+    def flock(descriptor: int, how: int) -> None:
+        raise refusal(number)
 
-    monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
+    monkeypatch.setattr("fcntl.flock", flock)
     with pytest.raises(StoreError, match=r"has no file locks .*: choose a path on another one") as error:
         Toy.generate(tmp_path, 200) if what == "generate" else fetch(published("http://localhost/x"), tmp_path)
     assert "make room" not in str(error.value)

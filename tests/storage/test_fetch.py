@@ -167,9 +167,12 @@ def test_a_disk_that_fills_up(server: Server, tmp_path: Path, monkeypatch: pytes
 
 def test_a_lock_that_is_held(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     address = server.on("/a", server_that.well(BODY))
-    with filelock.FileLock(tmp_path / "jets.npz.lock"), pytest.raises(LockedError, match="still holds"):
+    with (
+        filelock.FileLock(tmp_path / "jets.npz.lock"),
+        pytest.raises(LockedError, match=r"is fetching jets\.npz after"),
+    ):
         fetch(published(address), tmp_path)
-    assert "another process is fetching it; waiting" in capsys.readouterr().err
+    assert "another process is fetching jets.npz; waiting" in capsys.readouterr().err
     assert fetch(published(address), tmp_path).exists()
 
 

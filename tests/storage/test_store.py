@@ -138,7 +138,7 @@ def test_a_second_writer_is_refused_and_the_first_unharmed(tmp_path: Path) -> No
         first.write("train", 0, 0, toy_arrays(20))
         with (
             pytest.raises(LockedError, match="another process is writing"),
-            StoreWriter(folder, Toy.card, SPLITS, PLAN),
+            StoreWriter(folder, Toy.card, SPLITS, PLAN, wait=0),
         ):
             pass
         assert not folder.exists()

@@ -117,7 +117,7 @@ def derive(
     if len(records) > 1:
         name = f"{facts['name']}-{facts['source']}-{facts['variant']}-{method['kind']}-of-{len(records)}"
     folder = as_path(runs_dir, "runs_dir") / f"{name}-{digest}"
-    with one_writer(folder, f"another process is making {folder}: wait for it, or choose another folder"):
+    with one_writer(folder, f"another process is making {folder}"):
         if (folder / RECORD_NAME).exists():
             return Run(read_record(folder), first.model, first.threads)
         folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from pd4ml.arguments import as_path
 from pd4ml.benchmark.estimate import TimeLeft, expected_cost, time_left_text
 from pd4ml.benchmark.plan import Cell, Plan
 from pd4ml.benchmark.record import RECORD_NAME, Record, read_record
-from pd4ml.benchmark.run import run_name, train
+from pd4ml.benchmark.run import run_name, train_sample
 from pd4ml.benchmark.work import Done, Workers, check_workers, finished, one_line, say, share
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, LockedError, StoreError
@@ -25,12 +25,13 @@ from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.machine import cores
 from pd4ml.progress import under_way
 from pd4ml.storage.atomic import write_text
+from pd4ml.storage.lock import WAIT_SECONDS
 from pd4ml.storage.store import Store
+from pd4ml.training.fitted import Options
 
 __all__ = ["Failure", "Outcome", "State", "plan_states", "run_plan"]
 
 _FAILURE = "failed.txt"
-_POLL_SECONDS = 1.0
 # Trainings in threads of one process would share PyTorch's random state.
 _ONE_TRAINING = threading.Lock()
 
@@ -294,23 +295,17 @@ def _state(cell: Cell, path: Path, runs_dir: Path) -> State:
     return State(cell, "started" if folder.exists() else "waiting", folder)
 
 
-def _train(cell: Cell, *, path: Path, runs_dir: Path) -> Done:
-    """Train one cell, in whatever process this is."""
+def _train(cell: Cell, *, path: Path, runs_dir: Path, wait: float = 0) -> Done:
+    """Train one cell, in whatever process this is; another process that trains it is waited for so long."""
     with _ONE_TRAINING:
         start = time.monotonic()
         try:
-            record = train(
-                cell.dataset,
-                cell.recipe,
-                path=path,
-                source=cell.source,
-                variant=cell.variant,
-                seed=cell.seed,
-                runs_dir=runs_dir,
-                n_train=cell.n_train,
-            )
+            options = Options(cell.seed, cell.n_train)
+            record = train_sample(
+                cell.sample(path), cell.recipe, runs_dir=runs_dir, options=options, wait=wait
+            ).record
         except LockedError as error:  # another process's run: its folder is left alone
-            return Done(None, one_line(error), time.monotonic() - start, elsewhere=True)
+            return Done(None, one_line(error), time.monotonic() - start, elsewhere=not wait)
         except Exception as error:  # whatever a model or a full disk raises: the other cells go on
             reason = one_line(error)
             _note(_state(cell, path, runs_dir).folder, reason)
@@ -320,13 +315,10 @@ def _train(cell: Cell, *, path: Path, runs_dir: Path) -> Done:
         return Done(record, "", time.monotonic() - start)
 
 
-def _after_others(cells: Sequence[Cell], work: Callable[[Cell], Done]) -> Iterator[tuple[Cell, Done]]:
+def _after_others(cells: Sequence[Cell], work: Callable[..., Done]) -> Iterator[tuple[Cell, Done]]:
     """What other processes make of ``cells``; one whose process ends without a record is trained here."""
     for cell in cells:
-        say(f"waiting for another process to train {cell.name}")
-        while (done := work(cell)).elsewhere:
-            time.sleep(_POLL_SECONDS)
-        yield cell, done
+        yield cell, work(cell, wait=WAIT_SECONDS)
 
 
 def _note(folder: Path | None, reason: str) -> None:

@@ -141,7 +141,7 @@ def infer(
         "events": n_events,
         "fingerprint": sample.fingerprint,
     }
-    with one_writer(folder, f"another process is making {folder}: wait for it, or choose another folder"):
+    with one_writer(folder, f"another process is making {folder}"):
         if (folder / INFERENCE_NAME).exists():
             found = read_inference(folder)
             if found["asked"] != json.loads(json.dumps(asked)):

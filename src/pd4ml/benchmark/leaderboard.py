@@ -34,7 +34,6 @@ from pd4ml.storage.lock import one_writer
 __all__ = ["Check", "add_predictions", "add_run", "check", "entries"]
 
 _PREDICTIONS = "predictions.npz"
-_WAIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -134,8 +133,7 @@ def check(folder: str | Path, path: str | Path = "./datasets") -> Iterator[Check
 
 def _store(record: Record, predictions: Predictions, folder: Path, name: str) -> Record:
     """Write an entry, which a reader sees whole or not at all; one process at a time."""
-    busy = f"another process is writing to the leaderboard {folder}: try again"
-    with one_writer(folder.absolute(), busy, _WAIT_SECONDS):
+    with one_writer(folder.absolute(), f"another process is writing to the leaderboard {folder}"):
         return _store_alone(record, predictions, folder, name)
 
 

@@ -23,7 +23,7 @@ from pd4ml.evaluation.truth import dataset_truth, events_truth
 from pd4ml.metrics.measurement import Measurement
 from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.hashing import sha256_of
-from pd4ml.storage.lock import one_writer
+from pd4ml.storage.lock import WAIT_SECONDS, one_writer
 from pd4ml.storage.manifest import Manifest
 from pd4ml.storage.memory import read_own
 from pd4ml.storage.store import Events, Store
@@ -208,7 +208,7 @@ def train(
     DataError
         Before the first epoch, for what cannot be trained like this; later if the loss is not finite.
     LockedError
-        While another process works on the same run.
+        When another process that works on the same run does not finish within a day.
     MissingExtraError
         If PyTorch and Lightning, or scikit-learn, are not installed.
     """
@@ -228,8 +228,9 @@ def train_sample(
     runs_dir: str | Path = "./runs",
     force: bool = False,
     options: Options | None = None,
+    wait: float = WAIT_SECONDS,
 ) -> Run:
-    """As `train`, for any sample, with the run itself as the result."""
+    """As `train`, for any sample, with the run itself as the result; another process is waited for so long."""
     if not isinstance(sample, Sample):
         raise DataError(f"expected a sample, such as DATASET.at('datasets'), found {sample!r}"[:200])
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, sample.dataset)
@@ -245,8 +246,7 @@ def train_sample(
     if not is_first_process():  # it helps the first one, which writes
         training.fit()
         sys.exit(0)
-    busy = f"another process is training {training.folder}: wait for it, or choose another --runs"
-    with one_writer(training.folder, busy):
+    with one_writer(training.folder, f"another process is training {training.folder}", wait):
         if force and training.folder.exists():
             shutil.rmtree(training.folder)
         if (training.folder / RECORD_NAME).exists():

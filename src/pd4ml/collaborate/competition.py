@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,12 @@ def hand_out(sample: Sample, folder: str | Path, competition: str | Path, *, spl
         For a task with a target for each node, or an order that is there already.
     """
     folder, competition = as_path(folder, "folder"), as_path(competition, "competition")
+    with one_writer(competition, f"another process works on {competition}"):
+        return _handed_out(sample, folder, competition, split)
+
+
+def _handed_out(sample: Sample, folder: Path, competition: Path, split: str) -> Path:
+    """Inputs and order belong together, so that one process writes both."""
     events, card = sample.open(split), sample.card
     _check_task(card.task)
     if (competition / _ORDER).exists():
@@ -141,17 +148,22 @@ class Competition:
         _check_task(sample.card.task)
         (self.folder / _ENTRIES).mkdir(parents=True, exist_ok=True)
         self.truth = self._truth()
-        self._signer = Signer(COORDINATOR, self.folder / _KEY)
-        self.ledger = Ledger(self.folder / _LEDGER)
-        facts = {"dataset": sample.card.name, "split": split, "fingerprint": sample.fingerprint}
-        start = {"authors": {COORDINATOR: self._signer.public}, "limit": self.limit, "facts": facts}
-        if self.ledger.last is None:
-            self.ledger.append(self._signer.entry(None, "start", start))
-        elif self.ledger.entries[0].body != start:
-            raise DataError(f"{self.folder} holds another competition, or one of another limit")
+        with self._alone():
+            self._signer = Signer(COORDINATOR, self.folder / _KEY)
+            self.ledger = Ledger(self.folder / _LEDGER)
+            facts = {"dataset": sample.card.name, "split": split, "fingerprint": sample.fingerprint}
+            start = {"authors": {COORDINATOR: self._signer.public}, "limit": self.limit, "facts": facts}
+            if self.ledger.last is None:
+                self.ledger.append(self._signer.entry(None, "start", start))
+            elif self.ledger.entries[0].body != start:
+                raise DataError(f"{self.folder} holds another competition, or one of another limit")
 
     def __repr__(self) -> str:
         return f"<competition on {self.sample.card.name}: {len(self.ledger.entries) - 1} entries>"
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """One process at a time works on it."""
+        return one_writer(self.folder, f"another process works on {self.folder}")
 
     def _truth(self) -> Truth:
         """In the order that was handed out, if one was."""
@@ -193,7 +205,7 @@ class Competition:
             raise DataError(
                 f"a competitor's name has letters, digits and _, and begins with no digit: found {name!r}"
             )
-        with one_writer(self.folder, f"another process works on {self.folder}"):
+        with self._alone():
             self.ledger = Ledger(self.folder / _LEDGER)
             digest, number = (
                 sha256_of(file),

@@ -95,20 +95,25 @@ def convert(
         hashes = {file.name: sha256_of(file, bar) for file in paths}
     made = {"by": "convert", "files": hashes, "card": _card_hash(card), "rows": job.n_rows}
     if folder.exists() and not force:
-        tidy(folder)
-        found = Store(folder).manifest.provenance
-        if any(found.get(key) != value for key, value in made.items()):
-            raise StoreError(
-                f"{folder} holds other events: choose another name or variant, or replace them by force"
-            )
-        return Sample(own_dataset(Layout.from_dict(found["own"])), folder.parents[1], SOURCE, variant)
+        return _same(folder, made, variant)
     plan = job.plan()
     layout = job.layout(plan)
-    with StoreWriter(folder, layout.card, layout.card.splits, made, replace=True, drop_partial=True) as writer:
+    with StoreWriter(folder, layout.card, layout.card.splits, made, replace=force, drop_partial=True) as writer:
+        if writer.already_there:
+            return _same(folder, made, variant)
         job.write(plan, layout, writer)
         writer.finish(SOURCE, variant, {**made, "own": layout.to_dict()})
     said_of_duplicates(card.name, plan.n_equal)
     return Sample(own_dataset(layout), folder.parents[1], SOURCE, variant)
+
+
+def _same(folder: Path, made: Mapping[str, Any], variant: str) -> Sample:
+    """The events that are there, if they were made of the same files."""
+    tidy(folder)
+    found = Store(folder).manifest.provenance
+    if any(found.get(key) != value for key, value in made.items()):
+        raise StoreError(f"{folder} holds other events: choose another name or variant, or replace them by force")
+    return Sample(own_dataset(Layout.from_dict(found["own"])), folder.parents[1], SOURCE, variant)
 
 
 def found_columns(file: str | Path, inside: str = "") -> dict[str, str]:

@@ -279,14 +279,14 @@ def _write(
     force: bool,
 ) -> None:
     """Write the store; what is there already is kept if it is the same."""
-    if folder.exists() and not force:
-        tidy(folder)
-        found = Store(folder).manifest.provenance
-        if found.get("sha256") == made["sha256"]:
-            return
-        raise StoreError(f"{folder} holds other events: choose another name or variant, or replace them by force")
     splits = layout.card.splits
-    with StoreWriter(folder, layout.card, splits, dict(made), replace=True, drop_partial=True) as writer:
+    with StoreWriter(folder, layout.card, splits, dict(made), replace=force, drop_partial=True) as writer:
+        if writer.already_there:
+            if Store(folder).manifest.provenance.get("sha256") == made["sha256"]:
+                return
+            raise StoreError(
+                f"{folder} holds other events: choose another name or variant, or replace them by force"
+            )
         for split in splits:
             places = np.flatnonzero(of == SPLITS.index(split))
             for chunk, start in enumerate(range(0, len(places), _CHUNK_EVENTS)):

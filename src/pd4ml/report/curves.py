@@ -135,6 +135,6 @@ def binned_residuals(trainings: Sequence[Outputs]) -> BinnedResiduals:
     for name in ("bias", "resolution"):
         measured = np.array(
             [[(b.metrics[name].value, b.metrics[name].error or 0.0) for b in one] for one in binned]
-        )
+        ).reshape(len(binned), -1, 2)  # too few events have no bins
         columns += [measured[..., 0].mean(axis=0), np.sqrt((measured[..., 1] ** 2).mean(axis=0))]
     return BinnedResiduals((low + high) / 2, (high - low) / 2, *columns)

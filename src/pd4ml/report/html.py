@@ -26,6 +26,7 @@ from pd4ml.report.asides import of_analysis, of_collaboration
 from pd4ml.report.comparison import by_class, compare
 from pd4ml.report.coverage import coverage_table, coverages_of
 from pd4ml.report.groups import Section, sections
+from pd4ml.report.ranking import best
 from pd4ml.report.render import PUBLISHED_NOTE, to_latex, to_markdown
 from pd4ml.report.rows import ABSENT, Table
 from pd4ml.report.runs import Outputs, open_events, read_outputs
@@ -39,6 +40,7 @@ from pd4ml.training.recipe import used_settings
 __all__ = ["write_report"]
 
 _TITLE = "Benchmark report"
+_MOST_DRAWN = 4  # models of a section that have pictures of their own
 
 
 @dataclass
@@ -150,8 +152,12 @@ def _part(anchor: str, section: Section, path: Path | None, advance: Any) -> Par
         part.pictures += learning(anchor, section, dataset)
         part.pictures += training(anchor, largest)
         if dataset is not None and events is not None:
-            part.pictures += each_model(anchor, dataset, outputs)
-            part.pictures += _attributions(part, largest, dataset, events)
+            drawn = best(largest, _MOST_DRAWN)
+            if len(drawn.groups) < len(largest.groups):
+                part.notes.append(f"Of {len(largest.groups)} models the best {_MOST_DRAWN} are drawn one by one.")
+            each = {group.label: outputs[group.label] for group in drawn.groups if group.label in outputs}
+            part.pictures += each_model(anchor, dataset, each)
+            part.pictures += _attributions(part, drawn, dataset, events)
             part.examples = _examples(part, dataset, events)
         part.shift_pictures += shift_pictures(anchor, shifts)
         part.coverage_pictures += coverage_pictures(anchor, coverages) if coverages else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pd4ml.benchmark.record import Record
@@ -19,7 +19,7 @@ from pd4ml.report.rows import Cell, Column, Row, Table, metric_cells, metric_col
 from pd4ml.report.shown import REJECTION_NOTE, deciding_metric, shown, shown_metrics
 from pd4ml.text import wrapped
 
-__all__ = ["ERRORS_NOTE", "LITERATURE_NOTE", "Place", "rank", "to_json", "to_markdown", "to_text"]
+__all__ = ["ERRORS_NOTE", "LITERATURE_NOTE", "Place", "best", "rank", "to_json", "to_markdown", "to_text"]
 
 LITERATURE_NOTE = "Published elsewhere, on published events; not recomputed here and not ranked"
 ERRORS_NOTE = (
@@ -60,6 +60,14 @@ def rank(section: Section) -> list[Place]:
         ]
         places.append(Place(1 + sum(a > 1 for a in ahead), any(abs(a) <= 1 for a in ahead), group))
     return places
+
+
+def best(section: Section, most: int) -> Section:
+    """A section with the ``most`` groups that rank first, in the order that they had."""
+    if len(section.groups) <= most:
+        return section
+    first = [place.group for place in rank(section)[:most]]
+    return replace(section, groups=tuple(group for group in section.groups if group in first))
 
 
 def to_text(records: Iterable[Record], width: int | None = None) -> str:

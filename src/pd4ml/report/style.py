@@ -18,6 +18,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import Formatter
 from PIL import Image
 
 __all__ = [
@@ -41,6 +42,7 @@ _INK, _PAPER = "#1b1b1f", "#fefefe"
 # What a page calls the colours; `var` is understood in style attributes, which is where matplotlib writes them.
 _VARIABLES = {colour: f"var(--c{i})" for i, colour in enumerate(_PALETTE)}
 _VARIABLES |= {_INK: "var(--ink)", _PAPER: "var(--paper)"}
+_RAISED = str.maketrans("-0123456789.", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹·")
 _LONGEST_TEXT = 48
 _DPI = 200
 # What matplotlib would write into a file: the day, its version.
@@ -138,8 +140,29 @@ def plain_text(text: str) -> str:
     return re.sub("^_", "\u2009_", text.replace("\\", "\u2216")).replace("$", r"\$")
 
 
+class _Powers(Formatter):
+    """What ``inner`` writes as a formula, 10^{-2}, as plain text, 10⁻²: formulae are a third of drawing."""
+
+    def __init__(self, inner: Formatter) -> None:
+        self._inner = inner
+
+    def set_locs(self, locs: Any) -> None:
+        """Where labels are, of which the formatter leaves some out."""
+        self._inner.set_locs(locs)
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        text = self._inner(x, pos)
+        if (formula := re.fullmatch(r"\$\\mathdefault\{(.*)\}\$", text)) is None:
+            return text
+        plain = formula[1].replace(r"\times", "×")
+        return re.sub(r"\^\{(.*?)\}", lambda power: power[1].translate(_RAISED), plain)
+
+
 def picture(figure: Figure, name: str, caption: str, *, wide: bool = False) -> Picture:
     """Save ``figure`` in all formats, the same bytes each time; ``name`` must be unique on its page."""
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) if axis.get_scale() == "log"):
+        axis.set_major_formatter(_Powers(axis.get_major_formatter()))
+        axis.set_minor_formatter(_Powers(axis.get_minor_formatter()))
     # Laid out once: that takes as long as drawing does.
     if (layout := figure.get_layout_engine()) is not None:
         layout.execute(figure)

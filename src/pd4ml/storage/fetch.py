@@ -6,13 +6,11 @@ import contextlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 from pd4ml.card import PublishedFile
-from pd4ml.errors import DataError, FetchError, LockedError, Pd4mlError, StoreError
+from pd4ml.errors import DataError, FetchError, Pd4mlError, StoreError
 from pd4ml.progress import progress
 from pd4ml.storage import fetch_settings
 from pd4ml.storage.atomic import write_text
@@ -174,14 +172,8 @@ def _disk_errors(target: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _writer(target: Path) -> Iterator[None]:
     """Be the only process that writes ``target``; the lock of a killed process is free again."""
-    lock, seconds = target.with_name(target.name + ".lock"), fetch_settings.SETTINGS.lock_timeout
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(lock, ""))
-        except LockedError:
-            print(f"{target.name}: another process is fetching it; waiting", file=sys.stderr, flush=True)
-            busy = f"another process still holds {lock} after {seconds:g} s; try again later"
-            stack.enter_context(locked(lock, busy, seconds))
+    lock, busy = target.with_name(target.name + ".lock"), f"another process is fetching {target.name}"
+    with locked(lock, busy, fetch_settings.SETTINGS.lock_timeout):
         yield
 
 

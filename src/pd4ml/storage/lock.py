@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pd4ml.errors import LockedError, StoreError
 from pd4ml.storage.disk import no_locks
 
-__all__ = ["locked", "one_writer"]
+__all__ = ["WAIT_SECONDS", "locked", "one_writer"]
+
+WAIT_SECONDS = 24 * 3600.0  # for another process that makes the same
 
 
 @contextmanager
-def one_writer(folder: Path, message: str, wait: float = 0.0) -> Iterator[None]:
-    """Be the only process that writes ``folder``; LockedError (``message``) if another does after ``wait`` s."""
-    with locked(folder.with_name(f".{folder.name}.lock"), message, wait):
+def one_writer(folder: Path, busy: str, wait: float = WAIT_SECONDS) -> Iterator[None]:
+    """Be the only process that writes ``folder``; as `locked`."""
+    with locked(folder.with_name(f".{folder.name}.lock"), busy, wait):
         yield
 
 
 @contextmanager
-def locked(file: Path, message: str, wait: float = 0.0) -> Iterator[None]:
-    """Hold the lock ``file``; LockedError (``message``) if another process still does after ``wait`` seconds."""
+def locked(file: Path, busy: str, wait: float = WAIT_SECONDS) -> Iterator[None]:
+    """Hold the lock ``file``; where another process does, say that it is ``busy`` and wait for it.
+
+    What it made is there afterwards. LockedError if it still holds the lock after ``wait`` seconds.
+    """
     from filelock import FileLock, Timeout
 
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(file)
     try:
-        lock.acquire(timeout=wait)
+        try:
+            _acquire(lock, 0)
+        except Timeout:
+            if wait:
+                print(f"{busy}; waiting", file=sys.stderr, flush=True)
+            _acquire(lock, wait)
     except Timeout:
-        raise LockedError(message) from None
-    except NotImplementedError as error:  # what filelock makes of a missing flock
+        after = f" after {wait:g} s" if wait else ""
+        raise LockedError(f"{busy}{after}: try again when it is over, or choose another place") from None
+    except NotImplementedError as error:  # what filelock made of a missing flock
         raise StoreError(_without_locks(file, error)) from error
     except OSError as error:
         if not no_locks(error):
@@ -40,6 +54,18 @@ def locked(file: Path, message: str, wait: float = 0.0) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _acquire(lock: Any, timeout: float) -> None:
+    """Take the kernel's lock: filelock's stand-in, a file that is there, would outlive a killed process."""
+    from filelock import SoftFileLock
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        lock.acquire(timeout=timeout)
+    if isinstance(lock, SoftFileLock):
+        lock.release()
+        raise NotImplementedError("it does not know flock")
 
 
 def _without_locks(file: Path, reason: object) -> str:

@@ -98,9 +98,7 @@ class Published:
         """As `convert`, for events of a ``source`` and ``variant`` that the manifest is to name."""
         plan = {**provenance, "card_version": self.card.version}
         # Another process that is already converting does what this one wants: wait for it.
-        with StoreWriter(
-            folder, self.card, self.n_events, plan, replace=force, drop_partial=True, wait=24 * 3600
-        ) as writer:
+        with StoreWriter(folder, self.card, self.n_events, plan, replace=force, drop_partial=True) as writer:
             if writer.already_there:
                 return
             with progress(f"converting {self.card.name}", sum(self.n_events.values())) as bar:

@@ -23,7 +23,7 @@ from pd4ml.errors import DataError, StoreError
 from pd4ml.storage.atomic import write_text
 from pd4ml.storage.disk import open_plain, refused, size_text
 from pd4ml.storage.hashing import sha256_of
-from pd4ml.storage.lock import one_writer
+from pd4ml.storage.lock import WAIT_SECONDS, one_writer
 from pd4ml.storage.manifest import MANIFEST_NAME, ArrayFile, Manifest
 from pd4ml.storage.pieces import PIECES, join_pieces, piece_bytes, write_piece
 from pd4ml.storage.ragged import entries, is_ragged
@@ -127,7 +127,7 @@ class StoreWriter:
         *,
         replace: bool = False,
         drop_partial: bool = False,
-        wait: float = 0,
+        wait: float = WAIT_SECONDS,
     ) -> None:
         self.folder, self.card, self.splits = folder, card, dict(splits)
         self.replace, self.drop_partial, self.wait = replace, drop_partial, wait
@@ -142,8 +142,9 @@ class StoreWriter:
 
     def __enter__(self) -> Self:
         with _readable(self.folder):
-            busy = f"another process is writing {self.folder}: wait for it, or choose another path or variant"
-            self._stack.enter_context(one_writer(self.folder, busy, self.wait))
+            self._stack.enter_context(
+                one_writer(self.folder, f"another process is writing {self.folder}", self.wait)
+            )
             try:
                 self.already_there = self.folder.exists() and not self.replace
                 if self.already_there:

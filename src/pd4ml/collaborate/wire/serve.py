@@ -75,7 +75,7 @@ def serve(
     if not timeout > 0:
         raise DataError(f"timeout must be above 0 seconds, found {timeout}")
     folder.mkdir(parents=True, exist_ok=True)
-    with one_writer(folder, f"another process works on {folder}"), Hub(found, folder, timeout) as hub:
+    with one_writer(folder, f"another process works on {folder}", wait=0), Hub(found, folder, timeout) as hub:
         hub.gather()
         job, facts, start = _begun(hub, seed, epochs)
         view = FeatureView.from_json(job.pop("features"))

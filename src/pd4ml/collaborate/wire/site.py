@@ -255,7 +255,7 @@ def run_site(kit: Kit, offer: Offer, folder: Path | None = None) -> None:
     if kit.name == SERVER:
         raise DataError(f"{kit.folder} is the server's kit: start it with `pd4ml collaborate serve`")
     folder.mkdir(parents=True, exist_ok=True)
-    with one_writer(folder, f"another process takes part with {folder}"):
+    with one_writer(folder, f"another process takes part with {folder}", wait=0):
         site, said = Site(kit, offer, folder), ""
         while reason := probe(kit):
             if reason != said:
