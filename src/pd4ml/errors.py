@@ -19,8 +19,17 @@ __all__ = [
 ]
 
 
+_MOST_OF_A_MESSAGE = 2000  # names and lists that hostile files hold end here
+
+
 class Pd4mlError(Exception):
-    """Base of everything this package raises on purpose; the command line prints it in one line."""
+    """Base of everything this package raises on purpose, in one printable line, whatever names it quotes."""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return (
+            text if text.isprintable() and len(text) <= _MOST_OF_A_MESSAGE else one_line(text, _MOST_OF_A_MESSAGE)
+        )
 
 
 class DataError(Pd4mlError, ValueError):
