@@ -80,9 +80,11 @@ def test_names_that_are_none(names: str, tmp_path: Path) -> None:
 def test_what_is_no_kit(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no kit"):
         Kit.read(tmp_path)
-    (tmp_path / "kit.json").write_text('{"format": 1, "name": "x"}')
-    with pytest.raises(DataError, match="is no kit"):
-        Kit.read(tmp_path)
+    whole = {"format": 1, "name": "x", "host": "h", "port": 1, "sites": ["x"], "coordinator": "ab"}
+    for change in ({"host": 5}, {"port": "1"}, {"sites": [1]}, {"sites": None}, {"more": 1}, {"name": "\x1b[31m"}):
+        (tmp_path / "kit.json").write_text(json.dumps({**whole, **change}))
+        with pytest.raises(DataError, match=r"is no kit|port must be"):
+            Kit.read(tmp_path)
 
 
 # Requests

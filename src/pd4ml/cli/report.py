@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pd4ml.cli.app import DataPath, DatasetName, SourceName, VariantName, app, find
+from pd4ml.cli.app import DataPath, DatasetName, SourceName, VariantName, app, find, readable
 from pd4ml.errors import missing_extra
 
 __all__ = ["plot", "report"]
@@ -32,7 +32,8 @@ def report(
     from pd4ml.collaborate.together import COLLABORATION_NAME, read_collaboration
     from pd4ml.report.html import write_report
 
-    together = [read_collaboration(file.parent) for file in sorted(collaborations.glob(f"*/{COLLABORATION_NAME}"))]
+    places = sorted(file.parent for file in collaborations.glob(f"*/{COLLABORATION_NAME}"))
+    together = readable(read_collaboration, places)
     write_report(read_runs(runs), out, path, together)
     print(out)
 

@@ -60,6 +60,10 @@ class Kit:
             body = read_json(file)
             if body.pop("format") != _FORMAT:
                 raise DataError(f"{file} is of another format than {_FORMAT}, which this version reads")
+            texts = (body["name"], body["host"], body["coordinator"], *body["sites"])
+            if not all(isinstance(text, str) and text.isprintable() for text in texts):
+                raise DataError(f"{file} is no kit: names, host and key are texts")
+            as_whole("port", body["port"], 1, 65535)
             return cls(folder, **{**body, "sites": tuple(body["sites"])})
         except OSError as error:
             raise DataError(f"{folder} holds no kit, as `pd4ml collaborate kits` makes them: {error}") from error
