@@ -27,6 +27,7 @@ from torch.func import functional_call, grad, vmap
 from pd4ml.errors import DataError, missing_extra
 from pd4ml.models.base import DenseForm, Model
 from pd4ml.models.batch import GraphBatch
+from pd4ml.storage.disk import open_plain
 from pd4ml.training.data import EventBatches, Share
 from pd4ml.training.module import TaskLoss
 
@@ -113,7 +114,8 @@ def secret_of(file: Path) -> bytes:
     if not file.exists():
         with open(file, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
             stream.write(os.urandom(32))
-    found = file.read_bytes()
+    with open_plain(file) as stream:
+        found = stream.read(33)
     if len(found) != 32:
         raise DataError(f"{file} holds no secret of 32 bytes")
     return found

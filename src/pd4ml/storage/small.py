@@ -15,7 +15,7 @@ from typing import Any
 from pd4ml.errors import one_line
 from pd4ml.storage.disk import open_plain
 
-__all__ = ["parse_json", "parse_toml", "read_json", "read_text", "read_toml"]
+__all__ = ["parse_json", "parse_toml", "read_bytes", "read_json", "read_text", "read_toml"]
 
 MOST_BYTES = 64 << 20
 _MOST_NESTED = 64
@@ -23,14 +23,19 @@ _MOST_NUMBER = 10**300  # fits a float
 _TOO_DEEP = "it is nested too deeply"
 
 
-def read_text(file: Path, most_bytes: int = MOST_BYTES) -> str:
-    """The text of a plain file in UTF-8; a pipe, which would be waited for without end, is refused."""
+def read_bytes(file: Path, most_bytes: int = MOST_BYTES) -> bytes:
+    """What a plain file holds; ValueError if that is more than ``most_bytes``."""
     with open_plain(file) as stream:
         content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise ValueError(f"it has more than the {most_bytes:,} bytes that are read")
+    return content
+
+
+def read_text(file: Path, most_bytes: int = MOST_BYTES) -> str:
+    """The text of a plain file in UTF-8; a pipe, which would be waited for without end, is refused."""
     try:
-        return content.decode()
+        return read_bytes(file, most_bytes).decode()
     except UnicodeDecodeError:
         raise ValueError("it is not text in UTF-8") from None
 
