@@ -90,7 +90,10 @@ def show(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rank the entries, each set of events by itself; published scores stand apart and unranked."""
+    """Rank the entries, each set of events by itself; published scores stand apart and unranked.
+
+    Entries that cannot be read are named on standard error and left out.
+    """
     from pd4ml.benchmark.leaderboard import entries
     from pd4ml.benchmark.record import read_record
     from pd4ml.report import ranking

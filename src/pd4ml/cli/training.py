@@ -100,7 +100,10 @@ def results(
     as_json: AsJson = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
 ) -> None:
-    """Compare the records of finished runs in a table, with errors, and say where the record files are."""
+    """Compare the records of finished runs in a table, with errors, and say where the record files are.
+
+    Records that cannot be read are named on standard error and left out.
+    """
     from pd4ml.report.table import to_markdown
 
     records = read_runs(runs)
