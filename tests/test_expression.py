@@ -90,6 +90,11 @@ def test_columns_are_named() -> None:
         "1 / 0 > pt",
         "pt + " + "9" * 400,
         "eta & hits[0]",
+        "sqrt(pt, eta)",
+        "minimum(pt)",
+        "1 / 0 < pt",
+        "pt % 0 // (0 % 0)",
+        "9" * 99 + " * " + "9" * 99 + " * " + "9" * 99 + " * " + "9" * 99 + " + 0.5",
     ],
 )
 def test_anything_else_is_refused_in_one_line(text: str) -> None:
@@ -103,6 +108,13 @@ def test_anything_else_is_refused_in_one_line(text: str) -> None:
 def test_a_selection_is_yes_or_no_for_each_event(text: str) -> None:
     with pytest.raises(DataError, match="yes or no for each event"):
         Expression(text).mask(COLUMNS, 50)
+
+
+def test_no_column_is_written_to() -> None:
+    columns = {"pt": np.arange(3.0), "eta": np.ones(3)}
+    with pytest.raises(DataError, match="sqrt takes 1 of them"):
+        Expression("sqrt(pt, eta)")(columns)
+    assert (columns["eta"] == 1).all()
 
 
 def test_large_constants_stay_small() -> None:

@@ -194,7 +194,10 @@ class Expression:
             return columns[self._quoted.get(node.id, node.id)]
         if isinstance(node, ast.Call):
             assert isinstance(node.func, ast.Name)
-            return FUNCTIONS[node.func.id](*(self._value(part, columns) for part in node.args))
+            function = FUNCTIONS[node.func.id]
+            if (wanted := getattr(function, "nin", 1)) != len(node.args):  # one more would be written to
+                raise DataError(f"expression {one_line(self.text)!r}: {node.func.id} takes {wanted} of them")
+            return function(*(self._value(part, columns) for part in node.args))
         if isinstance(node, ast.UnaryOp):
             return _UNARY[type(node.op)](self._value(node.operand, columns))
         if isinstance(node, ast.BoolOp):

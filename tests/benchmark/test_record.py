@@ -41,6 +41,11 @@ def test_what_this_process_runs_on_fits_the_schema() -> None:
         ("created", "yesterday", r"\$.created"),
         ("predictions", {"file": "../../etc/x.npz", "sha256": "0" * 64}, r"\$.predictions.file"),
         ("host", "mine", "host"),
+        ("recipe", {"name": ["a"], "model": "fcn"}, r"\$.recipe.name"),
+        ("recipe", {"name": "x" * 1000, "model": "fcn"}, r"\$.recipe.name"),
+        ("model", {"name": "a", "parameters": 10**20}, r"\$.model.parameters"),
+        ("metrics", {"auc": {"value": 1e300, "error": 0.1, "lower_limit": False}}, r"\$.metrics.auc.value"),
+        ("metrics", {"auc": {"value": 0.5, "error": -1, "lower_limit": False}}, r"\$.metrics.auc.error"),
     ],
 )
 def test_what_does_not_follow_the_schema_is_refused(tmp_path: Path, field: str, value: Any, where: str) -> None:

@@ -127,6 +127,18 @@ def test_without_a_handout_ids_are_places(sample: Sample, tmp_path: Path) -> Non
     assert Competition(sample, tmp_path / "own").enter("a", tmp_path / "a.npz")["auc"].value > 0.95
 
 
+def test_an_order_is_one_of_all_events(sample: Sample, tmp_path: Path) -> None:
+    hand_out(sample, tmp_path / "given", tmp_path / "kept")
+    n_events = len(sample.open("test"))
+    for wrong in (np.zeros(n_events, int), np.arange(n_events + 1), np.zeros(n_events), np.zeros((2, 2), int)):
+        np.save(tmp_path / "kept" / "order.npy", wrong)
+        with pytest.raises(DataError, match="is no order of the"):
+            Competition(sample, tmp_path / "kept")
+    (tmp_path / "kept" / "order.npy").write_bytes(b"\x93NUMPY")
+    with pytest.raises(DataError, match="cannot be read"):
+        Competition(sample, tmp_path / "kept")
+
+
 def test_holm() -> None:
     found = _holm({"a": 0.01, "b": 0.04, "c": 0.03})
     assert found == pytest.approx({"a": 0.03, "c": 0.06, "b": 0.06})

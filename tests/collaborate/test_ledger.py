@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,15 @@ def test_a_key_is_its_owners_alone(tmp_path: Path) -> None:
     (tmp_path / "bad").write_text("no key")
     with pytest.raises(DataError, match="holds no Ed25519 key"):
         Signer("a", tmp_path / "bad")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="no plain file"):
+        read_ledger(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no plain file"):
+        Signer("a", tmp_path / "pipe")
 
 
 def test_entries_hold_json_only(signers: dict[str, Signer]) -> None:

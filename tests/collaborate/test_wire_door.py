@@ -84,9 +84,16 @@ def test_what_is_no_kit(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is no kit"):
         Kit.read(tmp_path)
     whole = {"format": 1, "name": "a", "host": "h", "port": 1, "sites": ["a", "b"], "coordinator": ""}
-    for wrong in ({"sites": ["../a", "b"]}, {"sites": [1]}, {"name": ".."}, {"port": "1"}, {"host": None}):
+    changes: list[dict[str, Any]] = [
+        {"sites": ["../a", "b"]},
+        {"sites": [1]},
+        {"sites": None},
+        {"name": ".."},
+        {"name": "\x1b[31m"},
+    ]
+    for wrong in (*changes, {"port": "1"}, {"host": None}, {"host": 5}, {"more": 1}):
         (tmp_path / "kit.json").write_text(json.dumps({**whole, **wrong}))
-        with pytest.raises(DataError, match="is no kit"):
+        with pytest.raises(DataError, match=r"is no kit|port must be"):
             Kit.read(tmp_path)
 
 

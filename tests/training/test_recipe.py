@@ -118,7 +118,7 @@ def test_unknown_keys_suggest_the_nearest(changes: dict[str, object], message: s
         ({"learning_rate": 0}, "learning_rate must be above 0, found 0"),
         ({"learning_rate": "fast"}, "learning_rate must be of type float, found 'fast'"),
         ({"batch_size": 1.5}, "batch_size must be of type int, found 1.5"),
-        ({"max_epochs": 0}, "max_epochs must be at least 1"),
+        ({"max_epochs": 0}, "max_epochs must be from 1 to"),
         ({"validation_fraction": 1.0}, "validation_fraction must be between 0 and 1"),
         ({"schedule": {"kind": "plateau", "factor": 2}}, "schedule.factor must be between 0 and 1"),
         ({"schedule": {"kind": "steps", "epochs": [1], "factor": 2}}, "schedule.factor must be between 0 and 1"),

@@ -100,6 +100,17 @@ def test_sums_are_those_of_scikit_learn_to_the_last_bit(kind: str) -> None:
             Forest.from_arrays(damaged)
 
 
+def test_trees_that_ask_for_what_is_not_there() -> None:
+    x = np.arange(60, dtype=np.float32).reshape(20, 3)
+    fit = HistGradientBoostingRegressor(max_iter=2, min_samples_leaf=2).fit(x, x[:, 2])
+    arrays = Forest.of([fit], [2]).arrays()
+    with pytest.raises(DataError, match=r"ask for feature \d+, and events have 1"):
+        Forest.from_arrays({**arrays, "feature": arrays["feature"] + 2})(x[:, :1])
+    for change in ({"value": arrays["value"][:1]}, {"value": arrays["value"][:, None]}):
+        with pytest.raises(DataError, match="make no nodes"):
+            Forest.from_arrays({**arrays, **change})
+
+
 def test_errors_in_one_line(store: Path) -> None:
     options: dict[str, Any] = {"path": store, "source": "generated", "runs_dir": store / "runs"}
     with pytest.raises(DataError, match=r"trees cannot be trained with .*leaves"):

@@ -13,6 +13,7 @@ import numpy as np
 from pd4ml.benchmark.code import code_state
 from pd4ml.benchmark.record import RECORD_NAME, Record, graphics_card, now, versions
 from pd4ml.card import Card
+from pd4ml.errors import DataError, Pd4mlError, one_line
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.truth import events_truth
 from pd4ml.machine import machine
@@ -22,14 +23,21 @@ from pd4ml.storage.store import Events
 from pd4ml.tasks import Segmentation
 from pd4ml.training.fitted import FEATURES_NAME, MODEL_FILES, Fitted
 
-__all__ = ["VALID_PREDICTIONS", "artifacts_of", "dataset_facts", "leave_record", "predictions_of"]
+__all__ = ["VALID_PREDICTIONS", "artifacts_of", "dataset_facts", "is_recorded", "leave_record", "predictions_of"]
 
+_MOST_BYTES = 1 << 32  # of a model or of predictions
 _PREDICTIONS, VALID_PREDICTIONS = "predictions.npz", "predictions_valid.npz"
 
 
 def predictions_of(fitted: Fitted, events: Events) -> Predictions:
     """What ``fitted`` says of ``events``, numbered by their places in their split."""
-    fields: dict[str, Any] = fitted.predict_fields(events)
+    try:
+        fields: dict[str, Any] = fitted.predict_fields(events)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+        if fitted.was_trained_here or isinstance(error, Pd4mlError) or "allocate memory" in str(error):
+            raise
+        found = one_line(f"{type(error).__name__}: {error}", 200)
+        raise DataError(f"the files of this model cannot be applied ({found}): train it again") from error
     output, task = fields["output"], fitted.task
     if not isinstance(task, Segmentation):
         return Predictions(task.name, events.places, **fields)
@@ -99,6 +107,11 @@ def artifacts_of(folder: Path) -> dict[str, str]:
     names = {FEATURES_NAME, VALID_PREDICTIONS, *MODEL_FILES}
     files = [folder / name for name in names] + [f for f in folder.glob("member*/**/*") if f.name in names]
     return {file.relative_to(folder).as_posix(): sha256_of(file) for file in sorted(files) if file.exists()}
+
+
+def is_recorded(file: Path, sha256: str) -> bool:
+    """Whether ``file`` is the one that a record names; what is no plain file, or endless, is none."""
+    return file.is_file() and file.stat().st_size <= _MOST_BYTES and sha256_of(file) == sha256
 
 
 def dataset_facts(manifest: Manifest, card: Card) -> dict[str, Any]:

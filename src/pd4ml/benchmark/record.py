@@ -9,13 +9,13 @@ import platform
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from pd4ml.arguments import as_path
-from pd4ml.errors import DataError, missing_extra, one_line
+from pd4ml.benchmark.schema import check_schema
+from pd4ml.errors import DataError, one_line
 from pd4ml.metrics.measurement import Measurement
 from pd4ml.storage.atomic import write_text
 from pd4ml.storage.small import read_json
@@ -34,6 +34,7 @@ __all__ = [
 
 FORMAT = 2
 RECORD_NAME = "record.json"
+_SCHEMA = ("pd4ml.benchmark", "record.schema.json")
 _PACKAGES = ("pd4ml-physics", "numpy", "numba", "torch", "lightning", "scikit-learn")
 
 
@@ -145,7 +146,7 @@ class Record:
     @classmethod
     def from_dict(cls, body: Any) -> Record:
         """Make a record from plain values; DataError if they do not follow the schema."""
-        _check(body)
+        check_schema(body, *_SCHEMA)
         measured = {name: Measurement(**values) for name, values in body["metrics"].items()}
         return cls(**{**body, "metrics": measured, "format": FORMAT})
 
@@ -164,7 +165,7 @@ class Record:
     def write(self, file: Path) -> None:
         """Check against the schema and write; a reader sees a whole record or none."""
         body = self.to_dict()
-        _check(body)
+        check_schema(body, *_SCHEMA)
         write_text(file, json.dumps(body, indent=1, allow_nan=False) + "\n")
 
 
@@ -236,21 +237,3 @@ def graphics_card() -> dict[str, str]:
 def now() -> str:
     """The time, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@cache
-def _schema() -> dict[str, Any]:
-    text = resources.files("pd4ml.benchmark").joinpath("record.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
-
-
-def _check(body: Any) -> None:
-    try:
-        from jsonschema import Draft202012Validator
-        from jsonschema.exceptions import best_match
-    except ImportError as error:
-        raise missing_extra("a record", "evaluate", error) from error
-    problem = best_match(Draft202012Validator(_schema()).iter_errors(body))
-    if problem is not None:
-        raise DataError(f"{problem.json_path}: {problem.message[:200]}")

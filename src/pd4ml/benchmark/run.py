@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pd4ml.arguments import as_path, as_whole
-from pd4ml.benchmark.outcome import VALID_PREDICTIONS, dataset_facts, leave_record, predictions_of
+from pd4ml.benchmark.outcome import VALID_PREDICTIONS, dataset_facts, is_recorded, leave_record, predictions_of
 from pd4ml.benchmark.record import RECORD_NAME, Record, read_record
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, StoreError, missing_extra
@@ -22,7 +22,6 @@ from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.truth import dataset_truth, events_truth
 from pd4ml.metrics.measurement import Measurement
 from pd4ml.sample import FeatureView, Sample
-from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.lock import WAIT_SECONDS, one_writer
 from pd4ml.storage.manifest import Manifest
 from pd4ml.storage.memory import read_own
@@ -75,7 +74,7 @@ class Run:
         """The trained model with its features; DataError if its files are not the record's."""
         for name, wanted in self.record.artifacts.items():
             file = self.folder / name
-            if name != VALID_PREDICTIONS and (not file.is_file() or sha256_of(file) != wanted):
+            if name != VALID_PREDICTIONS and not is_recorded(file, wanted):
                 raise DataError(f"{file} is missing or not the one of the record: train again with force")
         fitted = load_fitted(self.folder, self.model)
         fitted.threads = self.threads
@@ -278,7 +277,7 @@ def evaluate(run_dir: str | Path, path: str | Path = "./datasets") -> dict[str, 
     run_dir = as_path(run_dir, "run_dir")
     record = read_record(run_dir)
     file = run_dir / record.predictions["file"]
-    if not file.exists() or sha256_of(file) != record.predictions["sha256"]:
+    if not is_recorded(file, record.predictions["sha256"]):
         raise DataError(f"predictions {file} are missing or not those of the record: train again with force")
     facts = record.dataset
     dataset = Dataset.datasets_register.find(facts["name"], as_path(path))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +21,7 @@ from pd4ml.errors import DataError, Pd4mlError, one_line
 from pd4ml.interrupts import at_work, end_at_once
 from pd4ml.plugins import load_plugins
 from pd4ml.requirements import version
+from pd4ml.storage.small import parse_json
 from pd4ml.text import wrapped
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "VariantName",
     "app",
     "main",
+    "readable",
     "say",
     "settings",
     "width",
@@ -251,10 +252,21 @@ def settings(texts: list[str] | None) -> dict[str, Any]:
         if key in taken:
             raise DataError(f"--set is for settings; {key} has an option of its own, see --help")
         try:
-            options[key] = json.loads(value)
+            options[key] = parse_json(value)
         except ValueError:
             options[key] = value
     return options
+
+
+def readable(read: Callable[[Path], Any], places: Iterable[Path]) -> list[Any]:
+    """What ``read`` makes of ``places``; what it refuses is named in a line each and left out."""
+    found = []
+    for place in places:
+        try:
+            found.append(read(place))
+        except Pd4mlError as error:
+            print("pd4ml: left out: " + one_line(str(error), _MOST_OF_A_MESSAGE), file=sys.stderr)
+    return found
 
 
 def width() -> int | None:

@@ -10,7 +10,7 @@ import typer
 
 import pd4ml
 from pd4ml.cli import complete
-from pd4ml.cli.app import App, AsJson, ColumnNames, DataPath, SourceName, VariantName, app, find, width
+from pd4ml.cli.app import App, AsJson, ColumnNames, DataPath, SourceName, VariantName, app, find, readable, width
 from pd4ml.errors import DataError, unknown_name
 
 __all__ = ["add", "check", "leaderboard", "show"]
@@ -90,12 +90,15 @@ def show(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rank the entries, each set of events by itself; published scores stand apart and unranked."""
+    """Rank the entries, each set of events by itself; published scores stand apart and unranked.
+
+    Entries that cannot be read are named on standard error and left out.
+    """
     from pd4ml.benchmark.leaderboard import entries
     from pd4ml.benchmark.record import read_record
     from pd4ml.report import ranking
 
-    records = [read_record(entry) for entry in entries(folder)]
+    records = readable(read_record, entries(folder))
     if not records:
         raise DataError(f"no entries in {folder}: add one with `pd4ml leaderboard add`")
     if dataset is not None:

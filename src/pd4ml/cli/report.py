@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pd4ml.cli.app import DataPath, DatasetName, SourceName, VariantName, app, find
+from pd4ml.cli.app import DataPath, DatasetName, SourceName, VariantName, app, find, readable
 from pd4ml.errors import DataError, missing_extra
 
 __all__ = ["plot", "report"]
@@ -40,7 +40,8 @@ def report(
     from pd4ml.report.asides import analyses_in
     from pd4ml.report.html import write_report
 
-    together = [read_collaboration(file.parent) for file in sorted(collaborations.glob(f"*/{COLLABORATION_NAME}"))]
+    places = sorted(file.parent for file in collaborations.glob(f"*/{COLLABORATION_NAME}"))
+    together = readable(read_collaboration, places)
     found = {folder: analyses_in(folder) for folder in analyses or [Path("inferences")]}
     if analyses and (empty := [folder for folder, inside in found.items() if not inside]):
         raise DataError(f"{empty[0]} holds nothing that `pd4ml infer` or `pd4ml unfold` made")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +23,7 @@ from pd4ml.cli.app import (
     VariantName,
     app,
     find,
+    readable,
     say,
     settings,
     width,
@@ -100,7 +100,10 @@ def results(
     as_json: AsJson = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
 ) -> None:
-    """Compare the records of finished runs in a table, with errors, and say where the record files are."""
+    """Compare the records of finished runs in a table, with errors, and say where the record files are.
+
+    Records that cannot be read are named on standard error and left out.
+    """
     from pd4ml.report.table import to_markdown
 
     records = read_runs(runs)
@@ -156,16 +159,10 @@ def _tables(recipe: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_runs(runs: Path) -> list[Any]:
-    """The records below ``runs``; damaged ones are named and left out; DataError if there are none."""
+    """The records below ``runs``, see `readable`; DataError if there are none."""
     from pd4ml.benchmark.record import find_records, read_record
 
-    files = find_records(runs)
-    records = []
-    for file in files:
-        try:
-            records.append(read_record(file))
-        except DataError as error:
-            print(f"pd4ml: left out: {error}", file=sys.stderr)
+    records = readable(read_record, find_records(runs))
     if not records:
         raise DataError(f"no records in {runs}: train something first, for example with `pd4ml train`")
     return records

@@ -21,7 +21,7 @@ from pd4ml.arguments import as_path, as_whole
 from pd4ml.benchmark.leaderboard import add_predictions
 from pd4ml.collaborate.ledger import Ledger, Signer
 from pd4ml.collaborate.stories import COORDINATOR
-from pd4ml.errors import DataError
+from pd4ml.errors import DataError, one_line
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.submission import read_submission
 from pd4ml.evaluation.truth import Truth, events_truth
@@ -29,6 +29,7 @@ from pd4ml.metrics.measurement import Measurement
 from pd4ml.metrics.shift import Predicted, paired_difference
 from pd4ml.sample import Sample
 from pd4ml.storage.atomic import write_atomically, write_text
+from pd4ml.storage.disk import open_plain
 from pd4ml.storage.hashing import sha256_of
 from pd4ml.storage.lock import one_writer
 
@@ -170,7 +171,7 @@ class Competition:
         truth, file = events_truth(self.sample.card, self.sample.open(self.split)), self.folder / _ORDER
         if not file.exists():
             return replace(truth, manifest=None)
-        order = np.load(file, allow_pickle=False)
+        order = _read_order(file, len(truth))
         return replace(
             truth,
             values=truth.values[order],
@@ -273,7 +274,7 @@ class Competition:
     def to_leaderboard(self, folder: str | Path) -> None:
         """Take every competitor's last entry into a leaderboard, where labels can be had to check it."""
         file = self.folder / _ORDER
-        order = np.load(file, allow_pickle=False) if file.exists() else None
+        order = _read_order(file, len(self.truth)) if file.exists() else None
         for name, predictions in self.last_entries().items():
             output = np.empty_like(predictions.output)
             output[slice(None) if order is None else order] = predictions.output
@@ -286,6 +287,18 @@ class Competition:
                 )
             finally:
                 made.unlink()
+
+
+def _read_order(file: Path, n_events: int) -> NDArray[np.int64]:
+    """The order that was handed out; DataError for what is none of ``n_events``."""
+    try:
+        with open_plain(file) as stream:
+            order = np.load(stream, allow_pickle=False)
+        if order.dtype.kind in "iu" and np.array_equal(np.sort(order), np.arange(n_events)):
+            return np.asarray(order, np.int64)
+    except (OSError, ValueError, EOFError, MemoryError) as error:
+        raise DataError(f"{file} cannot be read: {one_line(str(error))}") from error
+    raise DataError(f"{file} is no order of the {n_events:,} events: it was changed, or the events are others")
 
 
 def _check_task(task: str) -> None:

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from pd4ml.collaborate.stories import COORDINATOR, Story, story_of
 from pd4ml.errors import DataError, Pd4mlError, missing_extra, one_line
 from pd4ml.storage.atomic import write_bytes
-from pd4ml.storage.small import parse_json
+from pd4ml.storage.disk import open_plain
+from pd4ml.storage.small import parse_json, read_bytes
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -39,6 +40,7 @@ __all__ = [
 
 _FIRST = "0" * 64  # what the first entry has for the one before
 _MOST = 1_000_000  # bytes of a line
+_KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Signer:
         self.name = name
         if file is not None and file.exists():
             try:
-                self._key: Ed25519PrivateKey = private.from_private_bytes(file.read_bytes())
+                self._key: Ed25519PrivateKey = private.from_private_bytes(read_bytes(file, _KEY_BYTES))
             except ValueError as error:
                 raise DataError(f"{file} holds no Ed25519 key: {error}") from error
         else:
@@ -160,7 +162,7 @@ def read_ledger(file: str | Path) -> list[Entry]:
     """
     file, entries = Path(file), list[Entry]()
     try:
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             while line := stream.readline(_MOST):
                 if not line.endswith(b"\n"):
                     raise DataError(f"{file}: entry {len(entries)} is cut off, or longer than {_MOST:,} bytes")

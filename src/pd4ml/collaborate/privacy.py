@@ -28,6 +28,7 @@ from pd4ml.errors import DataError, missing_extra
 from pd4ml.models.base import DenseForm, Model
 from pd4ml.models.batch import GraphBatch
 from pd4ml.storage.atomic import write_bytes
+from pd4ml.storage.disk import open_plain
 from pd4ml.training.data import EventBatches, Share
 from pd4ml.training.module import TaskLoss
 
@@ -113,7 +114,8 @@ def secret_of(file: Path) -> bytes:
     """A learner's own 32 random bytes, which noise is made of: whoever knows noise can take it away again."""
     if not file.exists():
         write_bytes(file, os.urandom(32), 0o600)
-    found = file.read_bytes()
+    with open_plain(file) as stream:
+        found = stream.read(33)
     if len(found) != 32:
         raise DataError(f"{file} holds no secret of 32 bytes")
     return found

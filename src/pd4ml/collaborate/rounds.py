@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 from pd4ml.collaborate.ledger import COORDINATOR, Ledger, Signer, compare_ledgers
 from pd4ml.collaborate.strategies import Ballot, Learner, Play, Strategy, ask_ahead
-from pd4ml.collaborate.weights import State, from_bytes, state_digest, to_bytes
+from pd4ml.collaborate.weights import MOST, State, from_bytes, state_digest, to_bytes
 from pd4ml.errors import DataError
 from pd4ml.progress import progress
 from pd4ml.storage.atomic import write_bytes, write_text
-from pd4ml.storage.small import parse_json, read_text
+from pd4ml.storage.small import parse_json, read_bytes, read_text
 
 __all__ = ["KEY", "LEDGER", "Books", "Watched", "play_rounds", "play_watched", "proposal_body", "vote_body"]
 
@@ -105,8 +105,8 @@ class Books:
         last = self.decisions[-1]
         file = self.folder / COORDINATOR / f"{last['round'] % 2}-{_WEIGHTS}"
         try:
-            state = from_bytes(file.read_bytes(), start)
-        except OSError as error:
+            state = from_bytes(read_bytes(file, MOST), start)
+        except (OSError, ValueError) as error:
             raise DataError(f"{file} cannot be read: {error}") from error
         if state_digest(state) != last["state"]:
             raise DataError(f"{file} does not hold the weights that the ledger names for round {last['round']}")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from pd4ml.arguments import as_name, as_path, as_whole
 from pd4ml.benchmark.record import now, versions
+from pd4ml.benchmark.schema import check_schema
 from pd4ml.collaborate.rounds import Books, play_rounds, play_watched
 from pd4ml.collaborate.scores import scores_of
 from pd4ml.collaborate.strategies import FedAvg, Learner, Strategy, make_strategy
 from pd4ml.collaborate.weights import State, from_bytes, state_digest, to_bytes
 from pd4ml.dataset import Dataset
-from pd4ml.errors import DataError, missing_extra
+from pd4ml.errors import DataError, missing_extra, one_line
 from pd4ml.metrics.measurement import Measurement
 from pd4ml.progress import progress
 from pd4ml.sample import FeatureView, Sample
@@ -341,8 +342,8 @@ def read_collaboration(folder: str | Path) -> Collaboration:
     file = folder / COLLABORATION_NAME
     try:
         body = read_json(file)
-        if body["format"] != _FORMAT:
-            raise DataError(f"{file} is of format {body['format']!r}, this version reads {_FORMAT}")
+        check_schema(body, "pd4ml.collaborate", "collaboration.schema.json")
+        _check_names(body)
         scores = {
             model: {
                 test: {name: Measurement(**m) for name, m in measured.items()} for test, measured in tests.items()
@@ -352,5 +353,14 @@ def read_collaboration(folder: str | Path) -> Collaboration:
         return Collaboration(folder, dict(body["settings"]), list(body["history"]), scores)
     except OSError as error:
         raise DataError(f"{folder} holds no finished collaboration: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{file} is no collaboration's record: {error!r}"[:300]) from error
+    except ValueError as error:
+        raise DataError(f"{file} is no collaboration's record: {one_line(str(error), 200)}") from error
+
+
+def _check_names(body: Mapping[str, Any]) -> None:
+    """DataError where rounds or models leave out what others have."""
+    learners, tests = set(body["settings"]["learners"]), set(body["scores"][TOGETHER])
+    if any(learners - set(row["loss"]) for row in body["history"]):
+        raise DataError("a round has not the loss of every learner")
+    if any(tests - set(measured) for measured in body["scores"].values()):
+        raise DataError(f"a model has no scores on test events that {TOGETHER} has")

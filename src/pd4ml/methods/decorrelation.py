@@ -35,6 +35,7 @@ __all__ = ["Disco", "Parametrised", "Pivot", "Planing"]
 _NUISANCE = "nuisance"  # what batches call it; NaN for events that it is not taken out of
 _BINS = 20
 _LARGEST_WEIGHT = 20.0
+_MOST = 1e300  # what is larger is no number of an event
 
 
 @dataclass(frozen=True)
@@ -222,7 +223,7 @@ class Parametrised(Supervised):
         _require(
             isinstance(self.nuisance, str) and self.nuisance != "", self, "nuisance", "the name of a quantity"
         )
-        good = self.at is None or (type(self.at) in (int, float) and np.isfinite(self.at))
+        good = self.at is None or (type(self.at) in (int, float) and abs(self.at) < _MOST)
         _require(good, self, "at", "a number")
 
     def check(self, card: Card, task: Task) -> None:

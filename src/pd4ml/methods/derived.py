@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.arguments import as_whole
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, one_line, unknown_name
 from pd4ml.sample import FeatureView, Sample
@@ -138,14 +139,17 @@ class DerivedEstimator:
         """The members, the rule and its numbers; a ``model`` of the user's takes the weights of each member."""
         try:
             body = read_json(folder / _FILE)
-            if body["format"] != _FORMAT or not 0 < body["members"] <= _MOST_MEMBERS:
-                raise ValueError(f"format {body['format']!r}, {body['members']!r} members")
-            kind, members, options = str(body["kind"]), int(body["members"]), dict(body["options"])
+            kind, members, options = str(body["kind"]), as_whole("members", body["members"]), dict(body["options"])
+            if body["format"] != _FORMAT or not 0 < members <= _MOST_MEMBERS:
+                raise ValueError(f"format {body['format']!r}, {members} members")
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = one_line(str(error))
             raise DataError(f"{folder / _FILE} cannot be used ({reason}): derive the run again") from error
         arrays = read_npz(folder / _ARRAYS)
-        loaded = [load_fitted(folder / f"member{k}", copy.deepcopy(model)) for k in range(members)]
+        folders = [folder / f"member{k}" for k in range(members)]
+        if links := [member for member in folders if member.is_symlink()]:
+            raise DataError(f"{links[0]} is a link, and members lie in their run's folder: derive the run again")
+        loaded = [load_fitted(member, copy.deepcopy(model)) for member in folders]
         return Derived(loaded, kind, arrays, options)
 
 

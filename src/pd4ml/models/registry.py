@@ -10,16 +10,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pd4ml.card import Task
-from pd4ml.errors import DataError, missing_extra, unknown_name
+from pd4ml.errors import DataError, missing_extra, one_line, unknown_name
+from pd4ml.machine import memory_bytes
 
 if TYPE_CHECKING:
     from pd4ml.models.base import Model
 
-__all__ = ["ModelInputs", "add_source", "available", "build", "model_class", "register"]
+__all__ = ["ModelInputs", "add_source", "available", "build", "model_class", "parameter_count", "register"]
 
 _MODELS: dict[str, type[Model]] = {}
 # Modules that register models when they are imported, besides those of this room.
 _SOURCES: list[str] = []
+_MOST_WHOLE = 1 << 13
+_TRAINED_BYTES = 16  # of a parameter: itself, its gradient, and two moments of Adam, in 32 bits
 _Class = TypeVar("_Class", bound="type[Model]")
 
 
@@ -140,11 +143,42 @@ def build(name: str, inputs: ModelInputs, **hyperparameters: Any) -> Model:
         if given not in known:
             raise unknown_name(f"hyperparameter of {name}", given, known)
     try:
+        _check_size(name, parameter_count(name, inputs, **hyperparameters))
         return cls(inputs, **hyperparameters)
     except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         reason = " ".join(str(error).split())[:200]
         how = f" with {hyperparameters}" if hyperparameters else ""
         raise DataError(f"{name} cannot be built{how}: {reason}") from error
+
+
+def parameter_count(name: str, inputs: ModelInputs, **hyperparameters: Any) -> int | None:
+    """How many parameters a model would have, without any memory for them; None where it cannot be told so.
+
+    ValueError for a whole number among ``hyperparameters`` that is beyond all depths and widths.
+    """
+    import torch
+
+    sizes = hyperparameters.values()
+    for value in [each for size in sizes for each in (size if isinstance(size, list | tuple) else [size])]:
+        if isinstance(value, int) and abs(value) > _MOST_WHOLE:
+            raise ValueError(f"{one_line(str(value))} is more than {_MOST_WHOLE:,}")
+    try:
+        with torch.device("meta"):
+            return sum(
+                parameter.numel() for parameter in model_class(name)(inputs, **hyperparameters).parameters()
+            )
+    except Exception:  # what is wrong with it is said where it is built
+        return None
+
+
+def _check_size(name: str, n_parameters: int | None) -> None:
+    """DataError for a model that could not be trained in the memory of this machine."""
+    needed, memory = _TRAINED_BYTES * (n_parameters or 0), memory_bytes()
+    if memory is not None and needed > memory:
+        raise DataError(
+            f"{name} would have {n_parameters:,} parameters, and its training takes {needed / 1e9:,.0f} GB of "
+            f"{memory / 1e9:,.0f} GB of memory: make it narrower or less deep"
+        )
 
 
 def _import_models() -> None:

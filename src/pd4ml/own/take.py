@@ -26,7 +26,7 @@ from pd4ml.own.target import require_all, target_of
 from pd4ml.sample import Sample
 from pd4ml.storage.ragged import entries, is_ragged
 from pd4ml.storage.store import Array, Store
-from pd4ml.storage.writer import StoreWriter, tidy
+from pd4ml.storage.writer import StoreWriter
 
 __all__ = ["given_splits", "input_keys", "own_data", "said_of_duplicates", "with_padding"]
 

@@ -91,7 +91,9 @@ def _draw_scores(axes: Any, found: Collaboration) -> None:
     metric, models = _metric(found), _shown(found)
     places = range(len(models))[::-1]
     for place, (measured, common) in zip(places, models.values(), strict=True):
-        value, colour = measured[metric], line(0 if common else 1)["color"]
+        if (value := measured.get(metric)) is None:  # nothing that all have decides
+            continue
+        colour = line(0 if common else 1)["color"]
         axes.errorbar(value.value, place, xerr=value.error or 0.0, fmt="o", ms=4, color=colour, capsize=2)
     said = shown(metric)
     axes.set(xlabel=f"{said.plain if said else metric}, test events", ylim=(-0.7, len(models) - 0.3))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+from pd4ml import errors
+
 __all__ = ["latex_text", "one_line", "plain_markdown"]
 
+_MOST = 1000
 _LATEX_ESCAPES = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -29,5 +32,5 @@ def plain_markdown(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text without what could steer a terminal or break a line."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    """Text without what could steer a terminal or break a line, cut where it is longer than any that is read."""
+    return errors.one_line(text, _MOST)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pd4ml.benchmark.outcome import is_recorded
 from pd4ml.benchmark.record import Record
 from pd4ml.card import Card
 from pd4ml.dataset import Dataset
@@ -17,7 +19,7 @@ from pd4ml.errors import Pd4mlError
 from pd4ml.evaluation.predictions import Predictions
 from pd4ml.evaluation.truth import events_truth
 from pd4ml.report.groups import Section
-from pd4ml.storage.hashing import sha256_of
+from pd4ml.storage.small import read_text
 from pd4ml.storage.store import Events
 
 __all__ = ["Outputs", "open_events", "read_history", "read_outputs"]
@@ -75,7 +77,7 @@ def read_outputs(record: Record, card: Card, events: Events) -> Outputs | str:
     file = (record.folder or Path()) / Path(record.predictions["file"]).name
     if not file.exists():
         return f"The predictions of {where} are not beside its record."
-    if sha256_of(file) != record.predictions["sha256"]:
+    if not is_recorded(file, record.predictions["sha256"]):
         return f"The predictions of {where} are not those of its record."
     try:
         predictions = Predictions.read(file, record.dataset["task"])
@@ -101,9 +103,8 @@ def read_history(record: Record) -> dict[str, NDArray[np.float64]] | None:
     """Training and validation loss by epoch, from ``history.csv``; None where it is missing or says nothing."""
     file = (record.folder or Path()) / "history.csv"
     try:
-        with file.open(newline="", encoding="utf-8") as text:
-            rows = list(csv.DictReader(text))
+        rows = list(csv.DictReader(io.StringIO(read_text(file))))
         columns = {name: np.array([float(row[name]) for row in rows]) for name in ("train_loss", "valid_loss")}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):
         return None
     return columns if rows else None

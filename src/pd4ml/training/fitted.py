@@ -105,6 +105,11 @@ class Fitted(abc.ABC):
         return f"<trained model of {self.dataset.name}: {self.n_parameters:,} parameters>"
 
     @property
+    def was_trained_here(self) -> bool:
+        """Whether this process has trained it; what was loaded is somebody's files."""
+        return self._facts is not None
+
+    @property
     def facts(self) -> Facts:
         """What the training took; DataError where it was loaded, since the record says it."""
         if self._facts is None:

@@ -21,11 +21,12 @@ from torch import Tensor, nn
 
 from pd4ml.arguments import as_name
 from pd4ml.dataset import Dataset
-from pd4ml.errors import DataError, missing_extra
+from pd4ml.errors import DataError, missing_extra, one_line
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.models import ModelInputs, build
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
+from pd4ml.models.registry import parameter_count
 from pd4ml.progress import progress
 from pd4ml.sample import FeatureView, GraphBuilder, Sample
 from pd4ml.storage.atomic import write_bytes
@@ -174,16 +175,12 @@ class NetworkEstimator:
         """The network in ``folder``; DataError for one of the user's own without the module to put it into."""
         content = _read_weights(folder / _WEIGHTS)
         if "model" in content and model is None:
-            try:
-                inputs = ModelInputs(**content["inputs"])
-                model = build(str(content["model"]), inputs, **content["hyperparameters"])
-            except (TypeError, ValueError) as error:
-                raise DataError(f"{folder / _WEIGHTS} holds another version of its model: {error}") from error
+            model = _built(content, folder / _WEIGHTS)
         if model is None:
             raise DataError(f"{folder} holds the weights of a model of your own: load_run(folder, model=...)")
         _load_state(model, content["state"], folder / _WEIGHTS)
         network = Network(dataset, task_of(dataset.card), view, None, model.eval())
-        network.readout, network.arrays = content.get("readout", "value"), content.get("arrays", {})
+        network.readout, network.arrays = str(content.get("readout", "value")), dict(content.get("arrays", {}))
         network.built = {key: content[key] for key in ("model", "hyperparameters") if key in content}
         return network
 
@@ -289,12 +286,12 @@ def _train(
     )
     loss = task_loss(material, recipe)
     module = TrainingModule(model, recipe, material.task, seed, loss)
-    resumed, data.train_order.epoch = last_epoch(folder / "last.ckpt")
+    resumed, data.train_order.epoch = last_epoch(folder / "last.ckpt", module)
     with interruptible():
         trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
     leave_group()
     kept = folder / ("best.ckpt" if recipe.method.keeps_best else "last.ckpt")
-    state = read_checkpoint(kept)["state_dict"]
+    state = read_checkpoint(kept).get("state_dict", {})
     own = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
     _load_state(model, own, kept)
     return recipe.method.finish(model, trainer, data)
@@ -306,17 +303,33 @@ _PREFIX = "networks.model."  # of the model's weights in a checkpoint
 def _load_state(model: nn.Module, state: Any, file: Path) -> None:
     try:
         model.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except (RuntimeError, TypeError, AttributeError, ValueError) as error:
+        reason = one_line(str(error), 200)
         raise DataError(f"{file} holds the weights of another model: {reason}") from error
 
 
 def _read_weights(file: Path) -> dict[str, Any]:
     """What `Network.save` wrote; nothing but tensors and plain values is unpickled."""
     content = read_checkpoint(file)
-    if content.get("format") != _FORMAT:
-        raise DataError(f"{file} is of format {content.get('format')}, this version reads {_FORMAT}: train again")
+    if (found := str(content.get("format"))) != str(_FORMAT):
+        raise DataError(f"{file} is of format {one_line(found)}, this version reads {_FORMAT}: train again")
+    kinds = {"state": Mapping, "arrays": Mapping, "inputs": Mapping, "hyperparameters": Mapping}
+    if wrong := [key for key, kind in kinds.items() if not isinstance(content.get(key, {}), kind)]:
+        raise DataError(f"{file} is no file of weights: {', '.join(wrong)} must be names with values")
     return content
+
+
+def _built(content: Mapping[str, Any], file: Path) -> Model:
+    """The model that a file of weights is for, which has no more parameters than the file has numbers."""
+    try:
+        name, inputs = str(content["model"]), ModelInputs(**content["inputs"])
+        n_parameters = parameter_count(name, inputs, **content["hyperparameters"])
+        held = sum(value.numel() for value in content["state"].values())
+        if n_parameters is not None and n_parameters > held:
+            raise ValueError(f"it has {n_parameters:,} parameters, and the file has {held:,} numbers")
+        return build(name, inputs, **content["hyperparameters"])
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{file} holds another version of its model: {one_line(str(error), 200)}") from error
 
 
 def _accelerator(device: str) -> str:

@@ -134,6 +134,8 @@ _SCHEDULES: dict[str, type[AnySchedule]] = {
 TREES = "gbdt"  # the model that is no network
 _NOT_OF_TREES = ("batch_size", "schedule", "method", "optimiser", "l2", "precision")
 _OPTIMISERS = ("adam", "adamax", "amsgrad")
+_MOST_NUMBER = 1e300
+_MOST = 10**9  # events of a batch, epochs
 _IN_A_LINE = ("learning_rate", "batch_size", "optimiser", "patience")
 _PRECISIONS = ("32", "bf16-mixed")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")  # a part of the name of a run's folder
@@ -215,7 +217,7 @@ class Recipe:
             raise unknown_name("optimiser", self.optimiser, _OPTIMISERS)
         _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
         for name in ("batch_size", "max_epochs", "patience"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+            _require(1 <= getattr(self, name) <= _MOST, name, getattr(self, name), f"from 1 to {_MOST:,}")
         _require(self.min_delta >= 0, "min_delta", self.min_delta, "at least 0")
         _require(self.l2 >= 0, "l2", self.l2, "at least 0")
         if self.precision not in _PRECISIONS:
@@ -351,7 +353,7 @@ def _of_kind(table: str, values: Mapping[str, Any], known: Mapping[str, type[Any
     """The schedule or objective that a table of a recipe describes."""
     values = dict(values)
     kind = values.pop("kind", None)
-    if kind not in known:
+    if not isinstance(kind, str) or kind not in known:
         raise unknown_name(f"{table}.kind", str(kind), known)
     cls = known[kind]
     _require_known(f"key of {table} {kind}", values, _field_names(cls))
@@ -381,11 +383,16 @@ def _converted(cls: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
         wanted = accepted.get(types[name])
         if types[name] == "bool" and not isinstance(value, bool):
             raise DataError(f"{name} must be true or false, found {value!r}")
-        if wanted and (isinstance(value, bool) or not isinstance(value, wanted)):
+        if wanted and (isinstance(value, bool) or not isinstance(value, wanted) or _is_endless(value)):
             raise DataError(f"{name} must be of type {types[name]}, found {value!r}")
         if types[name] == "float":
             converted[name] = float(value)
     return converted
+
+
+def _is_endless(value: object) -> bool:
+    """Whether a number has more digits than any that is used."""
+    return isinstance(value, int | float) and abs(value) > _MOST_NUMBER
 
 
 def _require(holds: bool, name: str, found: object, wanted: str) -> None:

@@ -96,6 +96,8 @@ class Forest:
         """(N, K) sums of the trees' values for features (N, F)."""
         from pd4ml.training.tree_kernel import add_trees
 
+        if (most := int(self.nodes["feature"].max(initial=0))) >= x.shape[1]:
+            raise DataError(f"these trees ask for feature {most}, and events have {x.shape[1]}")
         sums = np.tile(self.baseline, (len(x), 1))
         add_trees(np.ascontiguousarray(x), *self.nodes.values(), self.root, self.output, sums)
         return sums
@@ -108,6 +110,8 @@ class Forest:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Forest:
         """From what `arrays` gave; DataError for numbers that make no trees."""
         nodes = {name: arrays[name] for name in _NODE}
+        if {array.ndim for array in arrays.values()} != {1} or len({len(array) for array in nodes.values()}) > 1:
+            raise DataError("its arrays make no nodes")
         n, inner = len(nodes["leaf"]), ~nodes["leaf"].astype(bool)
         rising = all((nodes[c][inner] > np.flatnonzero(inner)).all() for c in ("left", "right"))
         inside = all((nodes[c][inner] < n).all() for c in ("left", "right")) and (nodes["feature"] >= 0).all()
@@ -241,7 +245,7 @@ def _grow(material: Material, recipe: Recipe, seed: int) -> list[Any]:
             model = HistGradientBoostingRegressor(**common)
             model.fit(x, column, weight, X_val=x_valid, y_val=column_valid, sample_weight_val=weight_valid)
             models.append(model)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"trees cannot be trained with {dict(recipe.hyperparameters)}: {reason}") from error
     return models

@@ -62,8 +62,9 @@ class Kit:
             kit = cls(folder, **{**body, "sites": tuple(body["sites"])})
             if not all(_NAME.fullmatch(name) for name in (kit.name, *kit.sites)):
                 raise ValueError("a name in it is none")
-            if type(kit.port) is not int or not isinstance(kit.host, str) or not isinstance(kit.coordinator, str):
-                raise TypeError("host, port or key are of another type")
+            if not all(isinstance(text, str) and text.isprintable() for text in (kit.host, kit.coordinator)):
+                raise TypeError("host and key are texts")
+            as_whole("port", kit.port, 1, 65535)
             return kit
         except OSError as error:
             raise DataError(f"{folder} holds no kit, as `pd4ml collaborate kits` makes them: {error}") from error
