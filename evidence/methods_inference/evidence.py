@@ -65,6 +65,12 @@ def showers(path: Path, out: Path) -> dict[str, Any]:
     return _inferred(_generated(pd4ml.Airshower, path).select(select), "filter_net_quick", 8, question, 100, out)
 
 
+def many_showers(path: Path, out: Path) -> dict[str, Any]:
+    """The same of sets of 500, which need many showers, with trees as the encoder."""
+    sample = _generated(pd4ml.Airshower, path, 60_000, "proton_iron")
+    return _inferred(sample, "gbdt", None, Question("primary", 56.0), 500, out, "Airshower_500")
+
+
 def collisions(path: Path, out: Path) -> dict[str, Any]:
     """The share of collisions with a transition of first order."""
     return _inferred(_generated(pd4ml.EOSL, path), "eosl_cnn_quick", 2, Question("label", 1.0), 50, out)
@@ -72,25 +78,26 @@ def collisions(path: Path, out: Path) -> dict[str, Any]:
 
 def jets(path: Path, out: Path) -> dict[str, Any]:
     """The energy scale of a calorimeter, from jets of which half are of top quarks."""
-    sample = _generated(
-        pd4ml.TopTagging, path, variant="drawn_energy_scale", draw={"energy_scale": "uniform:0.95,1.05"}
-    )
+    drawn = {"energy_scale": "uniform:0.95,1.05"}
+    sample = _generated(pd4ml.TopTagging, path, variant="drawn_energy_scale", draw=drawn)
     return _inferred(sample, "gbdt", None, Question("energy_scale", window=0.1), 100, out)
 
 
-def _generated(dataset: type[Dataset], path: Path, variant: str = "default", **options: Any) -> Sample:
-    dataset.generate(path, 20_000, seed=1, variant=variant, **options)
+def _generated(
+    dataset: type[Dataset], path: Path, n_events: int = 20_000, variant: str = "default", **options: Any
+) -> Sample:
+    dataset.generate(path, n_events, seed=1, variant=variant, **options)
     return dataset.at(path, source="generated", variant=variant)
 
 
 def _inferred(
-    sample: Sample, recipe: str, epochs: int | None, question: Question, n_events: int, out: Path
+    sample: Sample, recipe: str, epochs: int | None, question: Question, n_events: int, out: Path, name: str = ""
 ) -> dict[str, Any]:
-    dataset = sample.dataset
-    chosen, folder = load_recipe(recipe, dataset), out / dataset.name
+    name = name or sample.dataset.name
+    chosen, folder = load_recipe(recipe, sample.dataset), out / name
     chosen = chosen.override(max_epochs=epochs) if epochs else chosen
     found = infer(sample, chosen, question, n_events=n_events, folder=folder)
-    figure = HERE.parents[1] / "docs" / "figures" / f"inference_{dataset.name}.png"
+    figure = HERE.parents[1] / "docs" / "figures" / f"inference_{name}.png"
     write_bytes(figure, inference_picture(found).png)
     kept = {name: found[name] for name in ("parameter", "asked", "events", "independent", "valid_loss", "sizes")}
     if question.value is None:
@@ -146,6 +153,7 @@ PARTS = {
     "linear": linear,
     "moons": moons,
     "showers": showers,
+    "many_showers": many_showers,
     "collisions": collisions,
     "jets": jets,
     "arrays": arrays,

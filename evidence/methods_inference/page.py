@@ -110,6 +110,7 @@ TABLES = {
     "moons": moons,
     "linear": linear,
     "showers": share,
+    "many_showers": share,
     "collisions": share,
     "jets": value,
     "arrays": arrays,
