@@ -15,7 +15,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -47,6 +47,8 @@ _PATIENCE = FetchSettings(
 )
 _MOST_SECONDS = 60.0  # of one case on a busy machine; patience is what bounds it
 _MOST_MEGABYTES = 64.0  # beyond what the process had before
+_INSIDE = "127.0.0.1 localhost [::1] 2130706433 0x7f.1 10.0.0.1 169.254.169.254 [fe80::1] %31%30.0.0.1"
+_NO_HOSTS = "\u202e1.0.0.721 127.0.0.1\\@x . a..b %31 1.2.3 [::1 [v1.x] -"
 _PROXIES = {f"{kind}_proxy" for kind in ("http", "https", "all", "no")}
 
 
@@ -101,6 +103,7 @@ class _World:
             for name, cases in kinds.items():
                 yield collect(f"downloads: {name}", [self.tried(server, case) for case in _some(cases, size)])
             yield collect("downloads: secrets and proxies", list(self.secrets(server)))
+        yield collect("downloads: hosts", list(self.hosts()))
         yield collect("downloads: TLS", list(self.tls()))
 
     def parts(self, size: Size) -> Iterator[Row]:
@@ -191,49 +194,18 @@ class _World:
             f"http://me:{SECRET}@127.0.0.1:x",
         ):
             yield self.judged(f"the proxy {proxy}", away, False, environment={"http_proxy": proxy})
-        for name in (
-            "127.0.0.1",
-            "localhost",
-            "[::1]",
-            "2130706433",
-            "0x7f.1",
-            "10.0.0.1",
-            "169.254.169.254",
-            "[fe80::1]",
-            "[::ffff:127.0.0.1]",
-            "%31%30.0.0.1",
-        ):
+        for name in _INSIDE.split():
             inside = [answer(302, Location=f"http://{name}:{port}/inside")]
             server.on("/file", lambda asked, inside=inside: inside)  # type: ignore[misc]
             server.on("/inside", well(self.npz))
             yield self.judged(f"from outside to {name}", away, False, environment=through)
-        server.on("/file", well(self.npz))
-        hosts = (
-            "127.0.0.1\n",
-            "127.0.0.1\t",
-            "\x00",
-            "exa mple",
-            "\u202e1.0.0.721",
-            "127.0.0.1\\@x",
-            "",
-            ".",
-            "a..b",
-            "%31",
-            "1.2.3",
-            "[::1",
-            "[v1.x]",
-            "-",
-        )
-        for host in hosts:
+
+    def hosts(self) -> Iterator[Outcome]:
+        """Names that are none, and an address of IPv6."""
+        for host in ("127.0.0.1\n", "127.0.0.1\t", "\x00", "exa mple", "", *_NO_HOSTS.split()):
             yield self.judged(f"the host {host!r}", f"http://{host}:1/file", False)
-        if socket.has_ipv6:
-            try:
-                v6 = _SixServer()
-            except OSError:
-                return
-            with running(v6):
-                v6.on("/file", well(self.npz))
-                yield self.judged("an address of IPv6", f"http://[::1]:{v6.port}/file", True)
+        with suppress(OSError), running(_SixServer()) as server:  # there may be no IPv6
+            yield self.judged("an address of IPv6", server.on("/file", well(self.npz), "[::1]"), True)
 
     def tls(self) -> Iterator[Outcome]:
         """Certificates that are not to be trusted, and ways down from https."""
