@@ -12,7 +12,7 @@ import pytest
 from pd4ml.errors import DataError
 from pd4ml.storage.columns import open_columns
 from pd4ml.storage.formats.pandas_table import open_pandas_table
-from pd4ml.storage.hdf5 import attribute, check_size, datasets, member
+from pd4ml.storage.hdf5 import attribute, check_heaps, check_size, datasets, member
 
 TABLE = np.zeros(4, [("index", "i8"), ("a", "f4", (1,))])
 
@@ -83,13 +83,13 @@ def test_a_heap_over_which_the_library_loops_without_end(file: Path) -> None:
         for i in range(20):
             lists[i] = np.ones(i)
     with h5py.File(file) as found:
-        check_size(file, found["x"])
+        check_heaps(file, found)
     content = bytearray(file.read_bytes())
     heap = content.index(b"GCOL")
     content[heap + 16 + 48 : heap + 16 + 96] = bytes(48)  # an object without number and size
     file.write_bytes(content)
     with h5py.File(file) as found, pytest.raises(DataError, match="a heap of its lists has an object of 0 bytes"):
-        check_size(file, found["x"])
+        check_heaps(file, found)
 
 
 def test_a_file_that_is_cut_while_it_is_read(file: Path) -> None:

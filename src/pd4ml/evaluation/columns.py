@@ -6,6 +6,7 @@ Nothing is unpickled, and nothing is allocated before the file has shown that it
 from __future__ import annotations
 
 import csv
+import math
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -91,6 +92,7 @@ def _npz(file: Path, choose: Choose) -> Columns:
     chosen = {
         w: a for w, a in chosen.items() if not w.maybe or (a.dtype.kind in "fiub" and a.shape[:1] in lengths)
     }
+    _check_size(file, sum(math.prod(array.shape) * array.dtype.itemsize for array in chosen.values()))
     return _fitting(file, {wanted: array.read() for wanted, array in chosen.items()})
 
 
@@ -107,12 +109,18 @@ def _parquet(file: Path, choose: Choose) -> Columns:
             for w in choose(schema.names)
             if w.holds in ("number", "whole") or any(of(schema.field(w.place).type) for of in numeric)
         ]
-        check_unpacked(file, table.metadata.num_rows * len(chosen) * 8)
+        _check_size(file, table.metadata.num_rows * len(chosen) * 8)
         for wanted in chosen:
             if schema.names.count(wanted.source) > 1:
                 raise DataError(f"{file} has two columns {wanted.source!r}")
         read = table.read(columns=[wanted.source for wanted in chosen])
         return _fitting(file, {wanted: read.column(wanted.source).to_numpy() for wanted in chosen})
+
+
+def _check_size(file: Path, n_bytes: int) -> None:
+    check_unpacked(file, n_bytes)
+    if n_bytes > MAX_BYTES:
+        raise DataError(f"{file} holds more than the {MAX_BYTES:,} bytes that are read")
 
 
 def _fitting(file: Path, columns: Columns) -> Columns:

@@ -12,7 +12,7 @@ from pd4ml.storage.disk import refused, require_plain, size_text
 __all__ = ["check_unpacked", "foreign"]
 
 _SMALL_BYTES = 1 << 28
-_MOST_RATIO = 200  # events of all datasets here, the sparse ones included, are packed below 50 times
+_MOST_RATIO = 100  # deflate packs events of the datasets here at most 17 times, sparse images included
 
 
 @contextmanager

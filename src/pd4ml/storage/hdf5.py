@@ -14,7 +14,7 @@ from typing import Any
 from pd4ml.errors import DataError, one_line
 from pd4ml.storage.foreign import check_unpacked
 
-__all__ = ["attribute", "check_size", "datasets", "lies_here", "member"]
+__all__ = ["attribute", "check_heaps", "check_size", "datasets", "lies_here", "member"]
 
 _HEAP = b"GCOL\x01\0\0\0"
 
@@ -58,8 +58,6 @@ def check_size(path: Path, dataset: Any) -> None:
     shapes = (dataset.shape, dataset.chunks or ())
     check_unpacked(path, max(math.prod(shape) for shape in shapes) * dataset.dtype.itemsize)
     check_unpacked(path, max(dataset.shape))  # of rows without any number
-    if dataset.dtype.hasobject:
-        _check_heaps(path, dataset.file.id.get_create_plist().get_sizes()[1])
 
 
 def attribute(owner: Any, name: str) -> Any:
@@ -67,20 +65,21 @@ def attribute(owner: Any, name: str) -> Any:
     return owner.attrs[name] if name in owner.attrs and not owner.attrs.get_id(name).dtype.hasobject else None
 
 
-def _check_heaps(path: Path, size_bytes: int) -> None:
+def check_heaps(path: Path, file: Any) -> None:
     """DataError for a heap of lists and texts that has an object of no size, over which libhdf5 loops without end.
 
     The format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, "Global Heap".
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        heap, head = content.find(_HEAP), 8 + size_bytes
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        heap, head, steps = content.find(_HEAP), 8 + file.id.get_create_plist().get_sizes()[1], 0
         while heap >= 0:
             end = heap + int.from_bytes(content[heap + 8 : heap + head], "little")
             place = heap + head
             while place + head <= min(end, len(content)):
                 number = int.from_bytes(content[place : place + 2], "little")
                 size = int.from_bytes(content[place + 8 : place + head], "little")
-                if not number and size < head:
+                steps += 1
+                if (not number and size < head) or steps * head > len(content):  # or heaps that overlap
                     raise DataError(f"{path} is damaged: a heap of its lists has an object of {size} bytes")
                 place += head + -(-size // 8) * 8 if number else size
             heap = content.find(_HEAP, heap + 8)

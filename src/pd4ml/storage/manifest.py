@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from pd4ml.errors import StoreError, one_line
 from pd4ml.storage.disk import refused
 from pd4ml.storage.small import read_json
@@ -18,13 +20,7 @@ __all__ = ["MANIFEST_NAME", "ArrayFile", "Manifest", "made"]
 
 MANIFEST_NAME = "manifest.json"
 _FORMAT = 1
-_DTYPES = (
-    "bool",
-    *(f"{kind}int{bits}" for kind in ("", "u") for bits in (8, 16, 32, 64)),
-    "float16",
-    "float32",
-    "float64",
-)
+_DTYPE = re.compile(r"[<>=|]?[A-Za-z]\w*")
 _MOST = 1 << 62
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -179,7 +175,7 @@ def _array_file(
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not name.isprintable():
             raise ValueError(f"file {name!r} lies outside the folder")
-    if dtype not in _DTYPES:
+    if not isinstance(dtype, str) or not _DTYPE.fullmatch(dtype) or np.dtype(dtype).kind not in "biufc":
         raise ValueError(f"{file} is of type {dtype!r}")
     if type(shape) is not list or not all(type(n) is int and 0 <= n <= _MOST for n in [*shape, events, most]):
         raise ValueError(f"{file} has the shape {shape!r}")

@@ -14,7 +14,7 @@ from pd4ml.card import ArraySpec, Card
 from pd4ml.errors import DataError
 from pd4ml.storage.casting import cast
 from pd4ml.storage.manifest import ArrayFile, Manifest
-from pd4ml.storage.npz import open_npz, read_npz
+from pd4ml.storage.npz import open_npz
 from pd4ml.storage.ragged import checked_ragged, entries, is_ragged, ragged
 from pd4ml.storage.store import Array, Events
 from pd4ml.storage.writer import check_ragged
@@ -85,7 +85,7 @@ def read_own(card: Card, file: Path) -> Events:
     event begin.
     """
     known = {spec.name for spec in card.arrays}
-    arrays = read_npz(file, *(n for n in open_npz(file) if n.removesuffix(".offsets") in known))
+    arrays = {n: a.read() for n, a in open_npz(file).items() if n.removesuffix(".offsets") in known}
     for spec in card.arrays:
         if spec.ragged and spec.name in arrays:
             if f"{spec.name}.offsets" not in arrays:

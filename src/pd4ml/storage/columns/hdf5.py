@@ -10,7 +10,7 @@ import numpy as np
 
 from pd4ml.errors import missing_extra, unknown_name
 from pd4ml.storage.columns.base import ColumnFile
-from pd4ml.storage.hdf5 import check_size, datasets, member
+from pd4ml.storage.hdf5 import check_heaps, check_size, datasets, member
 from pd4ml.storage.ragged import ragged
 
 __all__ = ["FILE", "Hdf5Columns"]
@@ -44,6 +44,8 @@ class Hdf5Columns(ColumnFile):
                     check_size(self.path, dataset)
                     fields = dataset.dtype.names
                     found |= {f"{name}.{f}": (dataset, f) for f in fields} if fields else {name: (dataset, "")}
+            if any(dataset.dtype.hasobject for dataset, _ in found.values()):
+                check_heaps(self.path, file)
             return found
 
     @cached_property

@@ -218,5 +218,7 @@ def _dataset(path: Path, key: str) -> Iterator[Any]:
             raise DataError(_no_table(path, key, file))
         if not lies_here(table):
             raise DataError(f"{path} says that its table lies in another file, which is not followed")
+        if table.dtype.hasobject:
+            raise DataError(f"{path} has columns of no fixed size in its table: expected numbers")
         check_size(path, table)
         yield table
