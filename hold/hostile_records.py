@@ -27,9 +27,9 @@ __all__ = ["again", "rows"]
 
 _FUZZ_SECONDS = 40
 # Every so many documents of a kind are tried, and so many changes of a file's bytes.
-_EVERY = {Size.SHORT: 60, Size.LONG: 1}
+_EVERY = {Size.SHORT: 120, Size.LONG: 1}
 _CHANGES = {Size.SHORT: 8, Size.LONG: 250}
-_EXPRESSIONS = {Size.SHORT: 400, Size.LONG: 40_000}
+_EXPRESSIONS = {Size.SHORT: 200, Size.LONG: 10_000}
 
 
 class Case(NamedTuple):
@@ -48,7 +48,7 @@ def rows(folder: Path, size: Size) -> Iterable[Row]:
     yield collect("expressions", _tried(folder, Spoiled("x.txt", expression), _expressions(_EXPRESSIONS[size])))
     yield collect("made by hand", by_hand(folder, network=size is Size.LONG))
     for name, spoiled in commands(size is Size.LONG).items():
-        some = _some(_documents(folder, spoiled), 79 if size is Size.LONG else 4000)
+        some = _some(_documents(folder, spoiled), 200 if size is Size.LONG else 4000)
         yield collect(name, _tried(folder, spoiled, some))
     yield collect("arguments", words(folder, 1 if size is Size.LONG else 181))
     if size is Size.LONG:

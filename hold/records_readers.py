@@ -193,7 +193,7 @@ DOCUMENTS = {
     "shifts": Spoiled("runs/trees/shift.json", _shift),
     "features": Spoiled("runs/trees/features.json", _applied("runs/trees")),
     "derived runs": Spoiled("runs/both/derived.json", _applied("runs/both")),
-    "collaborations": Spoiled("co/one/collaboration.json", _collaboration, every=4),
+    "collaborations": Spoiled("co/one/collaboration.json", _collaboration, every=20),
     "kits": Spoiled("kit/kit.json", lambda folder: Kit.read(folder / "kit"), _a_kit),
 }
 """Of JSON, spoiled in one place at a time."""

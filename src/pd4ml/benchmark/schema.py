@@ -15,16 +15,16 @@ __all__ = ["check_schema"]
 def check_schema(body: Any, room: str, name: str) -> None:
     """DataError, which begins with the place, for what does not follow ``name`` in the package ``room``."""
     try:
-        from jsonschema import Draft202012Validator
         from jsonschema.exceptions import best_match
     except ImportError as error:
         raise missing_extra("a record", "evaluate", error) from error
-    problem = best_match(Draft202012Validator(_schema(room, name)).iter_errors(body))
+    problem = best_match(_validator(room, name).iter_errors(body))
     if problem is not None:
         raise DataError(f"{one_line(problem.json_path)}: {one_line(problem.message, 200)}")
 
 
 @cache
-def _schema(room: str, name: str) -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads(resources.files(room).joinpath(name).read_text(encoding="utf-8"))
-    return schema
+def _validator(room: str, name: str) -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(resources.files(room).joinpath(name).read_text(encoding="utf-8")))

@@ -21,7 +21,7 @@ __all__ = ["ModelInputs", "add_source", "available", "build", "model_class", "pa
 _MODELS: dict[str, type[Model]] = {}
 # Modules that register models when they are imported, besides those of this room.
 _SOURCES: list[str] = []
-_MOST_WHOLE = 1 << 13
+_MOST_WHOLE = 1 << 13  # of a width, a depth, a number of neighbours
 _TRAINED_BYTES = 16  # of a parameter: itself, its gradient, and two moments of Adam, in 32 bits
 _Class = TypeVar("_Class", bound="type[Model]")
 
