@@ -39,10 +39,10 @@ def write_plan(folder: Path, *recipes: str, seeds: tuple[int, ...] = (1,)) -> Pa
     return file
 
 
-def train_or_die(cell: Cell, **folders: Path) -> Any:
+def train_or_die(cell: Cell, **options: Any) -> Any:
     """Train a cell, or end the process at once if its recipe is called ``dies``."""
     if cell.recipe.name == "dies":
         os._exit(1)
     from pd4ml.benchmark import execute
 
-    return execute._train(cell, **folders)
+    return execute._train(cell, **options)
