@@ -54,7 +54,7 @@ class Numbers:
     epochs: int = 200
     chunks: int = 200
     predictions: int = 200
-    reports: int = 30
+    reports: int = 8
 
 
 _SHORT = Numbers(200_000, 20, 20, 0, 20, 0, 40, 0, 0)

@@ -65,7 +65,7 @@ class Scenario:
 
 def rows(folder: Path, size: Size) -> Iterable[Row]:
     """A row for each scenario; a case is one repetition."""
-    n, repeat = (16, 3) if size is Size.LONG else (4, 1)
+    n, repeat = (16, 2) if size is Size.LONG else (4, 1)
     base = prepared(folder, size)
     for scenario in scenarios(folder, size):
         if size is Size.LONG or scenario.short:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,13 @@ def entry(file: Path, inputs: Path, noise: float, seed: int = 0) -> Path:
     with np.load(inputs) as given:
         np.savez(file, event_id=given["event_id"], score=scores(given["points"], noise, seed))
     return file
+
+
+def test_several_begin_one_competition(sample: Sample, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as executor:
+        begun = list(executor.map(lambda _: Competition(sample, tmp_path / "own"), range(8)))
+    assert len({one.ledger.entries[0].body["authors"]["coordinator"] for one in begun}) == 1
+    assert len((tmp_path / "own" / "ledger.jsonl").read_text().splitlines()) == 1
 
 
 def test_what_is_handed_out_has_no_labels_and_another_order(sample: Sample, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,8 @@ def test_npz_is_the_published_layout(data: Path, events: Events, tmp_path: Path)
         assert same_bits(archive["X_train_0"], np.asarray(events["points"]))
         assert same_bits(archive["X_train_1"], np.asarray(events["grid"]))
         assert same_bits(archive["y_train"], np.asarray(events.y))
+    with zipfile.ZipFile(file) as members:  # no times: equal events make equal files
+        assert {member.date_time[0] for member in members.infolist()} == {1980}
 
 
 def test_torch_and_awkward_hold_the_same_numbers(events: Events) -> None:

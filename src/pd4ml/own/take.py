@@ -26,7 +26,7 @@ from pd4ml.own.target import require_all, target_of
 from pd4ml.sample import Sample
 from pd4ml.storage.ragged import entries, is_ragged
 from pd4ml.storage.store import Array, Store
-from pd4ml.storage.writer import StoreWriter
+from pd4ml.storage.writer import StoreWriter, tidy
 
 __all__ = ["given_splits", "input_keys", "own_data", "said_of_duplicates", "with_padding"]
 
@@ -279,17 +279,24 @@ def _write(
     force: bool,
 ) -> None:
     """Write the store; what is there already is kept if it is the same."""
+    if folder.exists() and not force:
+        _check_same(folder, made)
+        return
     splits = layout.card.splits
     with StoreWriter(folder, layout.card, splits, dict(made), replace=force, drop_partial=True) as writer:
         if writer.already_there:
-            if Store(folder).manifest.provenance.get("sha256") == made["sha256"]:
-                return
-            raise StoreError(
-                f"{folder} holds other events: choose another name or variant, or replace them by force"
-            )
+            _check_same(folder, made)
+            return
         for split in splits:
             places = np.flatnonzero(of == SPLITS.index(split))
             for chunk, start in enumerate(range(0, len(places), _CHUNK_EVENTS)):
                 here = places[start : start + _CHUNK_EVENTS]
                 writer.write(split, chunk, start, {name: array[here] for name, array in arrays.items()})
         writer.finish(SOURCE, variant, {**made, "own": layout.to_dict()})
+
+
+def _check_same(folder: Path, made: Mapping[str, Any]) -> None:
+    """StoreError unless what is there was made of the same arrays."""
+    tidy(folder)
+    if Store(folder).manifest.provenance.get("sha256") != made["sha256"]:
+        raise StoreError(f"{folder} holds other events: choose another name or variant, or replace them by force")

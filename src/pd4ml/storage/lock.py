@@ -36,11 +36,11 @@ def locked(file: Path, busy: str, wait: float = WAIT_SECONDS) -> Iterator[None]:
     lock = FileLock(file)
     try:
         try:
-            _acquire(lock, 0)
+            _acquire(lock)
         except Timeout:
             if wait:
                 print(f"{busy}; waiting", file=sys.stderr, flush=True)
-            _acquire(lock, wait)
+            lock.acquire(timeout=wait)
     except Timeout:
         after = f" after {wait:g} s" if wait else ""
         raise LockedError(f"{busy}{after}: try again when it is over, or choose another place") from None
@@ -56,13 +56,13 @@ def locked(file: Path, busy: str, wait: float = WAIT_SECONDS) -> Iterator[None]:
         lock.release()
 
 
-def _acquire(lock: Any, timeout: float) -> None:
+def _acquire(lock: Any) -> None:
     """Take the kernel's lock: filelock's stand-in, a file that is there, would outlive a killed process."""
     from filelock import SoftFileLock
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        lock.acquire(timeout=timeout)
+        lock.acquire(timeout=0)
     if isinstance(lock, SoftFileLock):
         lock.release()
         raise NotImplementedError("it does not know flock")
