@@ -53,7 +53,8 @@ def write_npz(splits: Mapping[str, Events], file: Path) -> Path:
         zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
     ):
         facts = {split: {**event_facts(events), "arrays": _meanings(events)} for split, events in splits.items()}
-        archive.writestr("pd4ml.json", json.dumps(facts, indent=1))
+        told = zipfile.ZipInfo("pd4ml.json")  # without the time of day: equal events are equal files
+        archive.writestr(told, json.dumps(facts, indent=1), zipfile.ZIP_DEFLATED)
         for split, events in splits.items():
             for key, name in _keys(events, split):
                 _write(archive, f"{key}.npy", events, name)
