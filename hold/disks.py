@@ -84,7 +84,9 @@ def _cases(changes: int, size: Size) -> Iterator[tuple[str, float]]:
 
 def _wrong_end(ended: Ended, place: Place, wanted: dict[str, str]) -> str:
     """What is wrong with how a line ended that met an error: nothing if it said so, or did not need the change."""
-    if ended.refused or (ended.code == 0 and difference(tree(place.work), wanted)[:11] in ("", "left behind")):
+    if ended.refused or (
+        ended.code == 0 and difference(tree(place.work), wanted).partition(":")[0] in ("", "left behind")
+    ):
         return ""
     if ended.code == 1 and "Traceback" not in ended.said:  # a benchmark that tells of cells that failed
         return ""
