@@ -18,7 +18,7 @@ from typing import IO
 
 from pd4ml.errors import StoreError
 
-__all__ = ["new_folder", "write_atomically", "write_bytes", "write_text"]
+__all__ = ["new_folder", "scratch_folder", "write_atomically", "write_bytes", "write_text"]
 
 
 @contextmanager
@@ -79,6 +79,27 @@ def new_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             path.rmdir()
         partial.replace(path)
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A folder beside ``path``, for this process alone, that vanishes when the block ends.
+
+    Parameters
+    ----------
+    path : Path
+        Says where it is and what it is called after; what a kill has left of one is removed by the next.
+
+    Yields
+    ------
+    Path
+        Where to write.
+    """
+    with _partial(path, lambda partial: partial.mkdir(0o700)) as partial:
+        try:
+            yield partial
+        finally:
+            _remove(partial)
 
 
 @contextmanager
