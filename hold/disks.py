@@ -32,7 +32,7 @@ _LINES = (
     *("shift", "calibrate", "intervals", "decorrelate", "unfold", "infer", "report", "plot", "leaderboard"),
     *("export_parquet", "export_huggingface", "export_npz", "compete", "collaborate", "kits", "new_dataset"),
 )
-_AT_LONG, _AT_SHORT = 3, 2  # changes that are tried for each error
+_CHANGES = 2  # that are tried for each error
 _YEAR = 365.25 * 86400
 _NEW_NAMESPACE = 0x00020000  # CLONE_NEWNS
 _FULL = (0.2, 0.5, 0.8, 0.95)  # of what a line writes there is room for
@@ -74,7 +74,7 @@ def try_line(
 
 def _cases(changes: int, size: Size) -> Iterator[tuple[str, float]]:
     for what in ERRORS:
-        for at in evenly(changes, _AT_LONG if size is Size.LONG else _AT_SHORT):
+        for at in evenly(changes, _CHANGES):
             yield what, at
     for share in _FULL if size is Size.LONG else _FULL[1:2]:
         yield "full", share

@@ -29,7 +29,7 @@ AT_CHANGES = ("SIGKILL", "torn", "SIGTERM", "SIGINT")
 ANY_MOMENT = ("SIGKILL", "SIGTERM", "SIGINT")
 SHORT_LINES = ("generate", "train")
 # Of one line: kills at so many changes (all if there are fewer), other ends at so many, at any moment so many.
-_LONG, _SHORT, _FEW = (40, 5, 3), (4, 1, 1), (6, 2, 2)
+_LONG, _SHORT, _FEW = (24, 3, 2), (4, 1, 1), (6, 2, 2)
 
 Trier = Callable[[Line, Path, Path, Size, Any], list[list[str]]]
 
