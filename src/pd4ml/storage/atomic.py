@@ -135,26 +135,23 @@ def _others(path: Path) -> list[Path]:
 def _held(partial: Path) -> Iterator[bool | None]:
     """Lock a file or folder; false if another process has it, None if nobody can say."""
     try:
+        import fcntl
+
         descriptor = os.open(partial, os.O_RDONLY)
-    except OSError:  # it has gone, or is a folder on Windows
+    except (ImportError, OSError):  # Windows, where what is open cannot be renamed; or it has gone
         yield None
         return
     try:
-        yield _lock(descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours: bool | None = True
+        except BlockingIOError:
+            ours = False
+        except OSError:  # no locks here
+            ours = None
+        yield ours
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool | None:
-    try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        return None
-    return True
 
 
 def _remove(partial: Path) -> None:
