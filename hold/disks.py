@@ -32,7 +32,7 @@ _LINES = (
     *("shift", "calibrate", "intervals", "decorrelate", "unfold", "infer", "report", "plot", "leaderboard"),
     *("export_parquet", "export_huggingface", "export_npz", "compete", "collaborate", "kits", "new_dataset"),
 )
-_AT_LONG, _AT_SHORT = 3, 2  # changes that are tried for each error
+_CHANGES = 2  # that are tried for each error
 _YEAR = 365.25 * 86400
 _NEW_NAMESPACE = 0x00020000  # CLONE_NEWNS
 _FULL = (0.2, 0.5, 0.8, 0.95)  # of what a line writes there is room for
@@ -74,7 +74,7 @@ def try_line(
 
 def _cases(changes: int, size: Size) -> Iterator[tuple[str, float]]:
     for what in ERRORS:
-        for at in evenly(changes, _AT_LONG if size is Size.LONG else _AT_SHORT):
+        for at in evenly(changes, _CHANGES):
             yield what, at
     for share in _FULL if size is Size.LONG else _FULL[1:2]:
         yield "full", share
@@ -84,7 +84,9 @@ def _cases(changes: int, size: Size) -> Iterator[tuple[str, float]]:
 
 def _wrong_end(ended: Ended, place: Place, wanted: dict[str, str]) -> str:
     """What is wrong with how a line ended that met an error: nothing if it said so, or did not need the change."""
-    if ended.refused or (ended.code == 0 and difference(tree(place.work), wanted)[:11] in ("", "left behind")):
+    if ended.refused or (
+        ended.code == 0 and difference(tree(place.work), wanted).partition(":")[0] in ("", "left behind")
+    ):
         return ""
     if ended.code == 1 and "Traceback" not in ended.said:  # a benchmark that tells of cells that failed
         return ""

@@ -105,7 +105,8 @@ def warm() -> None:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of what lines leave running, so that it is seen."""
+    """Become the parent of what lines leave running, so that it is seen, and leave Ctrl-C to them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -164,6 +165,8 @@ def run_line(
     child = os.fork()
     if not child:
         _be(line, place, fault, before)
+    with contextlib.suppress(OSError):  # as the child does, whoever comes first
+        os.setpgid(child, child)
     if outside is not None:
         name, seconds = outside
         while time.monotonic() - start < seconds and not _over(child):

@@ -15,10 +15,29 @@ __all__ = ["difference", "tree"]
 
 # Moments, durations, and hashes of files that hold some. Keys and signatures of a collaboration are drawn anew.
 MAY_DIFFER = {
-    *("created", "time", "timing", "seconds", "retrieved", "machine", "train_seconds", "predict_seconds"),
-    *("signature", "previous", "public", "authors", "log_sha256"),
+    *(
+        "created",
+        "time",
+        "timing",
+        "seconds",
+        "retrieved",
+        "mtime_ns",
+        "machine",
+        "train_seconds",
+        "predict_seconds",
+    ),
+    *("signature", "previous", "public", "authors", "coordinator", "log_sha256"),
 }
-_SECRET = ("key", "signing.key", ".pem", ".crt", ".key", ".csr", "order.npy")  # drawn anew by each run
+_SECRET = (
+    "key",
+    "signing.key",
+    ".pem",
+    ".crt",
+    ".key",
+    ".csr",
+    "order.npy",
+    "inputs.npz",
+)  # drawn anew by each run
 _OWN = (".verified.json", ".lock")  # inodes and times; locks, which say nothing
 
 

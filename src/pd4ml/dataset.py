@@ -27,6 +27,7 @@ from pd4ml.machine import memory_bytes
 from pd4ml.models.registry import add_source
 from pd4ml.sample import FeatureView, Sample
 from pd4ml.storage.store import Array, Events, Store
+from pd4ml.storage.writer import tidy
 
 if TYPE_CHECKING:
     from pd4ml.storage.published import Published
@@ -508,6 +509,8 @@ class Dataset:
                     advice = f"{unknown_name('variant', variant, cls.card.variants)}"
                 raise StoreError(f"no generated {cls.name} of variant {variant!r} in {path}: {advice}")
             cls._published(path).convert(folder)
+        elif source == "published":
+            tidy(folder)
         store = Store(folder)
         found = (store.manifest.dataset, store.manifest.card_version)
         version = (cls.card if source in ("generated", "own") else cls.card.published).version

@@ -108,6 +108,7 @@ def test_entries_are_limited_checked_and_kept(sample: Sample, tmp_path: Path) ->
     found.enter("team", first)
     with pytest.raises(DataError, match="was entered before"):
         found.enter("copycats", first)
+    found.enter("team", first)  # the same line again, which is no other entry
     bad = tmp_path / "bad.npz"
     with np.load(inputs) as given:
         np.savez(bad, event_id=given["event_id"][:-1], score=scores(given["points"], 1.0)[:-1])

@@ -71,6 +71,23 @@ def test_kits_hold_what_is_ones_own(tmp_path: Path) -> None:
         make_kits(tmp_path / "kits", ("cern", "other"))
 
 
+def test_what_nvflare_only_prints_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as a full disk: no traceback, nothing left, and it goes on when there is room."""
+    from nvflare.lighter.impl.cert import CertBuilder
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(StoreError, match=r"no kits .* No space left on device"):
+        patch.setattr(CertBuilder, "build", full)
+        make_kits(tmp_path / "kits", NAMES)
+    assert "Traceback" not in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    make_kits(tmp_path / "kits", NAMES)
+
+
 @pytest.mark.parametrize("names", ["a", "a,a", "server,b", "a,coordinator", "a,b.c", "a,"])
 def test_names_that_are_none(names: str, tmp_path: Path) -> None:
     with pytest.raises(DataError):

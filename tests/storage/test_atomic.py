@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from helpers.toy import Toy, ToyConfig, simulate
-from pd4ml.storage.atomic import new_folder, write_atomically, write_bytes, write_text
+from pd4ml.storage.atomic import new_folder, scratch_folder, write_atomically, write_bytes, write_text
 from pd4ml.storage.writer import StoreWriter
 
 
@@ -109,6 +109,15 @@ def test_a_folder_that_a_kill_left_goes_too(tmp_path: Path) -> None:
     with new_folder(tmp_path / "out") as folder:
         (folder / "file").write_text("whole")
     assert os.listdir(tmp_path) == ["out"]
+
+
+def test_a_scratch_folder_vanishes_and_so_does_one_that_a_kill_left(tmp_path: Path) -> None:
+    (tmp_path / ".check.0123abcd.partial" / "data").mkdir(parents=True)
+    with pytest.raises(KeyboardInterrupt), scratch_folder(tmp_path / "check") as folder:
+        (folder / "file").write_text("half")
+        assert os.listdir(tmp_path) == [folder.name]
+        raise KeyboardInterrupt
+    assert not os.listdir(tmp_path)
 
 
 def test_a_secret_is_for_its_owner_from_the_first_byte_on(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pd4ml.contribute.of_use import TRAINING_CHECKS, USE_CHECKS
 from pd4ml.contribute.subject import Check, Checker, Said, Subject, of, passed
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError
+from pd4ml.storage.atomic import scratch_folder
 
 __all__ = ["check_dataset"]
 
@@ -62,8 +63,7 @@ def check_dataset(
     given = None if path is None else as_path(path)
     if given is None and source != "generated":
         raise DataError(f"give the folder that holds the {source} events of {dataset.name} with path (--path)")
-    with tempfile.TemporaryDirectory(prefix="pd4ml-check-") as folder:
-        scratch = Path(folder)
+    with scratch_folder(Path(tempfile.gettempdir(), "pd4ml-check")) as scratch:
         subject = Subject(
             dataset, scratch, given or scratch / "workers-1", source, variant, n_events=n_events, workers=workers
         )

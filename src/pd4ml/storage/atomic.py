@@ -18,7 +18,7 @@ from typing import IO
 
 from pd4ml.errors import StoreError
 
-__all__ = ["new_folder", "write_atomically", "write_bytes", "write_text"]
+__all__ = ["new_folder", "scratch_folder", "write_atomically", "write_bytes", "write_text"]
 
 
 @contextmanager
@@ -82,6 +82,27 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A folder beside ``path``, for this process alone, that vanishes when the block ends.
+
+    Parameters
+    ----------
+    path : Path
+        Says where it is and what it is called after; what a kill has left of one is removed by the next.
+
+    Yields
+    ------
+    Path
+        Where to write.
+    """
+    with _partial(path, lambda partial: partial.mkdir(0o700)) as partial:
+        try:
+            yield partial
+        finally:
+            _remove(partial)
+
+
+@contextmanager
 def _partial(path: Path, make: Callable[[Path], object]) -> Iterator[Path]:
     """What ``make`` makes beside ``path``, locked until the block ends, and removed if that is not well."""
     for left in _others(path):
@@ -114,26 +135,23 @@ def _others(path: Path) -> list[Path]:
 def _held(partial: Path) -> Iterator[bool | None]:
     """Lock a file or folder; false if another process has it, None if nobody can say."""
     try:
+        import fcntl
+
         descriptor = os.open(partial, os.O_RDONLY)
-    except OSError:  # it has gone, or is a folder on Windows
+    except (ImportError, OSError):  # Windows, where what is open cannot be renamed; or it has gone
         yield None
         return
     try:
-        yield _lock(descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours: bool | None = True
+        except BlockingIOError:
+            ours = False
+        except OSError:  # no locks here
+            ours = None
+        yield ours
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool | None:
-    try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        return None
-    return True
 
 
 def _remove(partial: Path) -> None:

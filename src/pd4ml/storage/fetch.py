@@ -94,9 +94,9 @@ def _fetch(file: PublishedFile, target: Path) -> None:
         hashes.update(_verified(file, path))
 
     url = download(file, partial, verify)
-    _record_path(target).unlink(missing_ok=True)
+    # Before the file has its name, so that a kill in between does not forget where it came from.
+    _write_record(target, hashes, url, partial.path)
     partial.finish(target)
-    _write_record(target, hashes, url)
 
 
 def place(file: PublishedFile, given: Path, folder: Path) -> Path:
@@ -248,9 +248,9 @@ def read_record(target: Path) -> dict[str, object]:
     return record if isinstance(record, dict) else {}
 
 
-def _write_record(target: Path, hashes: dict[str, str], url: object) -> None:
+def _write_record(target: Path, hashes: dict[str, str], url: object, arriving: Path | None = None) -> None:
     """Note what was verified. A folder that cannot be written only costs the next call the time to hash again."""
-    stat = target.stat()
+    stat = (arriving or target).stat()
     record = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, **hashes, "url": url}
     with contextlib.suppress(OSError):
         write_text(_record_path(target), json.dumps(record, indent=2) + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -60,6 +59,5 @@ class Partial:
         """Sync the bytes and give them their name at once."""
         with self.path.open("rb+") as file:
             os.fsync(file.fileno())
+        self._origin_path.unlink(missing_ok=True)  # first: after the other nobody would
         self.path.replace(target)
-        with contextlib.suppress(OSError):
-            self._origin_path.unlink()

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 from pd4ml.card import Card, PublishedFile, PublishedSource
 from pd4ml.errors import DataError, FetchError, MissingExtraError, StoreError
 from pd4ml.progress import progress
+from pd4ml.storage.atomic import scratch_folder
 from pd4ml.storage.fetch import fetch, forbid_offline, place, read_record
 from pd4ml.storage.formats import Format, Part, file_format, gather
 from pd4ml.storage.hashing import sha256_of
@@ -308,17 +308,17 @@ def fetch_part(card: Card, folder: Path, n_events: int, variant: str) -> Path:
         return folder
     forbid_offline(f"the first {n_events:,} events of {card.name}")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
+    with scratch_folder(folder) as scratch:
         files, facts = [], {}
         shares = {split: max(1, n_events * whole // total) for split, whole in card.splits.items()}
         shares[next(iter(shares))] += n_events - sum(shares.values())
         for split, left in shares.items():
             for file in (f for f in source.files if split in f.splits):
                 if left:
-                    facts[file.name] = fetch_first_events(file, left, Path(scratch, file.name))
+                    facts[file.name] = fetch_first_events(file, left, scratch / file.name)
                     files.append(replace(file, splits=(split,)))
                     left -= int(str(facts[file.name]["rows"]))
-        part = Published(card.published, replace(source, files=tuple(files)), Path(scratch))
+        part = Published(card.published, replace(source, files=tuple(files)), scratch)
         found = {split: sum(f.n_events(p) for f, p in part._parts(split)) for split in card.splits}
         part = replace(part, card=replace(part.card, splits=found))
         part.write(folder, "imported", variant, {**plan, "files": facts})

@@ -8,7 +8,7 @@ import operator
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -102,7 +102,8 @@ def tidy(folder: Path) -> None:
     """Remove what a kill just after ``folder`` got its name has left in it, and beside it."""
     for name in (_JOURNAL, _PLAN):
         if (folder / name).exists():
-            (folder / name).unlink(missing_ok=True)
+            with suppress(OSError):  # it is somebody else's, or has gone
+                (folder / name).unlink()
     for pieces in folder.glob(f"*/{PIECES}"):
         shutil.rmtree(pieces, ignore_errors=True)
     shutil.rmtree(folder.with_name(folder.name + ".old"), ignore_errors=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import logging
 import re
@@ -14,7 +16,7 @@ from typing import Any
 from pd4ml.arguments import as_whole
 from pd4ml.collaborate.ledger import COORDINATOR, Signer
 from pd4ml.collaborate.rounds import KEY
-from pd4ml.errors import DataError, missing_extra, one_line
+from pd4ml.errors import DataError, StoreError, missing_extra, one_line
 from pd4ml.storage.atomic import new_folder, write_text
 from pd4ml.storage.small import read_json
 
@@ -139,6 +141,7 @@ def make_kits(
 def _provision(folder: Path, sites: Sequence[str], host: str) -> Path:
     """NVFlare's part: keys, and certificates of an authority that is made for this."""
     try:
+        from nvflare.lighter.constants import CtxKey
         from nvflare.lighter.entity import Project
         from nvflare.lighter.impl.cert import CertBuilder
         from nvflare.lighter.impl.workspace import WorkspaceBuilder
@@ -154,5 +157,9 @@ def _provision(folder: Path, sites: Sequence[str], host: str) -> Path:
     except ValueError as error:
         raise DataError(one_line(f"NVFlare refuses these names: {error}", 200)) from error
     builders: list[Any] = [WorkspaceBuilder(), CertBuilder()]
-    context = Provisioner(str(folder), builders).provision(project, logger=logging.getLogger("nvflare.provision"))
+    logger = logging.getLogger("nvflare.provision")
+    with contextlib.redirect_stderr(io.StringIO()) as said:  # a traceback, where it prints what it should raise
+        context = Provisioner(str(folder), builders).provision(project, logger=logger)
+    if context.get(CtxKey.BUILD_ERROR):
+        raise StoreError(one_line(f"no kits could be made: {said.getvalue().strip().rpartition(chr(10))[2]}", 300))
     return Path(context["current_prod_dir"])
