@@ -40,7 +40,7 @@ from pd4ml.training.recipe import used_settings
 __all__ = ["write_report"]
 
 _TITLE = "Benchmark report"
-_MOST_DRAWN = 4  # models of a section that have pictures of their own
+_ALL_DRAWN, _BEST_DRAWN = 4, 2  # models of a section with pictures of their own: all of four, of more the best
 
 
 @dataclass
@@ -152,9 +152,10 @@ def _part(anchor: str, section: Section, path: Path | None, advance: Any) -> Par
         part.pictures += learning(anchor, section, dataset)
         part.pictures += training(anchor, largest)
         if dataset is not None and events is not None:
-            drawn = best(largest, _MOST_DRAWN)
+            n_models = len(largest.groups)
+            drawn = best(largest, n_models if n_models <= _ALL_DRAWN else _BEST_DRAWN)
             if len(drawn.groups) < len(largest.groups):
-                part.notes.append(f"Of {len(largest.groups)} models the best {_MOST_DRAWN} are drawn one by one.")
+                part.notes.append(f"Of {n_models} models the best {_BEST_DRAWN} are drawn one by one.")
             each = {group.label: outputs[group.label] for group in drawn.groups if group.label in outputs}
             part.pictures += each_model(anchor, dataset, each)
             part.pictures += _attributions(part, drawn, dataset, events)

@@ -18,7 +18,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import Formatter
+from matplotlib.ticker import Formatter, NullLocator
 from PIL import Image
 
 __all__ = [
@@ -163,13 +163,23 @@ def picture(figure: Figure, name: str, caption: str, *, wide: bool = False) -> P
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) if axis.get_scale() == "log"):
         axis.set_major_formatter(_Powers(axis.get_major_formatter()))
         axis.set_minor_formatter(_Powers(axis.get_minor_formatter()))
-    # Laid out once: that takes as long as drawing does.
-    if (layout := figure.get_layout_engine()) is not None:
-        layout.execute(figure)
-    figure.set_layout_engine("none")
+    _lay_out(figure)
     written = {suffix: save(figure, suffix, name) for suffix in ("svg", "pdf", "png")}
     svg = inline_svg(written["svg"].decode(), name)
     return Picture(name, caption, svg, written["pdf"], written["png"], wide)
+
+
+def _lay_out(figure: Figure) -> None:
+    """Make room for labels, once for all formats, as that takes as long as drawing: minor ticks take none."""
+    ticks = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) if axis.get_scale() == "linear"]
+    minor = [axis.get_minor_locator() for axis in ticks]
+    for axis in ticks:
+        axis.set_minor_locator(NullLocator())
+    if (layout := figure.get_layout_engine()) is not None:
+        layout.execute(figure)
+    figure.set_layout_engine("none")
+    for axis, locator in zip(ticks, minor, strict=True):
+        axis.set_minor_locator(locator)
 
 
 def save(figure: Figure, suffix: str, salt: str) -> bytes:
