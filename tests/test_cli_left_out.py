@@ -83,3 +83,10 @@ def test_settings_that_are_no_json_are_text() -> None:
         "c": "9" * 5000,
         "d": 1.5,
     }
+
+
+def test_a_learner_without_scores_is_shown(tmp_path: Path) -> None:
+    """A site may have told none: the table has nothing to compare, and stands."""
+    body = {**collaboration(), "scores": {"together": {"a": {}}}}
+    (tmp_path / "collaboration.json").write_text(json.dumps(body))
+    assert [row.name for row in collaboration_table(read_collaboration(tmp_path)).rows] == ["together"]
