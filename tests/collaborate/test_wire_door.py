@@ -133,7 +133,7 @@ def test_requests_of_others_and_old_ones_are_turned_away(tmp_path: Path) -> None
         with pytest.raises(DataError, match=message):
             verified(*wrong)
     assert unpack(pack({"a": 1}, b"\n\n")).blob == b"\n\n"
-    with pytest.raises(DataError, match="no number"):
+    with pytest.raises(DataError, match="no finite number"):
         unpack(b'{"loss": NaN}\n').number("loss")
 
 

@@ -94,9 +94,14 @@ def _fetch(file: PublishedFile, target: Path) -> None:
         hashes.update(_verified(file, path))
 
     url = download(file, partial, verify)
-    # Before the file has its name, so that a kill in between does not forget where it came from.
-    _write_record(target, hashes, url, partial.path)
+    if replaced := target.exists():
+        _record_path(target).unlink(missing_ok=True)  # it must never speak of another file
+    else:
+        # Before the file has its name, so that a kill in between does not forget where it came from.
+        _write_record(target, hashes, url, partial.path)
     partial.finish(target)
+    if replaced:
+        _write_record(target, hashes, url)
 
 
 def place(file: PublishedFile, given: Path, folder: Path) -> Path:
