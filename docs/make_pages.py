@@ -111,6 +111,10 @@ def speed_page(results: dict[str, object]) -> str:
     return "\n".join([*lines, ""])
 
 
+def _hold_parts() -> set[str]:
+    return {file.stem for file in HELD.parent.glob("*.py") if "\ndef rows(" in file.read_text(encoding="utf-8")}
+
+
 def hold_page(results: dict[str, Any]) -> str:
     """The tables of what ``make hold`` tried."""
     parts = results["parts"]
@@ -121,6 +125,11 @@ def hold_page(results: dict[str, Any]) -> str:
     lines += [
         f"{held:,} of {cases:,} cases ended as promised. Tried by `make hold` in {minutes:.0f} minutes on "
         f"{results['machine']}, Python {results['python']}; tests run the same parts with fewer cases.",
+        *(
+            [f"Not yet run at length: {', '.join(missing)}."]
+            if (missing := sorted(_hold_parts() - set(parts)))
+            else []
+        ),
         "",
     ]
     for name, part in parts.items():
