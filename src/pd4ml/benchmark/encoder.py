@@ -35,7 +35,7 @@ from pd4ml.training.network import Network, make_model, model_inputs, predict_gr
 from pd4ml.training.recipe import TREES, Recipe
 from pd4ml.training.trees import BoostedTrees, grown_on
 
-__all__ = ["Encoder", "Trunk", "TrunkNumbers", "load", "train"]
+__all__ = ["Encoder", "Trunk", "load", "train"]
 
 _NUMBERS = 12  # of an event, of which a set has the mean
 _SAMPLES = 400  # of a posterior

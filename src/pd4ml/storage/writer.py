@@ -88,7 +88,7 @@ def _first(wrong: NDArray[np.bool_]) -> int:
 
 
 @contextmanager
-def _readable(folder: Path) -> Iterator[None]:
+def _writable(folder: Path) -> Iterator[None]:
     """Turn what the operating system says into one line that says what to do."""
     try:
         yield
@@ -142,7 +142,7 @@ class StoreWriter:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        with _readable(self.folder):
+        with _writable(self.folder):
             self._stack.enter_context(
                 one_writer(self.folder, f"another process is writing {self.folder}", self.wait)
             )
@@ -167,7 +167,7 @@ class StoreWriter:
         check_arrays(self.card, arrays, n_events)
         if start + n_events > self.splits[split]:
             raise DataError(f"chunk {chunk} of {split} ends behind the {self.splits[split]:,} events of the split")
-        with _readable(self.folder):
+        with _writable(self.folder):
             digest = _begun_hash(split, chunk, start, n_events)
             for spec in self.card.arrays:
                 if spec.ragged:
@@ -198,7 +198,7 @@ class StoreWriter:
                 raise StoreError(
                     f"{self.folder} is not whole: the chunks of {split} are not its {n_events:,} events"
                 )
-        with _readable(self.folder):
+        with _writable(self.folder):
             for file in self._files.values():
                 file.close()
             arrays = {
