@@ -72,8 +72,9 @@ def rows(folder: Path, size: Size) -> Iterable[Row]:
 def ran(folder: Path, *argv: str) -> Ran:
     """Run a line of the command line, or Python with ``-c``, in a process of its own."""
     command = [sys.executable, *(argv if argv[0] == "-c" else ("-m", "pd4ml", *argv))]
+    here = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
     before = os.times()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": here}, capture_output=True, text=True)
     after = os.times()
     seconds = after.children_user + after.children_system - before.children_user - before.children_system
     return Ran(done.returncode, seconds, done.stdout if done.returncode == 0 else done.stderr[-2000:])
