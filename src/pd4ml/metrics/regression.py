@@ -59,17 +59,13 @@ def regression(
 
 def _values(residual: Floats, weight: Floats | None) -> dict[str, Floats]:
     """Each metric of residuals (N, D), (D,)."""
-    from sklearn.metrics import mean_absolute_error, mean_squared_error
-
-    zero = np.zeros_like(residual)
-    options: dict[str, Any] = {"sample_weight": weight, "multioutput": "raw_values"}
     bias = np.array([np.average(column, weights=weight) for column in residual.T])
     variance = [np.average((column - b) ** 2, weights=weight) for column, b in zip(residual.T, bias, strict=True)]
     return {
-        "mse": np.asarray(mean_squared_error(residual, zero, **options)),
+        "mse": np.average(residual**2, axis=0, weights=weight),
         "bias": bias,
         "resolution": np.sqrt(variance),
-        "mae": np.asarray(mean_absolute_error(residual, zero, **options)),
+        "mae": np.average(np.abs(residual), axis=0, weights=weight),
     }
 
 
