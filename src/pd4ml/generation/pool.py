@@ -18,6 +18,9 @@ from pd4ml.plugins import load_plugins
 __all__ = ["process_pool"]
 
 _THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# Beyond, loky takes it for a leak and replaces the worker: libraries and a generator's tables, which are loaded
+# with a task, pass its own 0.3 GB.
+_LEAK = {"LOKY_MAX_MEMORY_LEAK_SIZE": "2e9"}
 
 
 @contextmanager
@@ -29,7 +32,7 @@ def process_pool(workers: int, *, threads: int = 1, quiet: bool = False) -> Iter
     with kept_from():
         pool = ProcessPoolExecutor(
             max_workers=workers,
-            env=dict.fromkeys(_THREADS, str(threads)),
+            env={**dict.fromkeys(_THREADS, str(threads)), **_LEAK},
             initializer=_prepare_worker,
             initargs=(os.getpid(), quiet),
         )
