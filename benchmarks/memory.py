@@ -72,7 +72,7 @@ def train(path: str) -> None:
     trainer = Trainer(
         max_epochs=1, limit_train_batches=STEPS, limit_val_batches=VALID_STEPS, enable_checkpointing=False, **quiet
     )
-    trainer.fit(module, datamodule=data)
+    trainer.fit(module, data.train_dataloader(), data.val_dataloader())
     lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
     memory = {line[0][:-1]: int(line[1]) / 1e6 for line in lines if line[0] in ("VmHWM:", "RssAnon:", "RssFile:")}
     print(json.dumps(memory))

@@ -13,7 +13,8 @@ from lightning.pytorch import LightningModule
 from torch import nn
 
 from pd4ml.errors import DataError
-from pd4ml.training.checkpoints import last_epoch, read_checkpoint
+from pd4ml.training.checkpoints import last_epoch
+from pd4ml.training.weights import read_checkpoint
 
 
 class Executes:

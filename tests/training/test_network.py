@@ -26,11 +26,11 @@ from pd4ml.sample import Sample
 from pd4ml.storage.store import Array
 from pd4ml.tasks import Binary
 from pd4ml.training import Recipe, load_recipe
-from pd4ml.training.checkpoints import read_checkpoint
 from pd4ml.training.data import EventBatches, EventOrder, Share
 from pd4ml.training.fitted import load_fitted
 from pd4ml.training.history import read_history
 from pd4ml.training.module import TaskLoss, TrainingModule
+from pd4ml.training.weights import read_checkpoint
 
 N_EVENTS = 400
 
@@ -97,7 +97,7 @@ def test_a_kill_after_early_stopping_trains_no_further(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("pd4ml.training.network.leave_group", killed)
+        patch.setattr("pd4ml.training.fit.leave_group", killed)
         train(sample, recipe, tmp_path)
     assert len(read_history(tmp_path / "history.csv")) == 3
     assert train(sample, recipe, tmp_path).facts.epochs == 3
@@ -315,3 +315,9 @@ def test_batches_are_the_events_of_their_index(sample: Sample) -> None:
     np.testing.assert_array_equal(batch.graphs.to_dense()[:, :5].numpy(), graphs.events["points"][[3, 8]])
     np.testing.assert_array_equal(batch.target.numpy(), graphs.events.y[[3, 8]])
     assert batch.to("meta").target.device.type == "meta"
+
+
+def test_a_network_is_loaded_without_lightning() -> None:
+    """Which takes seconds, and only trains."""
+    code = "import sys, pd4ml.training.network, pd4ml.report.attribution; sys.exit('lightning' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

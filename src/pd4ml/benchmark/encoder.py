@@ -28,12 +28,12 @@ from pd4ml.sample import FeatureView
 from pd4ml.storage.atomic import write_bytes
 from pd4ml.storage.store import Events
 from pd4ml.training.beside import graphs_of
-from pd4ml.training.checkpoints import read_checkpoint
 from pd4ml.training.fitted import load_fitted
 from pd4ml.training.material import Material, Role
 from pd4ml.training.network import Network, make_model, model_inputs, predict_graphs
 from pd4ml.training.recipe import TREES, Recipe
 from pd4ml.training.trees import BoostedTrees, grown_on
+from pd4ml.training.weights import read_checkpoint
 
 __all__ = ["Encoder", "Trunk", "load", "train"]
 

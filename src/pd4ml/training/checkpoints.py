@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,12 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from torch import Tensor
 
-from pd4ml.errors import DataError, one_line
+from pd4ml.errors import DataError
 from pd4ml.storage.atomic import write_bytes
-from pd4ml.storage.disk import open_plain
+from pd4ml.training.weights import read_checkpoint
 
-__all__ = ["Patience", "WholeFiles", "kept_checkpoint", "last_epoch", "read_checkpoint"]
+__all__ = ["Patience", "WholeFiles", "kept_checkpoint", "last_epoch"]
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -52,31 +50,6 @@ def kept_checkpoint(folder: Path, name: str, **monitored: Any) -> ModelCheckpoin
     )
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """What ``path`` holds; DataError for a damaged file. Nothing but tensors and plain values is unpickled.
-
-    Nothing is larger than in the file: PyTorch packs nothing, and a tensor has a place for each of its numbers.
-    """
-    try:
-        with open_plain(path) as stream:
-            with zipfile.ZipFile(stream) as archive:
-                if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-                    raise ValueError("it is packed, as PyTorch packs nothing")
-                if (damaged := archive.testzip()) is not None:  # PyTorch does not look at the check sums
-                    raise ValueError(f"{damaged} has another check sum")
-            stream.seek(0)
-            content = dict(torch.load(stream, map_location="cpu", weights_only=True))
-        if any(
-            t.is_sparse or t.numel() * t.element_size() > t.untyped_storage().nbytes() for t in _tensors(content)
-        ):
-            raise ValueError("it has tensors that are larger than what it holds of them")
-    except Exception as error:
-        # torch.load raises anything from EOFError to UnpicklingError on a damaged file.
-        reason = f": {one_line(str(error))}" if type(error) in (ValueError, OSError) else ""
-        raise DataError(f"checkpoint {path} cannot be read ({type(error).__name__}{reason})") from error
-    return content
-
-
 def _fits(content: Mapping[str, Any], module: LightningModule) -> bool:
     """Whether a checkpoint has all that a training goes on from, and weights of the module's shapes."""
     state = content.get("state_dict")
@@ -84,15 +57,6 @@ def _fits(content: Mapping[str, Any], module: LightningModule) -> bool:
         return False
     shapes = {name: getattr(value, "shape", None) for name, value in state.items()}
     return shapes == {name: value.shape for name, value in module.state_dict().items()}
-
-
-def _tensors(content: object) -> Iterator[Tensor]:
-    """All tensors in what was read, in dicts and lists of any depth."""
-    if isinstance(content, Tensor):
-        yield content
-    elif isinstance(content, Mapping | list | tuple):
-        for part in content.values() if isinstance(content, Mapping) else content:
-            yield from _tensors(part)
 
 
 def last_epoch(last: Path, module: LightningModule) -> tuple[Path | None, int]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -165,7 +164,7 @@ def batch_loader(batches: EventBatches, order: EventOrder) -> DataLoader[Trainin
     return DataLoader(batches, batch_size=None, sampler=SharedOrder(order))
 
 
-class TrainingData(LightningDataModule):
+class TrainingData:
     """Train and validation batches of ``material``; graphs have edges only if the model needs them."""
 
     def __init__(
@@ -177,7 +176,6 @@ class TrainingData(LightningDataModule):
         method: Objective | None = None,
         edges: bool = True,
     ) -> None:
-        super().__init__()
         method = Supervised() if method is None else method
         common = (material.task, material.weight, material.mean_weight, method.arrays(material.card))
 

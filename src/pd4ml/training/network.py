@@ -1,6 +1,6 @@
-"""Networks: the estimator that trains them as a recipe says. This module loads torch and Lightning.
+"""Networks, trained and loaded again, and their estimator. This module loads torch; training loads Lightning.
 
-Import it where training starts; `pd4ml.training.fitted` finds it when it is needed.
+`pd4ml.training.fitted` finds it when it is needed.
 """
 
 from __future__ import annotations
@@ -14,39 +14,32 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pd4ml.arguments import as_name
 from pd4ml.dataset import Dataset
-from pd4ml.errors import DataError, missing_extra, one_line
+from pd4ml.errors import DataError
 from pd4ml.graphs.lazy import LazyGraphs
 from pd4ml.models import ModelInputs, build
 from pd4ml.models.base import Model
 from pd4ml.models.batch import GraphBatch
-from pd4ml.models.registry import parameter_count
 from pd4ml.progress import progress
 from pd4ml.sample import FeatureView, GraphBuilder, Sample
 from pd4ml.storage.atomic import write_bytes
 from pd4ml.storage.store import Events
 from pd4ml.tasks import Task, task_of
 from pd4ml.training.beside import graphs_of
-from pd4ml.training.checkpoints import Patience, WholeFiles, kept_checkpoint, last_epoch, read_checkpoint
-from pd4ml.training.data import EventOrder, TrainingData
+from pd4ml.training.data import EventOrder
 from pd4ml.training.fitted import FEATURES_NAME, Facts, Fitted, Options
-from pd4ml.training.history import History, read_history
-from pd4ml.training.manners import interruptible, quiet_lightning
-from pd4ml.training.material import Material, prepare, target_statistics
-from pd4ml.training.module import TrainingModule, task_loss
-from pd4ml.training.processes import Processes, leave_group, processes
+from pd4ml.training.material import Material, target_statistics
 from pd4ml.training.readout import readout_of
 from pd4ml.training.recipe import Recipe
-from pd4ml.training.threads import Threads, ThreadWatch, fixed_threads
+from pd4ml.training.threads import Threads, fixed_threads
+from pd4ml.training.weights import FORMAT, built, load_state, read_weights
 
 __all__ = [
     "ESTIMATOR",
+    "WEIGHTS",
     "Network",
     "NetworkEstimator",
     "begun_model",
@@ -55,9 +48,7 @@ __all__ = [
     "predict_graphs",
 ]
 
-_FORMAT = 2  # of the file of weights; 1 was a checkpoint of Lightning without features
-_WEIGHTS = "model.pt"
-_DEVICES = ("auto", "cpu", "cuda")
+WEIGHTS = "model.pt"
 
 
 class Network(Fitted):
@@ -109,14 +100,14 @@ class Network(Fitted):
 
     def save(self, folder: Path) -> None:
         """Write ``features.json`` and ``model.pt``: weights and plain values, nothing that is executed."""
-        content: dict[str, Any] = {"format": _FORMAT, "state": self.model.state_dict()}
+        content: dict[str, Any] = {"format": FORMAT, "state": self.model.state_dict()}
         content |= {"readout": self.readout, "arrays": self.arrays}
         if isinstance(self.model, Model) and self.built:
             content |= {**self.built, "inputs": dataclasses.asdict(self.model.inputs)}
         stream = io.BytesIO()
         torch.save(content, stream)
         write_bytes(folder / FEATURES_NAME, self.view.to_json().encode())
-        write_bytes(folder / _WEIGHTS, stream.getvalue())
+        write_bytes(folder / WEIGHTS, stream.getvalue())
 
 
 class NetworkEstimator:
@@ -130,55 +121,18 @@ class NetworkEstimator:
         from `GraphBatch` to the shape that the task needs. Of several processes only the first returns, the others
         end here.
         """
-        accelerator = _accelerator(options.device)
-        where = processes(options.devices)
-        on_cpu = accelerator == "cpu" or not (torch.cuda.is_available() or torch.backends.mps.is_available())
-        fixed = fixed_threads(options.threads, on_cpu=on_cpu, processes=where.per_node)
-        material = prepare(samples, recipe, options.n_events)
-        history = folder / "history.csv"
-        # The user's random state is left alone.
-        with torch.random.fork_rng(devices=[]), quiet_lightning(), Threads(fixed) as threads:
-            model = begun_model(material, recipe, options)
-            folder.mkdir(parents=True, exist_ok=True)  # nothing is left of what was refused
-            if not (folder / _WEIGHTS).exists():
-                trainer = _trainer(recipe, folder, where, options.tensorboard, accelerator, threads)
-                arrays = _train(model, material, recipe, folder, options.seed, trainer)
-            else:
-                content = _read_weights(folder / _WEIGHTS)
-                _load_state(model, content["state"], folder / _WEIGHTS)
-                arrays = content.get("arrays", {})
-        rows = read_history(history)
-        losses = [row["valid_loss"] for row in rows]
-        facts = Facts(
-            n_train=len(material.train.index),
-            n_valid=len(material.valid.index),
-            epochs=len(rows),
-            best_epoch=1 + int(np.argmin(losses)) if recipe.method.keeps_best else len(rows),
-            seconds=sum(row["seconds"] for row in rows),
-            valid_split=material.valid_split,
-            valid_index=material.valid.index,
-            threads=_most_common([int(row["threads"]) for row in rows if "threads" in row] or [threads.number]),
-            threads_measured=fixed is None,
-        )
-        assert material.view is not None
-        network = Network(material.dataset, material.task, material.view, facts, model, recipe)
-        network.threads, network.arrays = options.threads, arrays
-        if not (folder / _WEIGHTS).exists():
-            network.save(folder)
-        for name in ("best", "last"):  # what was needed to go on is not needed any more
-            (folder / f"{name}.ckpt").unlink(missing_ok=True)
-        if accelerator != "cpu" and torch.cuda.is_available():
-            model.to("cuda")  # where predictions are quick, too
-        return network
+        from pd4ml.training.fit import fit_network
+
+        return fit_network(samples, recipe, folder, options)
 
     def load(self, folder: Path, dataset: type[Dataset], view: FeatureView, model: nn.Module | None) -> Network:
         """The network in ``folder``; DataError for one of the user's own without the module to put it into."""
-        content = _read_weights(folder / _WEIGHTS)
+        content = read_weights(folder / WEIGHTS)
         if "model" in content and model is None:
-            model = _built(content, folder / _WEIGHTS)
+            model = built(content, folder / WEIGHTS)
         if model is None:
             raise DataError(f"{folder} holds the weights of a model of your own: load_run(folder, model=...)")
-        _load_state(model, content["state"], folder / _WEIGHTS)
+        load_state(model, content["state"], folder / WEIGHTS)
         network = Network(dataset, task_of(dataset.card), view, None, model.eval())
         network.readout, network.arrays = str(content.get("readout", "value")), dict(content.get("arrays", {}))
         network.built = {key: content[key] for key in ("model", "hyperparameters") if key in content}
@@ -211,10 +165,6 @@ def predict_graphs(
             bar.advance(len(index))
     model.train(was_training)
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
-
-
-def _most_common(numbers: list[int]) -> int:
-    return max(set(numbers), key=numbers.count)
 
 
 def model_inputs(graphs: LazyGraphs, task: Task, n_outputs: int | None = None) -> ModelInputs:
@@ -271,113 +221,3 @@ def _check_output(model: nn.Module, batch: GraphBatch, task: Task, n_outputs: in
             f"a model for this {task.name} must give {wanted} for {len(batch)} events of {len(batch.nodes)} "
             f"nodes, found {found}"
         )
-
-
-def _train(
-    model: nn.Module, material: Material, recipe: Recipe, folder: Path, seed: int, trainer: Trainer
-) -> dict[str, Tensor]:
-    """Train ``model``, which has its best weights afterwards; gives the arrays that predictions need besides."""
-    data = TrainingData(
-        material,
-        batch_size=recipe.batch_size,
-        seed=seed,
-        method=recipe.method,
-        edges=getattr(model, "needs_edges", True),
-    )
-    loss = task_loss(material, recipe)
-    module = TrainingModule(model, recipe, material.task, seed, loss)
-    resumed, data.train_order.epoch = last_epoch(folder / "last.ckpt", module)
-    with interruptible():
-        trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
-    leave_group()
-    kept = folder / ("best.ckpt" if recipe.method.keeps_best else "last.ckpt")
-    state = read_checkpoint(kept).get("state_dict", {})
-    own = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
-    _load_state(model, own, kept)
-    return recipe.method.finish(model, trainer, data)
-
-
-_PREFIX = "networks.model."  # of the model's weights in a checkpoint
-
-
-def _load_state(model: nn.Module, state: Any, file: Path) -> None:
-    try:
-        model.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError, ValueError) as error:
-        reason = one_line(str(error), 200)
-        raise DataError(f"{file} holds the weights of another model: {reason}") from error
-
-
-def _read_weights(file: Path) -> dict[str, Any]:
-    """What `Network.save` wrote; nothing but tensors and plain values is unpickled."""
-    content = read_checkpoint(file)
-    if (found := str(content.get("format"))) != str(_FORMAT):
-        raise DataError(f"{file} is of format {one_line(found)}, this version reads {_FORMAT}: train again")
-    kinds = {"state": Mapping, "arrays": Mapping, "inputs": Mapping, "hyperparameters": Mapping}
-    if wrong := [key for key, kind in kinds.items() if not isinstance(content.get(key, {}), kind)]:
-        raise DataError(f"{file} is no file of weights: {', '.join(wrong)} must be names with values")
-    return content
-
-
-def _built(content: Mapping[str, Any], file: Path) -> Model:
-    """The model that a file of weights is for, which has no more parameters than the file has numbers."""
-    try:
-        name, inputs = str(content["model"]), ModelInputs(**content["inputs"])
-        n_parameters = parameter_count(name, inputs, **content["hyperparameters"])
-        held = sum(value.numel() for value in content["state"].values())
-        if n_parameters is not None and n_parameters > held:
-            raise ValueError(f"it has {n_parameters:,} parameters, and the file has {held:,} numbers")
-        return build(name, inputs, **content["hyperparameters"])
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"{file} holds another version of its model: {one_line(str(error), 200)}") from error
-
-
-def _accelerator(device: str) -> str:
-    """Lightning's name for where it is trained."""
-    as_name("device", device, _DEVICES)
-    if device == "cuda" and not torch.cuda.is_available():
-        raise DataError("no CUDA device can be used here: choose device cpu, or auto")
-    return {"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[device]
-
-
-def _trainer(
-    recipe: Recipe, folder: Path, where: Processes, tensorboard: bool, accelerator: str, threads: Threads
-) -> Trainer:
-    monitored: dict[str, Any] = {"monitor": "valid_loss", "mode": "min"}
-    return Trainer(
-        max_epochs=recipe.max_epochs,
-        accelerator=accelerator,
-        devices=where.per_node,
-        num_nodes=where.nodes,
-        strategy="ddp" if where.per_node * where.nodes > 1 else "auto",
-        use_distributed_sampler=False,  # batches are shared out by `SharedOrder`
-        precision=recipe.precision,  # type: ignore[arg-type]
-        callbacks=[
-            ThreadWatch(threads),
-            History(folder / "history.csv", f"training {recipe.name}", threads),
-            Patience(
-                **monitored,
-                min_delta=recipe.min_delta,
-                patience=recipe.patience if recipe.method.keeps_best else recipe.max_epochs,
-                check_on_train_epoch_end=True,
-                check_finite=False,
-            ),
-            *recipe.method.callbacks(),
-            # After the others, whose state is in the checkpoint.
-            kept_checkpoint(folder, "best", **monitored),
-            kept_checkpoint(folder, "last"),
-        ],
-        plugins=[WholeFiles()],
-        logger=_tensorboard(folder) if tensorboard else False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
-
-
-def _tensorboard(folder: Path) -> TensorBoardLogger:
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError as error:
-        raise missing_extra("a TensorBoard log", "tensorboard", error) from error
-    return TensorBoardLogger(folder, name=None, version="tensorboard")

@@ -8,16 +8,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
 
 from pd4ml.machine import CoreMeter, cores
-from pd4ml.training.data import TrainingBatch
 from pd4ml.training.thread_choice import ThreadChoice
 
-__all__ = ["ThreadWatch", "Threads", "fixed_threads"]
+__all__ = ["Threads", "fixed_threads"]
 
 _VARIABLE = "OMP_NUM_THREADS"
 _FIRST_LOOK, _LOOK = 0.1, 0.5  # s over which free cores are measured, at first and later
@@ -90,31 +88,6 @@ class Threads:
                 self._choice.see(self._meter.free())
                 self._due = time.monotonic() + _LOOK
             _take(self._choice.n)
-
-
-class ThreadWatch(Callback):
-    """Times the steps of a training; validation uses the number that is chosen."""
-
-    def __init__(self, threads: Threads) -> None:
-        self.threads = threads
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count anew."""
-        self.threads.used.clear()
-
-    def on_train_batch_start(self, *_: Any) -> None:
-        """Begin a step."""
-        self.threads.begin()
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: TrainingBatch, batch_idx: int
-    ) -> None:
-        """End it; its size is the number of its nodes."""
-        self.threads.end(len(batch.graphs.nodes))
-
-    def on_validation_batch_end(self, *_: Any) -> None:
-        """Leave cores that others have taken."""
-        self.threads.look()
 
 
 def _take(n: int) -> None:
