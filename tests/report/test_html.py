@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -90,6 +91,35 @@ def test_it_can_be_read_aloud(text: str) -> None:
 def test_the_same_records_give_the_same_page(text: str, runs: list[Record], data: Path, tmp_path: Path) -> None:
     write_report(runs[::-1], tmp_path / "again.html", data)
     assert (tmp_path / "again.html").read_text() == text
+
+
+def test_several_processes_give_the_same_page(tmp_path: Path) -> None:
+    facts = example_record().dataset
+    records = [example_record(dataset={**facts, "name": name}, folder=tmp_path) for name in ("Mine", "Other")]
+    (tmp_path / "history.csv").write_text("epoch,train_loss,valid_loss\n1,0.7,0.6\n2,0.5,0.5\n")
+    for workers in (1, 2):
+        write_report(records, tmp_path / f"{workers}.html", workers=workers)
+    assert (tmp_path / "1.html").read_text().count("<svg") == 2
+    assert (tmp_path / "1.html").read_bytes() == (tmp_path / "2.html").read_bytes()
+
+
+def test_plots_show_the_best_of_many_models(tmp_path: Path) -> None:
+    records = []
+    for i in range(8):
+        record = example_record()
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        (folder / "history.csv").write_text("epoch,train_loss,valid_loss\n1,0.7,0.6\n2,0.5,0.5\n")
+        auc = replace(record.metrics["auc"], value=0.9 + 0.01 * (i % 5) + 0.001 * i)
+        recipe = {**record.recipe, "name": f"model_{i}"}
+        records.append(replace(record, recipe=recipe, metrics={**record.metrics, "auc": auc}, folder=folder))
+    write_report(records, tmp_path / "out.html")
+    text = (tmp_path / "out.html").read_text()
+    assert "Of 8 models the plots show the best 6; tables have all." in text
+    (picture,) = re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)
+    shown = [i for i in range(8) if f">model_{i}<" in picture]
+    assert shown == [1, 2, 3, 4, 6, 7]
+    assert all(f"model_<wbr>{i}" in text or f"model_{i}" in text for i in range(8))
 
 
 def test_what_a_record_says_stays_text(text: str) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from pd4ml.cli.app import DataPath, DatasetName, SourceName, VariantName, app, find, readable
 from pd4ml.errors import DataError, missing_extra
+from pd4ml.machine import cores
 
 __all__ = ["plot", "report"]
 
@@ -28,6 +29,7 @@ def report(
             help="A folder that infer or unfold left, or one that holds such; repeatable. [default: inferences]",
         ),
     ] = None,
+    workers: Annotated[int, typer.Option(help="Processes, a section each; 0 is one for each core.")] = 0,
 ) -> None:
     """Compare finished runs on one page: tables, curves with bands, example events, provenance. Works offline.
 
@@ -45,7 +47,8 @@ def report(
     found = {folder: analyses_in(folder) for folder in analyses or [Path("inferences")]}
     if analyses and (empty := [folder for folder, inside in found.items() if not inside]):
         raise DataError(f"{empty[0]} holds nothing that `pd4ml infer` or `pd4ml unfold` made")
-    write_report(read_runs(runs), out, path, together, [each for inside in found.values() for each in inside])
+    inside = [each for those in found.values() for each in those]
+    write_report(read_runs(runs), out, path, together, inside, workers or cores())
     print(out)
 
 

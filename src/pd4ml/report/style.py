@@ -17,6 +17,8 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import Formatter, NullLocator
 from PIL import Image
@@ -186,9 +188,12 @@ def save(figure: Figure, suffix: str, salt: str) -> bytes:
     """The bytes of a figure in a format, without dates and version numbers."""
     if suffix == "png":
         return _png(figure)
-    stream = io.BytesIO()
+    stream, metadata, dpi = io.BytesIO(), dict.fromkeys(_METADATA[suffix]), figure.dpi
+    # As `Figure.savefig`, which draws twice for the sake of layouts: this figure's is done.
+    canvas: Any = FigureCanvasSVG(figure) if suffix == "svg" else FigureCanvasPdf(figure)
     with mpl.rc_context({"svg.hashsalt": salt}):
-        figure.savefig(stream, format=suffix, metadata=dict.fromkeys(_METADATA[suffix]))
+        getattr(canvas, f"print_{suffix}")(stream, metadata=metadata)
+    figure.set_dpi(dpi)
     return stream.getvalue()
 
 
