@@ -126,6 +126,14 @@ def test_the_report_shows_it(path: Path, tmp_path: Path) -> None:
         assert done.exit_code == 0, done.output
         assert "Smeared, unfolded" in page.read_text()
         assert "bottom line" in page.read_text()
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "unfolding.json").write_text(
+        (tmp_path / "unfolded" / "unfolding.json").read_text()[:99]
+    )
+    done = CliRunner().invoke(app, [str(argument) for argument in (*report, tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "left out: " in done.stderr
+    assert "Smeared, unfolded" in page.read_text()
     refused = CliRunner().invoke(app, [str(argument) for argument in (*report, tmp_path / "runs")])
     assert refused.exit_code == 2
     assert "holds nothing that" in refused.stderr

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 __all__ = [
     "DataError",
@@ -15,9 +17,13 @@ __all__ = [
     "UnknownNameError",
     "missing_extra",
     "one_line",
+    "readable",
     "unknown_name",
 ]
 
+
+Place = TypeVar("Place")
+Found = TypeVar("Found")
 
 _MOST_OF_A_MESSAGE = 2000  # names and lists that hostile files hold end here
 
@@ -75,3 +81,14 @@ def one_line(text: str, length: int = 100) -> str:
     """``text`` on one line: printable characters only, at most ``length`` of them."""
     clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return clean if len(clean) <= length else clean[: length - 3] + "..."
+
+
+def readable(read: Callable[[Place], Found], places: Iterable[Place]) -> list[Found]:
+    """What ``read`` makes of ``places``; what it refuses is named in a line each and left out."""
+    found = []
+    for place in places:
+        try:
+            found.append(read(place))
+        except Pd4mlError as error:
+            print(f"pd4ml: left out: {error}", file=sys.stderr)
+    return found

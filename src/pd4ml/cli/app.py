@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,7 +39,6 @@ __all__ = [
     "VariantName",
     "app",
     "main",
-    "readable",
     "say",
     "settings",
     "width",
@@ -256,17 +255,6 @@ def settings(texts: list[str] | None) -> dict[str, Any]:
         except ValueError:
             options[key] = value
     return options
-
-
-def readable(read: Callable[[Path], Any], places: Iterable[Path]) -> list[Any]:
-    """What ``read`` makes of ``places``; what it refuses is named in a line each and left out."""
-    found = []
-    for place in places:
-        try:
-            found.append(read(place))
-        except Pd4mlError as error:
-            print("pd4ml: left out: " + one_line(str(error), _MOST_OF_A_MESSAGE), file=sys.stderr)
-    return found
 
 
 def width() -> int | None:

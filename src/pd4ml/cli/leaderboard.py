@@ -10,8 +10,8 @@ import typer
 
 import pd4ml
 from pd4ml.cli import complete
-from pd4ml.cli.app import App, AsJson, ColumnNames, DataPath, SourceName, VariantName, app, find, readable, width
-from pd4ml.errors import DataError, unknown_name
+from pd4ml.cli.app import App, AsJson, ColumnNames, DataPath, SourceName, VariantName, app, find, width
+from pd4ml.errors import DataError, readable, unknown_name
 
 __all__ = ["add", "check", "leaderboard", "show"]
 

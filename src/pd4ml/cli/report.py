@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pd4ml.cli.app import DataPath, DatasetName, SourceName, VariantName, app, find, readable
-from pd4ml.errors import DataError, missing_extra
+from pd4ml.cli.app import DataPath, DatasetName, SourceName, VariantName, app, find
+from pd4ml.errors import DataError, missing_extra, readable
 from pd4ml.machine import cores
 
 __all__ = ["plot", "report"]

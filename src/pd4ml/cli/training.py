@@ -23,12 +23,11 @@ from pd4ml.cli.app import (
     VariantName,
     app,
     find,
-    readable,
     say,
     settings,
     width,
 )
-from pd4ml.errors import DataError
+from pd4ml.errors import DataError, readable
 
 __all__ = ["print_records", "read_runs", "recipes", "results", "train"]
 

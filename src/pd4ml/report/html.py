@@ -18,7 +18,7 @@ from typing import Any
 from pd4ml.arguments import as_path
 from pd4ml.benchmark.record import Record
 from pd4ml.collaborate.together import Collaboration
-from pd4ml.errors import missing_extra
+from pd4ml.errors import missing_extra, readable
 from pd4ml.report.asides import of_analysis, of_collaboration
 from pd4ml.report.groups import sections
 from pd4ml.report.parts import drawn
@@ -45,8 +45,9 @@ def write_report(
 
     ``path`` is the folder that holds the datasets: truth and example events come from there. What is not there,
     or other events than those of the records, leaves its plots out, and the page says so. ``collaborations``
-    and ``analyses``, folders of `pd4ml infer` and `pd4ml unfold`, have sections of their own. ``workers``
-    processes draw a section each, of datasets that are built in, own data or from plugins.
+    and ``analyses``, folders of `pd4ml infer` and `pd4ml unfold`, have sections of their own; of the latter those
+    that are not whole are named and left out. ``workers`` processes draw a section each, of datasets that are
+    built in, own data or from plugins.
     """
     try:
         import jinja2  # noqa: F401
@@ -58,6 +59,7 @@ def write_report(
     script, style = (
         resources.files("pd4ml.report").joinpath(f"templates/report.{e}").read_text("utf-8") for e in ("js", "css")
     )
+    names = [(f"a{i + 1}", as_path(each)) for i, each in enumerate(analyses)]
     page = (
         _environment()
         .get_template("report.html")
@@ -66,7 +68,7 @@ def write_report(
             parts=parts,
             asides=[
                 *(of_collaboration(f"c{i + 1}", each) for i, each in enumerate(collaborations)),
-                *(of_analysis(f"a{i + 1}", as_path(each)) for i, each in enumerate(analyses)),
+                *readable(lambda named: of_analysis(*named), names),
             ],
             records=records,
             newest=max(record.created for record in records),
