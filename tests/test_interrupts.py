@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,26 @@ def test_at_work_it_is_a_keyboard_interrupt_again() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_it_is_not_lost_while_an_object_is_forgotten(capfd: pytest.CaptureFixture[str]) -> None:
+    """Where Python prints what is raised, and goes on."""
+
+    class Interrupted:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+
+    before, told = signal.getsignal(signal.SIGINT), sys.unraisablehook
+    try:
+        end_at_once()
+        with pytest.raises(KeyboardInterrupt), at_work():
+            Interrupted()
+            time.sleep(5)
+        assert sys.unraisablehook is told
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capfd.readouterr().err == ""
 
 
 def blocked(_: int) -> bool:

@@ -6,16 +6,20 @@ KeyboardInterrupt, as everywhere else.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
 __all__ = ["at_work", "end_at_once", "kept_from"]
+
+_SOON = 0.05  # s
 
 
 def end_at_once() -> None:
@@ -27,14 +31,17 @@ def end_at_once() -> None:
 @contextlib.contextmanager
 def at_work() -> Iterator[None]:
     """Make Ctrl-C a KeyboardInterrupt in the block, where `end_at_once` has made it something else."""
-    ours = signal.getsignal(signal.SIGINT) is _end
-    if ours:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGINT) is not _end:
+        yield
+        return
+    told = sys.unraisablehook
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.unraisablehook = lambda ignored: _again() if ignored.exc_type is KeyboardInterrupt else told(ignored)
     try:
         yield
     finally:
-        if ours:
-            signal.signal(signal.SIGINT, _end)
+        sys.unraisablehook = told
+        signal.signal(signal.SIGINT, _end)
 
 
 @contextlib.contextmanager
@@ -51,6 +58,16 @@ def kept_from() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _again() -> None:
+    """Interrupt once more: Python has lost it, as it loses all that is raised while an object is forgotten."""
+
+    def soon() -> None:
+        time.sleep(_SOON)
+        _thread.interrupt_main()
+
+    _thread.start_new_thread(soon, ())  # `threading` would wait until it runs
 
 
 def _is_pythons_own() -> bool:
