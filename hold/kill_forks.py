@@ -26,7 +26,7 @@ from hold.faults import FAULT, Fault, install
 __all__ = ["Ended", "Place", "adopt_orphans", "in_fork", "orphans", "run_line", "warm", "warm_up"]
 
 PLUGIN = Path(__file__).with_name("kill_events.py")
-MOST_SECONDS = 120.0  # that a line may take before it counts as one that hangs
+MOST_SECONDS = 240.0  # that a line may take before it counts as one that hangs
 _SUBREAPER = 36  # prctl's PR_SET_CHILD_SUBREAPER
 
 
@@ -229,9 +229,10 @@ def _code(line: str, place: Place, fault: Fault | None, before: Callable[[], Non
         sys.argv = ["pd4ml", *shlex.split(line)]
         if before is not None:
             before()
+        from pd4ml import interrupts
         from pd4ml.cli import main
 
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, interrupts._end)  # as where `pd4ml` is imported by its own process
         main()
         code = 0
     except SystemExit as end:

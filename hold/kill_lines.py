@@ -45,7 +45,8 @@ class Line:
     """A command line, the fixture that it begins with, and the command that it stands for.
 
     ``workers`` says that it has processes of its own, so that changes have no numbers that are the same each time,
-    ``slow`` that fewer cases are tried.
+    ``slow`` that fewer cases are tried. Where a process of its own is killed and the others go on without it, what
+    is left is another result: ``holds`` is a line that says whether it is whole.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Line:
     fixture: str = "events"
     workers: bool = False
     slow: bool = False
+    holds: str = ""
 
     @property
     def command(self) -> str:
@@ -108,6 +110,7 @@ LINES = (
         "collaborate_processes",
         f"{_TOGETHER} --no-compare --engine nvflare",
         workers=True,
+        holds="collaborate verify together",
     ),
     Line("kits", "collaborate kits kits --sites a,b", "empty"),
     Line("new_dataset", "new dataset Foo", "empty"),

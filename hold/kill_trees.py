@@ -26,7 +26,7 @@ MAY_DIFFER = {
         "train_seconds",
         "predict_seconds",
     ),
-    *("signature", "previous", "public", "authors", "coordinator", "log_sha256"),
+    *("signature", "previous", "public", "authors", "coordinator", "log_sha256", "port"),
 }
 _SECRET = (
     "key",
@@ -37,7 +37,8 @@ _SECRET = (
     ".csr",
     "order.npy",
     "inputs.npz",
-)  # drawn anew by each run
+    "site.log",
+)  # drawn anew by each run; a log has times
 _OWN = (".verified.json", ".lock")  # inodes and times; locks, which say nothing
 
 

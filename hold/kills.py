@@ -110,7 +110,11 @@ def try_line(
             ended = run_line(line.line, place, outside=(what[1:], moment))
         else:
             ended = run_line(line.line, place, place.fault(at=int(at), what=what))
-        wrong = _wrong_end(ended, what, line) or again(line.line, place, wanted, ended)
+        wrong = _wrong_end(ended, what, line)
+        if line.holds and ended.code == 0:
+            wrong = wrong or _is_whole(run_line(line.holds, place))
+        else:
+            wrong = wrong or again(line.line, place, wanted, ended)
         kind = f"{what[1:]} at any moment" if what.startswith("~") else f"{what} at a change of the disk"
         found.append([kind, f"python -m hold.kills {line.name} {what} {at:g}", wrong])
     return found
@@ -147,6 +151,13 @@ def again(
     if temporary := sorted(tree(place.temporary)):
         return f"left in TMPDIR: {', '.join(temporary[:3])}"
     return ""
+
+
+def _is_whole(asked: Ended) -> str:
+    """What is wrong with what was made without a process that was killed."""
+    if orphans():
+        return "a process was left"
+    return "" if asked.code == 0 else f"it is not whole: {asked.last_line}"
 
 
 def _wrong_end(ended: Ended, what: str, line: Line) -> str:
