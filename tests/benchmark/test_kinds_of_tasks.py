@@ -62,7 +62,8 @@ def run_of(dataset: type[Dataset], path: Path, runs: Path, name: str = "graph_ne
 def test_is_learned_kept_and_recomputed(
     dataset: type[Dataset], name: str, metric: str, wanted: tuple[float, float], path: Path, tmp_path: Path
 ) -> None:
-    run = run_of(dataset, path, tmp_path, name)
+    # After 12 epochs a graph network has learnt it with some seeds, or on some machines, only.
+    run = run_of(dataset, path, tmp_path, name, **({} if name == "gbdt" else {"max_epochs": 24}))
     record = run.record
     assert wanted[0] < record.metrics[metric].value < wanted[1]
     assert evaluate(run.folder, path) == record.metrics
