@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pd4ml.generation.pool import process_pool
-from pd4ml.interrupts import at_work, end_at_once, kept_from
+from pd4ml.interrupts import as_interrupts, at_work, end_at_once, kept_from
 
 # Stands for a heavy import: whoever imports it is interrupted then.
 SLOW = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise AssertionError('it went on')\n"
@@ -72,6 +72,17 @@ def test_it_is_not_lost_while_an_object_is_forgotten(capfd: pytest.CaptureFixtur
     finally:
         signal.signal(signal.SIGINT, before)
     assert capfd.readouterr().err == ""
+
+
+def test_it_is_not_lost_in_an_error_that_came_of_it() -> None:
+    """As NumPy makes one while a compiled function looks at an array."""
+    with pytest.raises(KeyboardInterrupt), as_interrupts():
+        try:
+            raise KeyboardInterrupt
+        except BaseException as error:
+            raise ValueError("not a valid format") from error
+    with pytest.raises(ValueError, match="another"), as_interrupts():
+        raise ValueError("another")
 
 
 def blocked(_: int) -> bool:

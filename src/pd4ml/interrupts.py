@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-__all__ = ["at_work", "end_at_once", "kept_from"]
+__all__ = ["as_interrupts", "at_work", "end_at_once", "kept_from"]
 
 _SOON = 0.05  # s
 
@@ -42,6 +42,20 @@ def at_work() -> Iterator[None]:
     finally:
         sys.unraisablehook = told
         signal.signal(signal.SIGINT, _end)
+
+
+@contextlib.contextmanager
+def as_interrupts() -> Iterator[None]:
+    """Make an error that came of a Ctrl-C in the block one: libraries make what stops them into theirs."""
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, KeyboardInterrupt):
+            cause = cause.__cause__ or cause.__context__
+        if cause is not None:
+            raise KeyboardInterrupt from error
+        raise
 
 
 @contextlib.contextmanager

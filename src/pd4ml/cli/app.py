@@ -18,7 +18,7 @@ from pd4ml.cli import complete
 from pd4ml.cli.streams import prepare_streams
 from pd4ml.dataset import Dataset
 from pd4ml.errors import DataError, Pd4mlError, one_line
-from pd4ml.interrupts import at_work, end_at_once
+from pd4ml.interrupts import as_interrupts, at_work, end_at_once
 from pd4ml.plugins import load_plugins
 from pd4ml.requirements import version
 from pd4ml.storage.small import parse_json
@@ -72,7 +72,7 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            with at_work():
+            with at_work(), as_interrupts():
                 return super().invoke(ctx)
         except BrokenPipeError:  # the reader, such as `head`, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
