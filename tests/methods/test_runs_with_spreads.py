@@ -107,7 +107,7 @@ def test_swag_trains_to_the_end_at_its_own_rate(path: Path, tmp_path: Path) -> N
 
 
 def test_swag_that_was_stopped_goes_on(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pd4ml.training import network
+    from pd4ml.training import fit
 
     whole = run_of(Values, path, tmp_path / "a", SMALL_SWAG)
 
@@ -115,7 +115,7 @@ def test_swag_that_was_stopped_goes_on(path: Path, tmp_path: Path, monkeypatch: 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(network, "leave_group", stop)
+        patch.setattr(fit, "leave_group", stop)
         with pytest.raises(KeyboardInterrupt):
             run_of(Values, path, tmp_path / "b", SMALL_SWAG)
     resumed = run_of(Values, path, tmp_path / "b", SMALL_SWAG)
