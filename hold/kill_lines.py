@@ -110,7 +110,7 @@ LINES = (
         "collaborate_processes",
         f"{_TOGETHER} --no-compare --engine nvflare",
         workers=True,
-        holds="collaborate verify together",
+        holds="collaborate verify together/coordinator/ledger.jsonl",
     ),
     Line("kits", "collaborate kits kits --sites a,b", "empty"),
     Line("new_dataset", "new dataset Foo", "empty"),
