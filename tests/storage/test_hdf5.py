@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 
 import h5py
+import hdf5plugin
 import numpy as np
 import pytest
 
 from pd4ml.errors import DataError
 from pd4ml.storage.columns import open_columns
 from pd4ml.storage.formats.pandas_table import open_pandas_table
-from pd4ml.storage.hdf5 import attribute, check_heaps, check_size, datasets, member
+from pd4ml.storage.hdf5 import attribute, check_heaps, check_size, datasets, member, with_room
 
 TABLE = np.zeros(4, [("index", "i8"), ("a", "f4", (1,))])
 
@@ -63,18 +64,37 @@ def test_groups_that_hold_each_other(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "said"),
     [
-        {"shape": (10**12,), "dtype": "f8"},
-        {"shape": (10**12, 0), "dtype": "f8"},
-        {"shape": (4,), "dtype": "f8", "chunks": (10**8,), "maxshape": (None,)},
+        ({"shape": (10**12,)}, "would fill the memory"),
+        ({"shape": (10**12, 0)}, "would fill the memory"),
+        (
+            {"shape": (4,), "chunks": (2 * 10**8,), "maxshape": (None,)},
+            r"pieces of 1\.6 GB, expected at most 1\.1 GB",
+        ),
     ],
 )
-def test_sizes_that_would_fill_the_memory(file: Path, options: dict[str, object]) -> None:
+def test_sizes_that_would_fill_the_memory(file: Path, options: dict[str, object], said: str) -> None:
     with h5py.File(file, "w") as out:
-        dataset = out.create_dataset("x", **options)
-        with pytest.raises(DataError, match="would fill the memory"):
+        dataset = out.create_dataset("x", dtype="f8", **options)
+        with pytest.raises(DataError, match=said):
             check_size(file, dataset)
+
+
+def test_pieces_far_larger_than_the_table(file: Path) -> None:
+    """PyTables makes those of blosc2 as large as the processor's cache; each is unpacked once."""
+    values = np.arange(6, dtype="f8")
+    with h5py.File(file, "w") as out:
+        rows, options = 1 << 26, {"maxshape": (None,), "compression": hdf5plugin.LZ4()}  # 537 MB
+        out.create_dataset("x", data=values, chunks=(rows,), **options)
+    assert file.stat().st_size < 5_000_000
+    chunks = open_columns(file).chunks(["x"], 2)
+    np.testing.assert_array_equal(np.concatenate([chunk["x"] for chunk in chunks]), values)
+    with h5py.File(file) as found:
+        assert with_room(found["x"], 8 * rows - 1).id.get_access_plist().get_chunk_cache()[1] < 8 * rows
+        kept = with_room(found["x"], 8 * rows)
+        assert kept.id.get_access_plist().get_chunk_cache()[1] == 8 * rows
+        np.testing.assert_array_equal(kept[:], values)
 
 
 def test_a_heap_over_which_the_library_loops_without_end(file: Path) -> None:

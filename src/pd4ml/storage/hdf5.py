@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from pd4ml.errors import DataError, one_line
+from pd4ml.storage.disk import size_text
 from pd4ml.storage.foreign import check_unpacked
 
-__all__ = ["attribute", "check_heaps", "check_size", "datasets", "lies_here", "member"]
+__all__ = ["MOST_PIECE", "attribute", "check_heaps", "check_size", "datasets", "lies_here", "member", "with_room"]
 
+# A piece has as many rows as its writer liked, however few the table has: PyTables' pieces of blosc2 are as large
+# as the processor's cache (tables/leaf.py, version 3.11), 503 MB on some servers.
+MOST_PIECE = 1 << 30
 _HEAP = b"GCOL\x01\0\0\0"
 
 
@@ -55,9 +59,34 @@ def check_size(path: Path, dataset: Any) -> None:
     """DataError for a dataset that would fill the memory, its pieces included, which are unpacked as a whole."""
     if not dataset.dtype.itemsize:
         raise DataError(f"{one_line(dataset.name)} in {path} has rows without any numbers")
-    shapes = (dataset.shape, dataset.chunks or ())
-    check_unpacked(path, max(math.prod(shape) for shape in shapes) * dataset.dtype.itemsize)
+    check_unpacked(path, math.prod(dataset.shape) * dataset.dtype.itemsize)
     check_unpacked(path, max(dataset.shape))  # of rows without any number
+    if (piece := _piece(dataset)) > MOST_PIECE:
+        raise DataError(
+            f"{one_line(dataset.name)} in {path} has pieces of {size_text(piece)}, expected at most "
+            f"{size_text(MOST_PIECE)}: write it with smaller chunks"
+        )
+
+
+def with_room(dataset: Any, n_bytes: int) -> Any:
+    """The dataset with a piece kept in memory, if it takes at most ``n_bytes``: else each read unpacks it anew.
+
+    ``dataset`` itself is closed, since HDF5 gives all who hold a dataset the memory that the first one asked for.
+    """
+    import h5py
+
+    access = dataset.id.get_access_plist()
+    slots, before, preference = access.get_chunk_cache()
+    if not before < _piece(dataset) <= n_bytes:
+        return dataset
+    access.set_chunk_cache(slots, _piece(dataset), preference)
+    file, name = dataset.file, dataset.name
+    dataset.id.close()
+    return h5py.Dataset(h5py.h5d.open(file.id, name.encode(), access))
+
+
+def _piece(dataset: Any) -> int:
+    return int(math.prod(dataset.chunks or ()) * dataset.dtype.itemsize)
 
 
 def attribute(owner: Any, name: str) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pd4ml.errors import missing_extra, unknown_name
 from pd4ml.storage.columns.base import ColumnFile
-from pd4ml.storage.hdf5 import check_heaps, check_size, datasets, member
+from pd4ml.storage.hdf5 import MOST_PIECE, check_heaps, check_size, datasets, member, with_room
 from pd4ml.storage.ragged import ragged
 
 __all__ = ["FILE", "Hdf5Columns"]
@@ -42,8 +42,9 @@ class Hdf5Columns(ColumnFile):
             for name, dataset in here.items():
                 if len(dataset) == rows:
                     check_size(self.path, dataset)
-                    fields = dataset.dtype.names
-                    found |= {f"{name}.{f}": (dataset, f) for f in fields} if fields else {name: (dataset, "")}
+                    kept = with_room(dataset, MOST_PIECE // len(here))
+                    fields = kept.dtype.names
+                    found |= {f"{name}.{f}": (kept, f) for f in fields} if fields else {name: (kept, "")}
             if any(dataset.dtype.hasobject for dataset, _ in found.values()):
                 check_heaps(self.path, file)
             return found

@@ -21,7 +21,7 @@ from pd4ml.errors import DataError, missing_extra, one_line, unknown_name
 from pd4ml.storage.casting import cast
 from pd4ml.storage.foreign import foreign
 from pd4ml.storage.formats.base import Format, Part, register
-from pd4ml.storage.hdf5 import attribute, check_size, lies_here, member
+from pd4ml.storage.hdf5 import MOST_PIECE, attribute, check_size, lies_here, member, with_room
 from pd4ml.storage.store import Array
 
 __all__ = ["PandasTable", "PandasTableFormat", "open_pandas_table"]
@@ -221,4 +221,4 @@ def _dataset(path: Path, key: str) -> Iterator[Any]:
         if table.dtype.hasobject:
             raise DataError(f"{path} has columns of no fixed size in its table: expected numbers")
         check_size(path, table)
-        yield table
+        yield with_room(table, MOST_PIECE)
