@@ -168,19 +168,19 @@ def epochs(path: Path, number: int) -> float:
 
 
 def chunks(path: Path, number: int, workers: int = 1) -> float:
-    """MB that so many chunks of a generation add, in all processes, after the first third of the chunks."""
-    chunk, to = 20_000, path / f"chunks{workers}"
+    """MB that so many chunks of a generation add, in all processes: the last of them over one after a third."""
+    chunk, to = 100_000, path / f"chunks{workers}"
     os.environ["PD4ML_HOLD_CHUNK"] = str(chunk)
     journal = Tiny.folder(to, "generated").with_suffix(".partial") / "journal.jsonl"
 
     def look() -> float:
-        begun = journal.exists() and journal.stat().st_size > 50 * number  # a chunk has a line of 150 bytes
-        return all_mb() if begun else np.nan
+        done = journal.read_bytes().count(b"\n") if journal.exists() else 0  # a line for each chunk
+        return all_mb() if number / 3 <= done < number else np.nan  # workers end with the last one
 
-    with watched(look) as values:
+    with watched(look, seconds=0.002) as values:
         Tiny.generate(to, chunk * number, workers=workers)
     seen = [value for value in values if np.isfinite(value)]
-    return float(np.median(seen[-len(seen) // 4 :]) - seen[0])
+    return float(np.median(seen[3 * len(seen) // 4 :]) - seen[0])
 
 
 def chunks_two_workers(path: Path, number: int) -> float:
