@@ -1,7 +1,7 @@
 """Full disks, broken ones, folders that vanish or may not be written, clocks that jump: one line, and on it goes.
 
-Errors come from the layer of `hold.faults` at one change of the disk, and at all later ones; where a tmpfs may be
-mounted, in a namespace of the process's own, a disk is really full as well.
+Errors come from the layer of `hold.lines.faults` at one change of the disk, and at all later ones; where a tmpfs
+may be mounted, in a namespace of the process's own, a disk is really full as well.
 ``python -m hold.disks generate ENOSPC 17`` does one case again and keeps its folder.
 """
 
@@ -17,11 +17,11 @@ from functools import partial
 from pathlib import Path
 
 from hold.cases import Row, Size
-from hold.faults import count
-from hold.kill_forks import Ended, Place, adopt_orphans, run_line, warm_up
-from hold.kill_lines import Line
-from hold.kill_trees import difference, tree
 from hold.kills import again, evenly, in_a_process, run_main
+from hold.lines.commands import Line
+from hold.lines.faults import count
+from hold.lines.forks import Ended, Place, adopt_orphans, run_line, warm_up
+from hold.lines.trees import difference, tree
 
 __all__ = ["rows"]
 

@@ -1,18 +1,15 @@
 """Hostile and damaged files for all that reads data: read, or refused in one line, in bounded time and memory.
 
-Made by hand (`hold.hostile_cases`), by damage to valid files, by hypothesis out of manifests and cards, and by
+Made by hand (`hold.files.by_hand`), by damage to valid files, by hypothesis out of manifests and cards, and by
 atheris, where it is installed, for parsers in Python. Where a file has check sums, numbers that are not those of
 the undamaged one are wrong.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,8 +19,9 @@ from hypothesis import strategies as st
 
 from hold.bounded import bounded
 from hold.cases import Outcome, Row, Size, collect
-from hold.data_files import READERS, Reader
-from hold.hostile_cases import CASES
+from hold.files.by_hand import CASES
+from hold.files.valid import READERS, Reader
+from hold.fuzz import fuzzed, there
 
 __all__ = ["again", "rows"]
 
@@ -47,7 +45,7 @@ def rows(folder: Path, size: Size) -> Iterable[Row]:
         yield collect(f"hostile: {name}", [by_hand(name, number, folder) for number in range(0, len(cases), step)])
     for name in _STRUCTURED:
         yield collect(f"of any structure: {name}", _structures(READERS[name], folder, _STRUCTURES[size]))
-    if size is Size.LONG and importlib.util.find_spec("atheris"):
+    if size is Size.LONG and there():
         yield collect("fuzzed by atheris", _fuzzed(folder))
     elif size is Size.LONG:
         yield Row("not fuzzed, since atheris is not installed", 0, 0)
@@ -195,18 +193,10 @@ def replaced(rng: random.Random, tree: Any, value: Any) -> Any:
 
 
 def _fuzzed(folder: Path) -> Iterator[Outcome]:
-    """Each target in a process of its own, which atheris ends."""
+    """Each target, which begins with a valid file."""
     for name in _FUZZED:
-        corpus, found = folder / "corpus", folder / "found"
-        for each in (corpus, found):
-            shutil.rmtree(each, ignore_errors=True)
-            each.mkdir()
-        base = _base(READERS[name], folder)
+        base, corpus = _base(READERS[name], folder), folder / "corpus"
+        shutil.rmtree(corpus, ignore_errors=True)
+        corpus.mkdir()
         shutil.copy(base / READERS[name].file, corpus)
-        command = [sys.executable, "-m", "hold.fuzz", name, str(base), f"-max_total_time={_FUZZ_SECONDS}",
-                   "-seed=16", "-timeout=10", "-rss_limit_mb=1500", f"-artifact_prefix={found}/",
-                   str(corpus)]  # fmt: skip
-        ended = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=600)
-        inputs = [file.read_bytes()[:200] for file in found.iterdir()]
-        wrong = "" if ended.returncode == 0 else f"{inputs!r}: {ended.stderr[-600:]!r}"
-        yield Outcome(" ".join(command[1:]), wrong)
+        yield fuzzed(name, base, _FUZZ_SECONDS, corpus)

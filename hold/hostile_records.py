@@ -1,27 +1,25 @@
 """Hostile records, models, recipes, plans and arguments: a result, or one line and exit code 2, whatever they say.
 
-A document is spoiled in one place at a time (`hold.nasty`), a file's bytes are changed, and some are made by hand
-(`hold.records_by_hand`). Many are tried in one bounded child.
+A document is spoiled in one place at a time (`hold.records.nasty`), a file's bytes are changed, and some are made
+by hand (`hold.records.by_hand`). Many are tried in one bounded child.
 """
 
 from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from hold.cases import Outcome, Row, Size, collect
-from hold.nasty import as_json, as_toml, changed_bytes, documents
-from hold.records_by_hand import by_hand
-from hold.records_corpus import make_corpus
-from hold.records_readers import BYTES, DOCUMENTS, TEXTS, Spoiled, commands, expression, in_children, words
+from hold.fuzz import fuzzed, there
+from hold.records.by_hand import by_hand
+from hold.records.corpus import make_corpus
+from hold.records.nasty import as_json, as_toml, changed_bytes, documents
+from hold.records.readers import BYTES, DOCUMENTS, TEXTS, Spoiled, commands, expression, in_children, words
 
 __all__ = ["again", "rows"]
 
@@ -51,10 +49,11 @@ def rows(folder: Path, size: Size) -> Iterable[Row]:
         some = _some(_documents(folder, spoiled), 200 if size is Size.LONG else 4000)
         yield collect(name, _tried(folder, spoiled, some))
     yield collect("arguments", words(folder, 1 if size is Size.LONG else 181))
-    if size is Size.LONG:
-        yield collect(
-            "expressions and recipes, by atheris", [_fuzzed(folder, of) for of in ("expression", "recipe")]
-        )
+    if size is Size.LONG and there():
+        found = [fuzzed(target, folder, _FUZZ_SECONDS) for target in ("expression", "recipe")]
+        yield collect("expressions and recipes, by atheris", found)
+    elif size is Size.LONG:
+        yield Row("not fuzzed, since atheris is not installed", 0, 0)
 
 
 def again(folder: Path, kind: str, name: str) -> str:
@@ -150,14 +149,3 @@ def _tried(folder: Path, spoiled: Spoiled, cases: Iterator[Case]) -> Iterator[Ou
 def _spoil(folder: Path, spoiled: Spoiled, content: bytes) -> object:
     (folder / spoiled.file).write_bytes(content)
     return spoiled.read(folder)
-
-
-def _fuzzed(folder: Path, target: str) -> Outcome:
-    """One target of ``hold/records_fuzz.py`` in a process of its own, which atheris ends."""
-    if find_spec("atheris") is None:
-        return Outcome(f"{target}: atheris is not installed, not tried")
-    command = [sys.executable, "-m", "hold.records_fuzz", target, f"-max_total_time={_FUZZ_SECONDS}", "-seed=16"]
-    command += ["-timeout=10", "-rss_limit_mb=2500", f"-artifact_prefix={folder}/"]
-    ended = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=600)
-    wrong = "" if ended.returncode == 0 else " ".join(ended.stderr.split())[-600:]
-    return Outcome(f"python -m hold.records_fuzz {target}", wrong)

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from hold.cases import Outcome, Row, Size, collect
-from hold.faults import count
-from hold.kill_forks import Ended, Place, adopt_orphans, in_fork, orphans, run_line, warm, warm_up
-from hold.kill_lines import LINES, Line, make_fixtures
-from hold.kill_server import served
-from hold.kill_trees import difference, tree
+from hold.lines.commands import LINES, Line, make_fixtures
+from hold.lines.faults import count
+from hold.lines.forks import Ended, Place, adopt_orphans, in_fork, orphans, run_line, warm, warm_up
+from hold.lines.server import served
+from hold.lines.trees import difference, tree
 
 __all__ = ["again", "evenly", "in_a_process", "rows", "run_main"]
 

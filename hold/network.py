@@ -24,10 +24,10 @@ from unittest import mock
 import numpy as np
 from typer.testing import CliRunner
 
-from hold import misbehaviour
 from hold.cases import Outcome, Row, Size, collect
-from hold.misbehaviour import SECRET, Case, well
-from hold.servers import Server, answer, certificate, running
+from hold.servers import misbehaviour
+from hold.servers.misbehaviour import SECRET, Case, well
+from hold.servers.server import Server, answer, certificate, running
 from pd4ml import Spinodal, TopTagging
 from pd4ml.card import PublishedFile, PublishedSource
 from pd4ml.cli import app

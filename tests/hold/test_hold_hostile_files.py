@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hold.cases import Size
-from hold.data_files import READERS, Reader
+from hold.files.valid import READERS, Reader
 from hold.hostile_files import again, rows, tried
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from hold.cases import Size
+from hold.records import readers
 
-from hold import hostile_records, records_readers
+from hold import hostile_records
 
 
 def test_nothing_gets_through(tmp_path: Path) -> None:
@@ -19,6 +20,6 @@ def test_a_reader_that_falls_is_reported(tmp_path: Path, monkeypatch: pytest.Mon
     def falls(folder: Path) -> None:
         raise KeyError(folder.name)
 
-    broken = records_readers.Spoiled("kit/kit.json", falls, records_readers.DOCUMENTS["kits"].made)
+    broken = readers.Spoiled("kit/kit.json", falls, readers.DOCUMENTS["kits"].made)
     monkeypatch.setattr(hostile_records, "DOCUMENTS", {"kits": broken})
     assert "KeyError" in hostile_records.again(tmp_path, "kits", "port=0")

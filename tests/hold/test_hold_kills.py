@@ -8,17 +8,17 @@ import sys
 from pathlib import Path
 
 from hold.cases import Size
-from hold.faults import Fault, count
-from hold.kill_lines import LINES, READ_ONLY, commands
-from hold.kill_trees import difference, tree
 from hold.kills import evenly, rows
+from hold.lines.commands import LINES, READ_ONLY, commands
+from hold.lines.faults import Fault, count
+from hold.lines.trees import difference, tree
 
 # These two meet in `collaborate --engine nvflare`, which starts a server and a site for each learner.
 BETWEEN_MACHINES = {"collaborate site", "collaborate serve"}
 ROOT = Path(__file__).parents[2]
 WRITES = """
 import os, pathlib, sys
-from hold.faults import Fault, install
+from hold.lines.faults import Fault, install
 folder, counter, at, what = sys.argv[1:]
 install(Fault((folder,), counter, int(at), what, lasts=False))
 file = pathlib.Path(folder, "file")
@@ -31,7 +31,7 @@ os.rmdir(pathlib.Path(folder, "inner"))  # 5
 
 
 def test_every_command_that_writes_has_a_line() -> None:
-    """A new command gets one in `hold.kill_lines`, or is named among those that leave nothing."""
+    """A new command gets one in `hold.lines.commands`, or is named among those that leave nothing."""
     tried = {line.command for line in LINES}
     known = set(commands())
     spoken = {name.removeprefix("collaborate ") if name == "collaborate run" else name for name in known}

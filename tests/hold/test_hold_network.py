@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from hold.cases import Size
-from hold.misbehaviour import Case, sends
 from hold.network import _World, patience, rows
-from hold.servers import Server, answer, running
+from hold.servers.misbehaviour import Case, sends
+from hold.servers.server import Server, answer, running
 
 from pd4ml.storage import web
 

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from hold.servers import Asked, Behaviour, answer
+from hold.servers.server import Asked, Behaviour, answer
 
 __all__ = [
     "SECRET",

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hold.faults import FAULT, Fault, install
+from hold.lines.faults import FAULT, Fault, install
 
 __all__ = ["Ended", "Place", "adopt_orphans", "in_fork", "orphans", "run_line", "warm", "warm_up"]
 
-PLUGIN = Path(__file__).with_name("kill_events.py")
+PLUGIN = Path(__file__).with_name("events.py")
 MOST_SECONDS = 240.0  # that a line may take before it counts as one that hangs
 _SUBREAPER = 36  # prctl's PR_SET_CHILD_SUBREAPER
 

@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hold.bounded import canary
-from hold.data_files import POINTS, READERS, Case, N, npz_bytes, read_columns
-from hold.hostile_texts import manifests, tables
+from hold.files.texts import manifests, tables
+from hold.files.valid import POINTS, READERS, Case, N, npz_bytes, read_columns
 from pd4ml.storage.columns import open_columns
 
 __all__ = ["CASES"]
@@ -153,7 +153,7 @@ def bombs() -> Iterator[Case]:
         )
     yield Case("a packed first line", "columns of packed CSV", lambda f: f.write_bytes(_packed_line()))
     yield Case("a dataset of nothing", "columns of HDF5", lambda f: _holes(f, shape=(10**12,)))
-    yield Case("pieces that are larger", "columns of HDF5", lambda f: _holes(f, shape=(60,), chunks=(10**8,)))
+    yield Case("pieces that are larger", "columns of HDF5", lambda f: _holes(f, shape=(60,), chunks=(2 * 10**8,)))
     yield Case("rows of no size", "columns of HDF5", lambda f: _holes(f, shape=(10**15, 0)))
     yield Case("a table of nothing", "published HDF5", lambda f: _holes(f, table=True, shape=(10**12,)))
     yield Case("one score for all", "predictions in Parquet", _one_score)

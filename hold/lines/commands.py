@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hold.kill_forks import Place, run_line
+from hold.lines.forks import Place, run_line
 
 __all__ = ["LINES", "READ_ONLY", "Line", "commands", "make_fixtures"]
 

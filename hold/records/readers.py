@@ -26,8 +26,8 @@ import pd4ml.report.pictures
 import pd4ml.training.network  # noqa: F401
 from hold.bounded import _tried, bounded
 from hold.cases import Outcome
-from hold.nasty import MARKUP
-from hold.records_corpus import command, there
+from hold.records.corpus import command, there
+from hold.records.nasty import MARKUP
 from pd4ml.benchmark.outcome import predictions_of
 from pd4ml.benchmark.plan import load_plan
 from pd4ml.benchmark.record import read_record

@@ -119,7 +119,7 @@ class Flat(Tiny):
 
 
 def _published() -> tuple[PublishedSource, ...]:
-    """What `hold.kill_server` serves, where it does."""
+    """What `hold.lines.server` serves, where it does."""
     if "PD4ML_HOLD_SERVER" not in os.environ:
         return ()
     address, digest = os.environ["PD4ML_HOLD_SERVER"].split()

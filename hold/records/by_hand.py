@@ -16,7 +16,7 @@ import numpy as np
 
 from hold.bounded import bounded, canary
 from hold.cases import Outcome
-from hold.records_readers import said_by
+from hold.records.readers import said_by
 
 __all__ = ["by_hand"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hold.data_files import READERS, Case, N, store_in
+from hold.files.valid import READERS, Case, N, store_in
 from pd4ml.own.conversion import convert
 
 __all__ = ["manifests", "tables"]

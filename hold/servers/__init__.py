@@ -1,0 +1,1 @@
+"""A server on this machine, and all that servers do wrong."""
