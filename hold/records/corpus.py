@@ -6,6 +6,8 @@ import contextlib
 import io
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from pd4ml.cli.app import app
 __all__ = ["command", "make_corpus", "shift_of", "there"]
 
 _EVENTS = 300
+_ROOT = Path(__file__).parents[2]
 
 
 def command(*arguments: str | Path) -> None:
@@ -59,6 +62,19 @@ def make_corpus(folder: Path, *, network: bool) -> None:
             _name("both")
             groups = ("--learners", "2", "--rounds", "2", "--out", "co/one", *one)
             _works("collaborate", "Mine", *data, "--recipe", "fcn_quick", *groups)
+    # Their datasets come in a plugin, which stays in a process.
+    subprocess.run([sys.executable, "-m", "hold.records.corpus", folder], check=True, cwd=_ROOT)
+
+
+def _analyses(folder: Path) -> None:
+    """An inference and an unfolding in ``folder``."""
+    data = ("--path", "d")
+    with there(folder):
+        _works("--plugin", str(_ROOT / "hold/lines/events.py"), "generate", "Flat", "-n", "200", *data)
+        asked = ("--share", "label=1", "--events", "5", "--sets", "100", "--recipe", "gbdt")
+        _works("infer", "Flat", *asked, "--set", "max_epochs=3", *data, "--out", "inferences/one")
+        _works("generate", "Flat", "-n", "200", "--variant", "far", *data)
+        _works("unfold", "Flat", "--data", "far", "--observables", "x", *data, "--out", "unfoldings/one")
 
 
 def shift_of(record: dict[str, Any]) -> dict[str, Any]:
@@ -91,3 +107,7 @@ def _name(name: str) -> None:
     (made,) = Path("made").glob("[!.]*")
     Path("runs").mkdir(exist_ok=True)
     made.rename(Path("runs") / name)
+
+
+if __name__ == "__main__":
+    _analyses(Path(sys.argv[1]))

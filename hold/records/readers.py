@@ -37,6 +37,7 @@ from pd4ml.collaborate.wire.kits import Kit
 from pd4ml.dataset import Dataset
 from pd4ml.expression import Expression
 from pd4ml.report import ranking, table
+from pd4ml.report.asides import of_analysis
 from pd4ml.report.collaboration import collaboration_table
 from pd4ml.report.comparison import compare
 from pd4ml.report.coverage import coverage_table, read_coverage
@@ -120,6 +121,11 @@ def _shift(folder: Path) -> None:
     _check_shown(to_text(shift_table("", {"a": read_shift(folder / "runs/trees/shift.json")})))
 
 
+def _analysis(folder: Path) -> None:
+    found = of_analysis("a", folder)
+    _check_shown(to_text(found.table) + found.name + repr(found.settings))
+
+
 def _applied(run: str) -> Callable[[Path], None]:
     """The model of a run, past all hashes, applied to events."""
 
@@ -194,6 +200,8 @@ DOCUMENTS = {
     "features": Spoiled("runs/trees/features.json", _applied("runs/trees")),
     "derived runs": Spoiled("runs/both/derived.json", _applied("runs/both")),
     "collaborations": Spoiled("co/one/collaboration.json", _collaboration, every=20),
+    "inferences": Spoiled("inferences/one/inference.json", lambda f: _analysis(f / "inferences/one"), every=20),
+    "unfoldings": Spoiled("unfoldings/one/unfolding.json", lambda f: _analysis(f / "unfoldings/one"), every=20),
     "kits": Spoiled("kit/kit.json", lambda folder: Kit.read(folder / "kit"), _a_kit),
 }
 """Of JSON, spoiled in one place at a time."""

@@ -95,7 +95,7 @@ def test_the_same_records_give_the_same_page(text: str, runs: list[Record], data
 
 def test_several_processes_give_the_same_page(tmp_path: Path) -> None:
     facts = example_record().dataset
-    records = [example_record(dataset={**facts, "name": name}, folder=tmp_path) for name in ("Mine", "Other")]
+    records = [example_record(dataset={**facts, "name": name}, folder=tmp_path) for name in ("Nobodys", "NorThis")]
     (tmp_path / "history.csv").write_text("epoch,train_loss,valid_loss\n1,0.7,0.6\n2,0.5,0.5\n")
     for workers in (1, 2):
         write_report(records, tmp_path / f"{workers}.html", workers=workers)

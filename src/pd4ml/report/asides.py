@@ -11,6 +11,7 @@ from pd4ml.benchmark.infer import INFERENCE_NAME, read_inference
 from pd4ml.benchmark.unfold import UNFOLDING_NAME, read_unfolding
 from pd4ml.collaborate.together import Collaboration
 from pd4ml.errors import DataError
+from pd4ml.report.beside import with_texts
 from pd4ml.report.collaboration import collaboration_picture, collaboration_table
 from pd4ml.report.inference import inference_picture, inference_table
 from pd4ml.report.rows import Table
@@ -41,7 +42,7 @@ def of_analysis(anchor: str, folder: Path) -> Aside:
     kinds = {INFERENCE_NAME: (read_inference, _inference), UNFOLDING_NAME: (read_unfolding, _unfolding)}
     for name, (read, show) in kinds.items():
         if (folder / name).exists():
-            body = read(folder)
+            body = with_texts(read(folder))
             try:
                 return show(anchor, body)
             except (ValueError, KeyError, TypeError, IndexError, AttributeError):

@@ -13,7 +13,7 @@ from pd4ml.errors import DataError
 from pd4ml.report.escape import one_line
 from pd4ml.storage.small import read_json
 
-__all__ = ["beside_records", "count", "is_a", "measurement", "number", "read_beside", "text"]
+__all__ = ["beside_records", "count", "is_a", "measurement", "number", "read_beside", "text", "with_texts"]
 
 Found = TypeVar("Found")
 
@@ -84,6 +84,15 @@ def count(value: Any) -> int:
 def text(value: Any) -> str:
     """One line, not too long."""
     return one_line(is_a(value, str))[:_MAX_TEXT]
+
+
+def with_texts(body: Any) -> Any:
+    """JSON whose texts and names are each one line, and not too long."""
+    if isinstance(body, dict):
+        return {text(name): with_texts(value) for name, value in body.items()}
+    if isinstance(body, list):
+        return [with_texts(value) for value in body]
+    return text(body) if isinstance(body, str) else body
 
 
 def is_a(value: Any, kind: type) -> Any:
