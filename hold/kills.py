@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -94,8 +93,6 @@ def try_line(
     adopt_orphans()
     fixture, reference = fixtures / line.fixture, Place(folder / "reference")
     if not line.workers:
-        # One core means one thread: forks of a process that has used more threads hang where they want them.
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
         warm_up(line.line, reference.filled(fixture))
     reference.filled(fixture)
     start = time.monotonic()

@@ -189,7 +189,12 @@ def _over(child: int) -> bool:
 
 
 def warm_up(line: str, place: Place) -> Any:
-    """Run ``line`` in this very process, whose forks then need not import or compile again; gives its code."""
+    """Run ``line`` in this very process, whose forks then need not import or compile again; gives its code.
+
+    The process keeps to one core, which means one thread: forks of one that has used more hang where they want
+    them.
+    """
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     here, streams = Path.cwd(), [os.dup(1), os.dup(2)]
     code = _code(line, place, None, None)
     os.chdir(here)
