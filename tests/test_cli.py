@@ -76,6 +76,17 @@ def test_help_teaches(command: list[str]) -> None:
         assert name in result.output
 
 
+def test_help_breaks_lines_where_the_terminal_does() -> None:
+    words = " ".join(pd4ml("infer", "--help").output.split("Examples")[0].split())
+    assert (
+        "mixed from events of both kinds; sets with a given value are events from a narrow window of it." in words
+    )
+    lines = pd4ml("infer", "--help").output.splitlines()
+    (line,) = [line for line in lines if line.startswith(" Sets of events")]
+    assert len(line.rstrip()) > 70
+    assert "in its table [method], and" in " ".join(pd4ml("new", "method", "--help").output.split())
+
+
 def test_list_and_info() -> None:
     assert "TopTagging" in pd4ml("list").stdout
     cards = json.loads(pd4ml("list", "--json").stdout)

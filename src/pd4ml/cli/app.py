@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -112,11 +113,20 @@ def _fail(message: str) -> None:
 class _Command(TyperCommand):
     """Takes ``~`` for the home folder in every path, also where no shell has seen it, as in ``--path=~/x``."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.help = _flowing(self.help or "")
+
     def invoke(self, ctx: Any) -> Any:
         ctx.params = {
             n: as_path(value, n) if isinstance(value, Path) else value for n, value in ctx.params.items()
         }
         return super().invoke(ctx)
+
+
+def _flowing(text: str) -> str:
+    """A docstring, no markup, whose lines break where the terminal's do, and where an example ends with " ;"."""
+    return re.sub(r"(?<![\n;])\n(?!\n)", " ", text).replace("[", r"\[")
 
 
 class App(typer.Typer):
