@@ -41,7 +41,7 @@ _GEANT4_VARIANTS = {
 
 CARD = Card(
     name="CaloTestBeam",
-    version="2",
+    version="3",
     title="beam energy from the hits of a highly granular calorimeter",
     task="regression",
     description="""

@@ -163,6 +163,14 @@ def _interact(h: Floats, stack: Floats, n: int, p: Parameters, d: Floats, f: Flo
 
 
 @njit(cache=True, nogil=True)
+def _mean_path(h: Floats, p: Parameters) -> float:
+    """Layers to the next interaction, of which slow pions need fewer than fast ones."""
+    if h[M] > 0.5:
+        return p.nucleon_path
+    return p.interaction + (p.first - p.interaction) * h[T] / (h[T] + p.slow_pion)
+
+
+@njit(cache=True, nogil=True)
 def _beam(energy: float, mass: float, place: Floats) -> Floats:
     """A charged particle that comes straight in."""
     return np.array([energy, mass, 1.0, 0.0, place[0], place[1], 0.0, 0.0, 1.0, 0.0])
@@ -177,7 +185,7 @@ def _pion(energy: float, start: float, place: Floats, p: Parameters, d: Floats, 
     while n > 0:
         n -= 1
         h = stack[n].copy()
-        free = start if first else np.random.exponential(p.interaction if h[M] < 0.5 else p.nucleon_path)
+        free = start if first else np.random.exponential(_mean_path(h, p))
         path = min(free, range_of(h[T], h[M])) if h[Q] > 0 else free
         first = False
         _fly(h, path, p, d, f)
