@@ -1,7 +1,7 @@
 """Plain sum, trees and the reference network on parametrised events and on Geant4's, into ``networks.json``.
 
 ``networks.py FOLDER N_EVENTS RECIPE YARDSTICK [SEED ...]`` generates N_EVENTS parametrised events below FOLDER and
-300 of Geant4 with stand-in tables, trains boosted trees and RECIPE on the former with each seed, and measures on
+1500 of Geant4 with stand-in tables, trains boosted trees and RECIPE on the former with each seed, and measures on
 their test split, on Geant4's events and on the yardstick's (the file of ``yardstick.py``). Errors are those of the
 events and of the spread of the trainings together.
 """
@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 # GeV; the training's energies end at 10 and 80, which no estimate leaves: a narrow peak there is no resolution.
 BINS = (15, 25, 35, 45, 60, 75)
 WIDE = (15, 30, 50, 75)
-N_GEANT4 = 300
+N_GEANT4 = 1500
 Floats = NDArray[np.float64]
 Estimates = Mapping[str, list[Floats]]
 
