@@ -23,7 +23,7 @@ from pd4ml.datasets.calo_test_beam.simulator import Beam
 
 HERE = Path(__file__).parent
 RECORD = HERE / "numbers.json"
-PIONS = {"parametrised": dict.fromkeys((10, 20, 40, 80), 5000), "geant4": {10: 2000, 20: 2000, 40: 2000, 80: 1600}}
+PIONS = {"parametrised": dict.fromkeys((10, 20, 40, 80), 5000), "geant4": {10: 1500, 20: 1500, 40: 1300, 80: 1200}}
 OTHERS = {"parametrised": 300, "geant4": 200}
 DENSE = 5.0  # MIP
 EARLY = 6  # layers, within which showers that are compared begin
