@@ -167,7 +167,8 @@ def _mean_path(h: Floats, p: Parameters) -> float:
     """Layers to the next interaction, of which slow pions need fewer than fast ones."""
     if h[M] > 0.5:
         return p.nucleon_path
-    return p.interaction + (p.first - p.interaction) * h[T] / (h[T] + p.slow_pion)
+    path: float = p.interaction + (p.first - p.interaction) * h[T] / (h[T] + p.slow_pion)
+    return path
 
 
 @njit(cache=True, nogil=True)
